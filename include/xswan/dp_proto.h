@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * xswan-ike -> xswan-dp over the SOCK_SEQPACKET socket /run/xswan/<instance>/dp.
+ *
+ * One request per record, one reply per request, in order; all fields in host
+ * byte order unless named __be. This is the only way a key ever travels. Both
+ * ends wipe their copy of a record that held one. xswan-dp checks every length
+ * and range and answers -errno in `error` with a sentence in `text`; a record it
+ * cannot parse at all ends the connection.
+ *
+ * SAs live in xswan-dp until removed; the end of a connection removes nothing,
+ * so a restart of xswan-ike interrupts no traffic. After a restart of xswan-dp
+ * (a new `epoch`) the controller adds its SAs again, with the same uid: the
+ * outbound sequence number then goes on from the pinned counter plus a safe jump.
+ * If `stat_map_id` is not the map that the SA was first added with, its counter
+ * is lost and the SA must not be added again (a nonce would repeat).
+ */
+#ifndef XSWAN_DP_PROTO_H
+#define XSWAN_DP_PROTO_H
+
+#include <xswan/maps.h>
+
+#define XSWAN_DP_VERSION 1u
+#define XSWAN_DP_KEY_MAX 64u
+#define XSWAN_DP_TS_MAX 16u
+#define XSWAN_DP_TEXT_MAX 128u
+
+enum xswan_dp_op {
+	XSWAN_DP_HELLO = 1, /* struct xswan_dp_hello */
+	XSWAN_DP_SA_ADD, /* struct xswan_dp_sa_add */
+	XSWAN_DP_SA_REMOVE, /* struct xswan_dp_sa_remove */
+};
+
+enum xswan_dp_dir {
+	XSWAN_DP_IN = 1,
+	XSWAN_DP_OUT,
+};
+
+struct xswan_dp_header {
+	__u32 op; /* enum xswan_dp_op; a reply repeats it */
+	__u32 id; /* chosen by the sender, repeated in the reply */
+};
+
+struct xswan_dp_hello {
+	struct xswan_dp_header h;
+	__u32 version; /* XSWAN_DP_VERSION of the sender */
+	__u32 reserved;
+};
+
+/* Traffic selector (RFC 7296 section 3.13.1); ports in host order. */
+struct xswan_ts {
+	__u8 family; /* 4 or 6 */
+	__u8 proto; /* 0: any */
+	__u16 port_min, port_max;
+	__u16 reserved;
+	__u8 addr_min[16], addr_max[16]; /* network order; IPv4 takes the first 4 */
+};
+
+struct xswan_dp_sa_add {
+	struct xswan_dp_header h;
+	__u32 dir; /* enum xswan_dp_dir */
+	__u32 slot; /* inbound: XSWAN_SPI_SLOT(spi) */
+	struct xswan_sa sa;
+	__u32 key_len; /* cipher key and salt together, as KEYMAT gives them (RFC 4106 section 8.1) */
+	__u32 local_ts_count, remote_ts_count;
+	__u32 reserved;
+	__u8 key[XSWAN_DP_KEY_MAX];
+	struct xswan_ts local_ts[XSWAN_DP_TS_MAX];
+	struct xswan_ts remote_ts[XSWAN_DP_TS_MAX];
+};
+
+struct xswan_dp_sa_remove {
+	struct xswan_dp_header h;
+	__u32 dir;
+	__u32 slot;
+	__u64 uid; /* removes only the SA that still has it */
+};
+
+struct xswan_dp_reply {
+	struct xswan_dp_header h;
+	__s32 error; /* 0 or -errno */
+	__u32 version;
+	__u64 epoch; /* random, one per start of xswan-dp */
+	__u32 stat_map_id; /* kernel id of sa_out_stat */
+	__u32 reserved;
+	char text[XSWAN_DP_TEXT_MAX]; /* what was wrong; empty without error */
+};
+
+XSWAN_ASSERT_SIZE(struct xswan_dp_hello, 16);
+XSWAN_ASSERT_SIZE(struct xswan_ts, 40);
+XSWAN_ASSERT_SIZE(struct xswan_dp_sa_add, 1440);
+XSWAN_ASSERT_SIZE(struct xswan_dp_sa_remove, 24);
+XSWAN_ASSERT_SIZE(struct xswan_dp_reply, 160);
+
+#endif

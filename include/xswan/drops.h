@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Why a packet or a message was not served: one list each for the dataplane and
+ * for IKE, shared by the BPF programs, the daemons, the command line and the
+ * exporter. Append only: the position is the index in the pinned maps.
+ *
+ *   X(enum suffix, name in output and metrics, sentence for people)
+ */
+#ifndef XSWAN_DROPS_H
+#define XSWAN_DROPS_H
+
+#define XSWAN_DROPS(X) \
+	X(NONE, "none", "not dropped") \
+	/* outside, in BPF */ \
+	X(SPI_UNKNOWN, "spi_unknown", "ESP for an SPI that no SA here has") \
+	X(SA_ADDRESS, "sa_address", "ESP whose addresses or encapsulation are not those of its SA") \
+	X(ESP_TRUNCATED, "esp_truncated", "too short for an ESP header") \
+	X(NO_SOCKET, "no_socket", "no AF_XDP socket on this queue: is xswan-dp running?") \
+	X(NO_METADATA, "no_metadata", "the driver gave no room for XDP metadata") \
+	/* inside and host, in BPF */ \
+	X(NO_SA, "no_sa", "protected by a selector, and its tunnel has no SA") \
+	X(POLICY, "policy", "a selector says drop") \
+	X(PROTECTED_LEAK, "protected_leak", "protected plaintext stopped on its way out") \
+	/* seal */ \
+	X(TOO_BIG, "too_big", "larger than the tunnel's MTU") \
+	X(SEQ_EXHAUSTED, "seq_exhausted", "the SA has used up its sequence numbers") \
+	X(INNER_MALFORMED, "inner_malformed", "inner packet with an impossible header") \
+	X(TTL_EXPIRED, "ttl_expired", "TTL ran out at this gateway") \
+	/* open */ \
+	X(REPLAY, "replay", "sequence number seen before, or older than the window") \
+	X(AUTH, "auth", "integrity check value wrong") \
+	X(ESP_MALFORMED, "esp_malformed", "ESP with impossible length or padding") \
+	X(NEXT_HEADER, "next_header", "ESP payload of an unexpected protocol") \
+	X(TS_MISMATCH, "ts_mismatch", "opened packet outside its SA's traffic selectors") \
+	X(ECN_INVALID, "ecn_invalid", "outer CE on a packet whose inner header is not ECN-capable") \
+	X(DUMMY, "dummy", "ESP dummy packet (next header 59)") \
+	/* input and output */ \
+	X(NO_ROUTE, "no_route", "no route, neighbour or socket to send on") \
+	X(TX_FULL, "tx_full", "transmit ring full") \
+	X(NO_FRAME, "no_frame", "no free UMEM frame") \
+	X(KERNEL_HANDOFF, "kernel_handoff", "the kernel refused a packet handed to it")
+
+enum xswan_drop {
+#define X(id, name, text) XSWAN_DROP_##id,
+	XSWAN_DROPS(X)
+#undef X
+	XSWAN_DROP_COUNT
+};
+
+/* Slots reserved per worker in the drops_dp map: room for reasons to come. */
+#define XSWAN_DROP_SLOTS 64
+
+/* What IKE refused or did; index into the drops_ike map. */
+#define XSWAN_IKE_COUNTERS(X) \
+	X(RX, "rx", "IKE datagrams received") \
+	X(TX, "tx", "IKE datagrams sent") \
+	X(RX_TRUNCATED, "rx_truncated", "shorter than its headers say") \
+	X(RX_OVERSIZED, "rx_oversized", "longer than accepted, or than its header says") \
+	X(RX_MALFORMED, "rx_malformed", "payloads that do not parse") \
+	X(RX_VERSION, "rx_version", "not IKEv2") \
+	X(RX_SPI_UNKNOWN, "rx_spi_unknown", "IKE SPI of no IKE SA here") \
+	X(RX_INTEGRITY, "rx_integrity", "SK payload that does not authenticate") \
+	X(RX_MESSAGE_ID, "rx_message_id", "message ID outside the window") \
+	X(RX_UNEXPECTED, "rx_unexpected", "exchange not allowed in this state") \
+	X(RX_CRITICAL, "rx_critical", "unknown payload with the critical bit") \
+	X(RX_NO_MARKER, "rx_no_marker", "neither IKE nor known ESP on UDP 4500") \
+	X(RETRANSMIT_TX, "retransmit_tx", "requests sent again") \
+	X(RETRANSMIT_RX, "retransmit_rx", "requests seen again and answered from store") \
+	X(TIMEOUT, "timeout", "exchanges given up without an answer") \
+	X(NO_CONNECTION, "no_connection", "requests that match no configured connection") \
+	X(NO_PROPOSAL, "no_proposal", "negotiations without a common proposal") \
+	X(INVALID_KE, "invalid_ke", "key exchange in a group that was not chosen") \
+	X(AUTH_FAILED, "auth_failed", "peers that did not authenticate") \
+	X(PEER_AUTH_FAILED, "peer_auth_failed", "times the peer refused our authentication") \
+	X(TS_UNACCEPTABLE, "ts_unacceptable", "Child SAs without overlapping selectors") \
+	X(HALF_OPEN_LIMIT, "half_open_limit", "IKE_SA_INIT refused: too many half-open IKE SAs") \
+	X(IKE_UP, "ike_up", "IKE SAs established") \
+	X(CHILD_UP, "child_up", "Child SAs installed") \
+	X(DPD_TIMEOUT, "dpd_timeout", "peers found dead") \
+	X(INSTALL_FAILED, "install_failed", "Child SAs that the dataplane refused")
+
+enum xswan_ike_counter {
+#define X(id, name, text) XSWAN_IKE_##id,
+	XSWAN_IKE_COUNTERS(X)
+#undef X
+	XSWAN_IKE_COUNTER_COUNT
+};
+#define XSWAN_IKE_COUNTER_SLOTS 128
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The SA database as BPF maps, pinned under /sys/fs/bpf/xswan/<instance>/.
+ *
+ * Included by the BPF programs, both daemons, the command line and the exporter,
+ * so only <linux/types.h> types appear here (BPF objects include vmlinux.h
+ * first). Fields named __be are in network byte order, all others in host order.
+ *
+ *   map          kind                   key                     value                  writer
+ *   sa_in        array, mmapable        slot                    struct xswan_sa        xswan-ike
+ *   sa_out       array, mmapable        slot                    struct xswan_sa        xswan-ike
+ *   sa_in_stat   array, mmapable        slot                    struct xswan_sa_stat   xswan-dp
+ *   sa_out_stat  array, mmapable        slot                    struct xswan_sa_stat   xswan-dp
+ *   tunnel       array, mmapable        tunnel number           struct xswan_tunnel    xswan-ike
+ *   selector4    LPM trie               struct xswan_lpm4       struct xswan_rules4    xswan-ike
+ *   ports        hash                   ifindex                 struct xswan_port      xswan-dp
+ *   xsks         XSKMAP                 xsk_base + rx queue     AF_XDP socket          xswan-dp
+ *   drops        per-CPU array          enum xswan_drop         __u64                  BPF
+ *   drops_dp     array, mmapable        worker * 64 + reason    __u64                  xswan-dp
+ *   drops_ike    array, mmapable        enum xswan_ike_counter  __u64                  xswan-ike
+ *   events       ring buffer            -                       struct xswan_event     BPF
+ *
+ * Order of writes: a key reaches xswan-dp before a map points at its SA, and the
+ * pointer goes before the key does. No map ever holds a key.
+ */
+#ifndef XSWAN_MAPS_H
+#define XSWAN_MAPS_H
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+
+#define XSWAN_SA_SLOTS 16384u /* power of two; slot 0 is never used */
+#define XSWAN_TUNNELS 4096u /* tunnel number 0 is never used */
+#define XSWAN_SELECTORS 10240u
+#define XSWAN_PORTS 64u
+#define XSWAN_QUEUES 64u /* per port; xsk_base is a multiple of this */
+#define XSWAN_WORKERS 64u
+#define XSWAN_NAME_LEN 64u
+
+/*
+ * Inbound SPIs are ours to choose: the low bits are the slot, the high bits are
+ * random and never all zero, which also keeps clear of the reserved 0-255
+ * (RFC 4303 section 2.1). Host byte order here.
+ */
+#define XSWAN_SPI_SLOT(spi) ((spi) & (XSWAN_SA_SLOTS - 1))
+
+enum xswan_alg { /* ESP transforms; the key never appears here */
+	XSWAN_ALG_NONE,
+	XSWAN_ALG_AES_GCM_16_128,
+	XSWAN_ALG_AES_GCM_16_256,
+};
+
+enum xswan_mode {
+	XSWAN_MODE_TUNNEL = 1,
+};
+
+enum xswan_sa_flag {
+	XSWAN_SA_LIVE = 1 << 0, /* set last on add, cleared first on removal */
+	XSWAN_SA_UDP_ENCAP = 1 << 1, /* RFC 3948; sport and dport apply */
+	XSWAN_SA_ESN = 1 << 2, /* RFC 4303 section 2.2.1 */
+};
+
+/* One direction of a Child SA. IPv4 addresses take the first 4 of 16 bytes. */
+struct xswan_sa {
+	__u64 uid; /* random, one per keyed SA; ties sa, stat and key together */
+	__be32 spi;
+	__u32 tunnel;
+	__u8 src[16]; /* outer addresses as on the wire in this direction */
+	__u8 dst[16];
+	__be16 sport; /* UDP ports as on the wire in this direction; 0 without encapsulation */
+	__be16 dport;
+	__u8 family; /* outer: 4 or 6 */
+	__u8 alg; /* enum xswan_alg */
+	__u8 mode; /* enum xswan_mode */
+	__u8 flags; /* enum xswan_sa_flag */
+	__u16 mtu; /* largest inner packet that fits the path; outbound only */
+	__u16 replay_window; /* in packets; inbound only */
+	__u32 reserved;
+};
+
+struct xswan_sa_stat {
+	__u64 uid; /* of the SA that these figures belong to */
+	__u64 packets;
+	__u64 bytes; /* inner bytes */
+	__u64 last_use; /* CLOCK_BOOTTIME, seconds; 0: never */
+	__u64 seq; /* outbound: last number used; inbound: highest that authenticated */
+	__u64 drop_replay;
+	__u64 drop_auth;
+	__u64 drop_other;
+};
+
+enum xswan_tunnel_state {
+	XSWAN_TUNNEL_FREE,
+	XSWAN_TUNNEL_DOWN, /* configured; its selectors drop */
+	XSWAN_TUNNEL_UP,
+};
+
+/* A configured child: what selectors point at, whatever SA it has just now. */
+struct xswan_tunnel {
+	__u32 state; /* enum xswan_tunnel_state */
+	__u32 sa_out; /* slot in sa_out; 0: none */
+	__u32 mtu; /* as in xswan_sa; 0 while down */
+	__u32 flags; /* enum xswan_tunnel_flag */
+	char name[XSWAN_NAME_LEN]; /* "conn/child", NUL-terminated */
+};
+
+enum xswan_tunnel_flag {
+	XSWAN_TUNNEL_TRAP = 1 << 0, /* raise XSWAN_EVENT_ACQUIRE when there is no SA */
+};
+
+enum xswan_action {
+	XSWAN_ACTION_PROTECT = 1,
+	XSWAN_ACTION_BYPASS,
+	XSWAN_ACTION_DROP,
+};
+
+/*
+ * Outbound selectors, by destination prefix. The value lists every rule whose
+ * destination covers the whole prefix, best priority first, so one lookup is
+ * enough: xswan-ike copies the rules of shorter prefixes into longer ones.
+ */
+struct xswan_lpm4 {
+	__u32 prefixlen;
+	__be32 dst;
+};
+
+struct xswan_rule4 {
+	__be32 src; /* masked */
+	__be32 src_mask;
+	__u16 sport_min, sport_max; /* host order; 0-65535: any */
+	__u16 dport_min, dport_max;
+	__u8 proto; /* 0: any */
+	__u8 action; /* enum xswan_action */
+	__u16 reserved;
+	__u32 tunnel;
+};
+
+#define XSWAN_RULES 8u
+struct xswan_rules4 {
+	__u32 count;
+	struct xswan_rule4 rule[XSWAN_RULES];
+};
+
+enum xswan_role {
+	XSWAN_ROLE_OUTSIDE = 1, /* IKE and ESP */
+	XSWAN_ROLE_INSIDE, /* plaintext of hosts behind us */
+	XSWAN_ROLE_TUNNEL, /* xswN-dp, the dataplane's end of the host's xswN */
+};
+
+struct xswan_port {
+	__u32 role; /* enum xswan_role */
+	__u32 xsk_base; /* first index in xsks */
+	__u32 host_ifindex; /* xswN: where TC sends what the host must not send in clear */
+	__u8 mac[6]; /* frames to other addresses are not ours */
+	__u16 reserved;
+};
+
+/*
+ * Verdict of the XDP program, in the metadata area just before the frame.
+ * The worker checks what it relies on again: it never trusts an offset.
+ */
+enum xswan_meta_kind {
+	XSWAN_META_OPEN = 0x58534f50,
+	XSWAN_META_SEAL = 0x5853534c,
+};
+
+struct xswan_meta {
+	__u32 kind; /* enum xswan_meta_kind */
+	__u32 index; /* OPEN: slot in sa_in; SEAL: tunnel number */
+	__u16 l3_offset; /* of the IP header from the start of the frame */
+	__u16 esp_offset; /* OPEN: of the ESP header */
+	__u32 reserved;
+};
+
+enum xswan_event_kind {
+	XSWAN_EVENT_ACQUIRE = 1, /* a packet wants a tunnel that has no SA */
+};
+
+struct xswan_event {
+	__u32 kind; /* enum xswan_event_kind */
+	__u32 tunnel;
+	__be32 src, dst;
+	__u8 proto;
+	__u8 pad[3];
+	__be16 sport, dport;
+};
+
+#define XSWAN_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " changed size")
+XSWAN_ASSERT_SIZE(struct xswan_sa, 64);
+XSWAN_ASSERT_SIZE(struct xswan_sa_stat, 64);
+XSWAN_ASSERT_SIZE(struct xswan_tunnel, 80);
+XSWAN_ASSERT_SIZE(struct xswan_lpm4, 8);
+XSWAN_ASSERT_SIZE(struct xswan_rule4, 24);
+XSWAN_ASSERT_SIZE(struct xswan_rules4, 196);
+XSWAN_ASSERT_SIZE(struct xswan_port, 20);
+XSWAN_ASSERT_SIZE(struct xswan_meta, 16);
+XSWAN_ASSERT_SIZE(struct xswan_event, 24);
+
+#endif

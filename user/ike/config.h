@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Connections, children and secrets as the engine uses them, loaded from swanctl.conf.
+ * A configuration is immutable once loaded and reference counted: an IKE SA keeps the
+ * one it was negotiated under.
+ */
+#ifndef XSWAN_IKE_CONFIG_H
+#define XSWAN_IKE_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../lib/addr.h"
+
+#define CONF_ADDRS 8
+#define CONF_PROPOSALS 8
+#define CONF_TS 16 /* XSWAN_DP_TS_MAX */
+#define CONF_IDS 8
+
+/* RFC 7296 section 3.5 */
+enum id_type { ID_ANY = 0, ID_IPV4_ADDR = 1, ID_FQDN = 2, ID_RFC822_ADDR = 3, ID_IPV6_ADDR = 5, ID_KEY_ID = 11 };
+
+struct identity {
+	uint8_t type; /* enum id_type; ID_ANY matches any peer ("%any" or not configured) */
+	uint16_t len;
+	uint8_t data[256];
+};
+
+/*
+ * A proposal in strongSwan's notation ("aes256gcm16-prfsha384-x25519"), as lists of
+ * transform IDs in order of preference. AEAD only: no integrity transforms.
+ */
+struct proposal_algs {
+	uint16_t id; /* IANA transform ID */
+	uint16_t key_bits; /* 0 where the transform has no key length attribute */
+};
+
+#define CONF_ALGS 8
+struct conf_proposal {
+	char text[128]; /* as configured, for messages */
+	int encr_count, prf_count, ke_count, esn_count;
+	struct proposal_algs encr[CONF_ALGS];
+	uint16_t prf[CONF_ALGS]; /* IKE only */
+	uint16_t ke[CONF_ALGS]; /* IKE only: groups; for ESP: not supported yet */
+	uint8_t esn[2]; /* ESP only: 1 (ESN), 0 (no ESN), in order of preference */
+};
+
+enum start_action { START_NONE, START_TRAP, START_START };
+
+struct conf_child {
+	struct conf_child *next;
+	char *name;
+	struct xswan_ts local_ts[CONF_TS], remote_ts[CONF_TS];
+	int local_ts_count, remote_ts_count; /* 0: "dynamic", the IKE address itself */
+	struct conf_proposal proposals[CONF_PROPOSALS];
+	int proposal_count;
+	enum start_action start_action;
+	uint16_t replay_window; /* packets */
+	uint32_t tunnel; /* number in the tunnel map; set by the daemon before use */
+};
+
+struct conf_conn {
+	struct conf_conn *next;
+	char *name;
+	struct addr local_addrs[CONF_ADDRS], remote_addrs[CONF_ADDRS]; /* count 0: %any */
+	int local_addr_count, remote_addr_count;
+	struct conf_proposal proposals[CONF_PROPOSALS];
+	int proposal_count;
+	struct identity local_id, remote_id;
+	bool encap; /* force UDP encapsulation by a NAT_DETECTION hash that does not match */
+	uint32_t dpd_delay; /* seconds; 0: no liveness checks */
+	struct conf_child *children;
+	char *origin; /* "file:line" of the section, for messages */
+};
+
+struct conf_secret {
+	struct conf_secret *next;
+	char *name;
+	struct identity ids[CONF_IDS]; /* id_count 0: any peer */
+	int id_count;
+	uint8_t *data; /* wiped on free */
+	size_t len;
+};
+
+struct config {
+	int refs;
+	struct conf_conn *conns;
+	struct conf_secret *secrets;
+};
+
+struct config *config_ref(struct config *cfg);
+void config_unref(struct config *cfg);
+
+struct conf_conn *config_find_conn(const struct config *cfg, const char *name);
+struct conf_child *conn_find_child(const struct conf_conn *conn, const char *name);
+
+/* The best secret for this pair: both identities named, then one, then one without owners. */
+const struct conf_secret *config_find_psk(const struct config *cfg, const struct identity *local, const struct identity *remote);
+
+/* "192.0.2.1", "gw.example.com", "admin@example.com", "@#6b6579", "%any"; 0 or -EINVAL */
+int identity_parse(struct identity *id, const char *text);
+const char *identity_format(const struct identity *id, char *out, size_t size);
+bool identity_matches(const struct identity *configured, const struct identity *received);
+
+/* For ike = true an IKE proposal, else ESP. On error -EINVAL, and why_size bytes of reason in why. */
+int conf_proposal_parse(struct conf_proposal *p, const char *text, bool ike, char *why, size_t why_size);
+/* Fills the defaults used when nothing is configured (or the word "default"). */
+void conf_proposal_default(struct conf_proposal *p, bool ike);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The IKEv2 engine (RFC 7296): no sockets, no clock, no threads. It is given datagrams
+ * and the time, and asked for datagrams and the time of its next deadline. Child SAs
+ * leave through a sa_sink. Two engines joined in memory are a complete test of the
+ * protocol; the daemon around one is a thin shell.
+ *
+ * Time is in microseconds of any monotonic clock (uint64_t now). An engine belongs
+ * to one thread; callbacks must not call back into it, except engine_terminate* and
+ * engine_initiate, which only queue work.
+ */
+#ifndef XSWAN_IKE_ENGINE_H
+#define XSWAN_IKE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <xswan/drops.h>
+#include <xswan/maps.h>
+
+#include "../lib/addr.h"
+#include "../lib/log.h"
+#include "config.h"
+
+#define IKE_TIME_NEVER UINT64_MAX
+#define IKE_DATAGRAM_MAX 16384 /* larger ones are refused before they are parsed */
+
+/* A Child SA to be installed: both directions, since both are negotiated at once. */
+struct child_install {
+	const struct conf_conn *conn;
+	const struct conf_child *child;
+	struct endpoint local, remote; /* outer addresses; ports matter with encap */
+	bool encap; /* ESP in UDP */
+	bool esn;
+	bool initiator; /* of the exchange that made it */
+	uint8_t alg; /* enum xswan_alg */
+	uint32_t spi_in, spi_out; /* host order */
+	uint32_t slot_in; /* as spi_alloc chose it */
+	const uint8_t *key_in, *key_out; /* key and salt; wiped by the engine after the call */
+	size_t key_len; /* of each */
+	const struct xswan_ts *local_ts, *remote_ts; /* narrowed */
+	int local_ts_count, remote_ts_count;
+};
+
+/*
+ * Where Child SAs go. Order kept by the engine: inbound before outbound, and
+ * inbound before the peer can know the SPI. Functions returning int: 0 or -errno.
+ */
+struct sa_sink {
+	/* Reserves an inbound slot and SPI. */
+	int (*spi_alloc)(void *ctx, uint32_t *spi);
+	void (*spi_free)(void *ctx, uint32_t spi); /* reserved and never added */
+	/* Installs both directions and points the child's tunnel at the outbound one. The
+	 * returned id names the pair from then on; the spi is the sink's now, freed by remove. */
+	int (*add)(void *ctx, const struct child_install *sa, uint64_t *id);
+	void (*remove)(void *ctx, uint64_t id);
+	/* Inbound and outbound figures, for status and liveness. */
+	int (*query)(void *ctx, uint64_t id, struct xswan_sa_stat *in, struct xswan_sa_stat *out);
+};
+
+enum ike_sa_state { IKE_CONNECTING, IKE_ESTABLISHED, IKE_DELETING };
+enum child_state { CHILD_CREATED, CHILD_INSTALLED, CHILD_DELETING };
+
+struct child_info {
+	const char *name;
+	uint32_t uniqueid;
+	uint64_t sink_id;
+	enum child_state state;
+	bool encap, esn;
+	uint8_t alg; /* enum xswan_alg */
+	uint32_t spi_in, spi_out;
+	uint64_t installed_at;
+	const struct xswan_ts *local_ts, *remote_ts;
+	int local_ts_count, remote_ts_count;
+};
+
+struct ike_sa_info {
+	const struct conf_conn *conn; /* NULL: responder that has not chosen one yet */
+	uint32_t uniqueid;
+	enum ike_sa_state state;
+	bool initiator, nat_local, nat_remote, nat_fake;
+	struct endpoint local, remote;
+	uint64_t spi_i, spi_r;
+	struct identity local_id, remote_id;
+	uint16_t encr, encr_bits, prf, ke; /* 0 before they are negotiated */
+	uint64_t established_at;
+	const struct child_info *children;
+	int child_count;
+};
+
+enum ike_event_kind {
+	IKE_EVENT_IKE_UP,
+	IKE_EVENT_IKE_DOWN,
+	IKE_EVENT_CHILD_UP,
+	IKE_EVENT_CHILD_DOWN,
+	IKE_EVENT_FAILED, /* an initiation ended without its SA; text says why */
+};
+
+struct ike_event {
+	enum ike_event_kind kind;
+	const struct ike_sa_info *sa;
+	const struct child_info *child; /* CHILD_* only */
+	const char *conn, *child_name; /* FAILED: what was being set up */
+	const char *text; /* reason: one or more lines, fit for a person */
+};
+
+struct engine_callbacks {
+	void *ctx;
+	void (*log)(void *ctx, enum log_level level, const char *conn, uint32_t uniqueid, const char *line);
+	void (*event)(void *ctx, const struct ike_event *event);
+	/* Test builds only (compiled with XSWAN_KEYLOG): key material for a protocol analyser. */
+	void (*keylog)(void *ctx, uint64_t spi_i, uint64_t spi_r, const uint8_t *sk_ei, const uint8_t *sk_er, size_t key_len);
+};
+
+struct engine_settings { /* microseconds; 0 takes the default */
+	uint64_t retransmit_base; /* first retransmission; default 1 s, then times 1.8 with jitter */
+	unsigned int retransmit_tries; /* default 5 retransmissions, then the exchange is given up */
+	uint64_t half_open_timeout; /* responder: from IKE_SA_INIT to IKE_AUTH; default 30 s */
+	unsigned int half_open_max; /* default 4096 */
+};
+
+struct engine;
+
+struct engine *engine_new(const struct sa_sink *sink, void *sink_ctx, const struct engine_callbacks *cb,
+			  const struct engine_settings *settings); /* copies all three; NULL: out of memory */
+void engine_free(struct engine *e); /* sends nothing; removes its Child SAs from the sink */
+
+/* Replaces the configuration. Existing SAs keep theirs. Takes a reference. */
+void engine_configure(struct engine *e, struct config *cfg);
+
+/* One IKE message, without the non-ESP marker. */
+void engine_input(struct engine *e, const struct endpoint *local, const struct endpoint *remote, const uint8_t *data,
+		  size_t len, uint64_t now);
+
+struct ike_datagram {
+	struct endpoint local, remote; /* local.addr may be unset: the kernel chooses */
+	const uint8_t *data; /* valid until the next call on this engine; no non-ESP marker */
+	size_t len;
+};
+
+/* Next datagram to send; false when there is none. On local port 4500 the caller adds the marker. */
+bool engine_output(struct engine *e, struct ike_datagram *out, uint64_t now);
+uint64_t engine_next_deadline(const struct engine *e);
+void engine_timeout(struct engine *e, uint64_t now);
+
+/*
+ * Brings up one child of a connection, on a new IKE SA (adding a child to an established IKE
+ * SA needs CREATE_CHILD_SA, which this engine does not have yet: -EOPNOTSUPP), or reports
+ * -EALREADY when it is up. The result comes as an event. `local`: address to use, or NULL.
+ */
+int engine_initiate(struct engine *e, const char *conn, const char *child, const struct endpoint *local, uint64_t now);
+/* Deletes IKE SAs by connection name, or by uniqueid when conn is NULL; returns how many. */
+int engine_terminate_ike(struct engine *e, const char *conn, uint32_t uniqueid, uint64_t now);
+/* The same for Child SAs, by child name (in any connection when conn is NULL) or uniqueid. */
+int engine_terminate_child(struct engine *e, const char *conn, const char *child, uint32_t uniqueid, uint64_t now);
+
+void engine_foreach_sa(const struct engine *e, void (*fn)(void *ctx, const struct ike_sa_info *sa), void *ctx);
+const uint64_t *engine_counters(const struct engine *e); /* indexed by enum xswan_ike_counter */
+
+#endif

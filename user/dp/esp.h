@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ESP tunnel mode (RFC 4303, AES-GCM by RFC 4106) as a library: no I/O, no clock.
+ * Packets are sealed and opened in place, in batches.
+ */
+#ifndef XSWAN_DP_ESP_H
+#define XSWAN_DP_ESP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <xswan/dp_proto.h>
+#include <xswan/drops.h>
+
+#include "crypto.h"
+
+#define ESP_BATCH CRYPTO_BATCH
+/* After a crash of the dataplane the outbound counter goes on this far beyond the pinned one. */
+#define ESP_SEQ_JUMP (1u << 20)
+
+struct esp_sa; /* cold configuration and, cache-aligned, the hot part */
+struct esp_worker; /* per thread: crypto worker and scratch space for a batch */
+
+struct esp_packet {
+	uint8_t *data; /* IP header; seal moves it back by the outer headers, open forward */
+	uint32_t len; /* of the IP packet: trailing link padding already cut */
+	uint32_t headroom, tailroom; /* writable bytes around it; kept up to date */
+	struct esp_sa *sa;
+	enum xswan_drop drop; /* result; XSWAN_DROP_NONE: sealed or opened */
+	uint64_t seq; /* result */
+};
+
+/*
+ * Builds an SA from a checked request of the controller. `stat` is its line in the pinned
+ * sa_in_stat or sa_out_stat and outlives the SA: when stat->uid is already m->sa.uid, an
+ * outbound SA goes on at stat->seq + ESP_SEQ_JUMP; else the line is reset first. An inbound SA
+ * that comes back like this starts its replay window at stat->seq, everything up to it seen.
+ * Returns 0 or -errno with a sentence in `why`.
+ */
+int esp_sa_new(struct esp_sa **sa, const struct crypto_backend *crypto, const struct xswan_dp_sa_add *m,
+	       struct xswan_sa_stat *stat, char *why, size_t why_size);
+void esp_sa_free(struct esp_sa *sa); /* wipes the keys */
+const struct xswan_sa *esp_sa_config(const struct esp_sa *sa);
+
+struct esp_worker *esp_worker_new(const struct crypto_backend *crypto); /* NULL: out of memory */
+void esp_worker_free(struct esp_worker *w);
+void esp_worker_set_now(struct esp_worker *w, uint64_t boottime_seconds); /* for last_use; once per batch */
+
+/*
+ * Seals up to ESP_BATCH inner IPv4 packets, each for packet->sa (outbound). Outer header: TTL 64,
+ * DSCP copied, ECN by RFC 6040 normal mode, DF copied from the inner header (RFC 4301 section 8.1).
+ * Inner TTL is the caller's business. On a drop the packet's bytes are undefined.
+ */
+void esp_seal(struct esp_worker *w, struct esp_packet *packets, unsigned int count);
+
+/*
+ * Opens up to ESP_BATCH whole outer IPv4 packets (ESP or ESP in UDP as the SA says), each for
+ * packet->sa (inbound). Every check of SPI, addresses and ports against the SA is made here
+ * again. Order: parse, replay check, ICV, replay commit, padding, next header, ECN, selectors.
+ */
+void esp_open(struct esp_worker *w, struct esp_packet *packets, unsigned int count);
+
+/* Outer bytes that sealing adds to an inner packet of this length, with padding. */
+uint32_t esp_overhead(const struct xswan_sa *sa, uint32_t inner_len);
+/* Largest inner packet whose sealed form is at most path_mtu; also for headers without a key. */
+uint32_t esp_inner_mtu(const struct xswan_sa *sa, uint32_t path_mtu);
+
+#endif

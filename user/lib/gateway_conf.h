@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * xswan.conf: what the machine is, as opposed to swanctl.conf, which says whom it talks to.
+ *
+ *   interfaces {
+ *       wan { device = eth0   role = outside }
+ *       lan { device = eth1   role = inside }
+ *   }
+ *   dataplane {
+ *       attach  = auto        # auto: native where the driver can, else generic; native; generic; external
+ *       crypto  = auto        # auto, ipsec-mb, openssl
+ *       workers = auto        # auto: one per CPU and receive queue, whichever is fewer
+ *       frames  = 16384       # UMEM frames of 4096 bytes, shared by all interfaces
+ *       tunnel  = xsw0        # the host's interface into the tunnels
+ *   }
+ *   ike {
+ *       port = 500            # and nat_port = 4500
+ *       retransmit_tries = 5
+ *       retransmit_timeout = 1s
+ *   }
+ *   log { level = info }      # error, warning, info, debug
+ */
+#ifndef XSWAN_GATEWAY_CONF_H
+#define XSWAN_GATEWAY_CONF_H
+
+#include <net/if.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <xswan/maps.h>
+
+#include "log.h"
+
+enum attach_mode { ATTACH_AUTO, ATTACH_NATIVE, ATTACH_GENERIC, ATTACH_EXTERNAL };
+
+struct gateway_port {
+	char device[IFNAMSIZ];
+	enum xswan_role role; /* OUTSIDE or INSIDE */
+};
+
+struct gateway_conf {
+	struct gateway_port ports[XSWAN_PORTS];
+	int port_count;
+	enum attach_mode attach;
+	char crypto[16]; /* "auto" or a back-end's name */
+	uint32_t workers; /* 0: auto */
+	uint32_t frames; /* power of two */
+	char tunnel[IFNAMSIZ];
+	uint16_t ike_port, ike_nat_port;
+	uint32_t retransmit_tries;
+	uint64_t retransmit_timeout; /* microseconds */
+	enum log_level log_level;
+};
+
+/*
+ * Reads DIR/xswan.conf. Returns 0, or -errno with "file:line: what is wrong" in why.
+ * At least one outside interface is required.
+ */
+int gateway_conf_load(struct gateway_conf *conf, const char *dir, char *why, size_t why_size);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+static void free_child(struct conf_child *child)
+{
+	free(child->name);
+	free(child);
+}
+
+static void free_conn(struct conf_conn *conn)
+{
+	struct conf_child *child;
+
+	while ((child = conn->children)) {
+		conn->children = child->next;
+		free_child(child);
+	}
+	free(conn->name);
+	free(conn->origin);
+	free(conn);
+}
+
+static void free_secret(struct conf_secret *secret)
+{
+	if (secret->data)
+		OPENSSL_cleanse(secret->data, secret->len);
+	free(secret->data);
+	free(secret->name);
+	free(secret);
+}
+
+struct config *config_ref(struct config *cfg)
+{
+	__atomic_add_fetch(&cfg->refs, 1, __ATOMIC_RELAXED);
+	return cfg;
+}
+
+void config_unref(struct config *cfg)
+{
+	struct conf_conn *conn;
+	struct conf_secret *secret;
+
+	if (!cfg || __atomic_sub_fetch(&cfg->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	while ((conn = cfg->conns)) {
+		cfg->conns = conn->next;
+		free_conn(conn);
+	}
+	while ((secret = cfg->secrets)) {
+		cfg->secrets = secret->next;
+		free_secret(secret);
+	}
+	free(cfg);
+}
+
+struct conf_conn *config_find_conn(const struct config *cfg, const char *name)
+{
+	struct conf_conn *conn = cfg->conns;
+
+	while (conn && strcmp(conn->name, name))
+		conn = conn->next;
+	return conn;
+}
+
+struct conf_child *conn_find_child(const struct conf_conn *conn, const char *name)
+{
+	struct conf_child *child = conn->children;
+
+	while (child && strcmp(child->name, name))
+		child = child->next;
+	return child;
+}
+
+/* 2: named, 1: covered by a "%any" among the owners, 0: not an owner */
+static int owns(const struct conf_secret *secret, const struct identity *id)
+{
+	int best = 0;
+
+	for (int i = 0; i < secret->id_count; i++) {
+		if (secret->ids[i].type == ID_ANY)
+			best = best ? best : 1;
+		else if (identity_matches(&secret->ids[i], id))
+			return 2;
+	}
+	return best;
+}
+
+/* The peer's identity weighs more: a gateway has one name of its own and many peers. */
+const struct conf_secret *config_find_psk(const struct config *cfg, const struct identity *local,
+					  const struct identity *remote)
+{
+	const struct conf_secret *best = NULL;
+	int best_score = -1;
+
+	for (const struct conf_secret *s = cfg->secrets; s; s = s->next) {
+		int score = 3 * owns(s, remote) + owns(s, local);
+
+		if (s->id_count && !score)
+			continue;
+		if (score > best_score) {
+			best = s;
+			best_score = score;
+		}
+	}
+	return best;
+}

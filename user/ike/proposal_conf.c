@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Proposals in strongSwan's notation. One table says which words there are; anything else is
+ * refused with the list of what may be written instead.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define IKE_DEFAULT "aes256gcm16-aes128gcm16-prfsha384-prfsha256-x25519-ecp256"
+#define ESP_DEFAULT "aes256gcm16-aes128gcm16-esn-noesn"
+#define IKE_WORDS "aes128gcm16, aes256gcm16, prfsha256, prfsha384, x25519, ecp256"
+#define ESP_WORDS "aes128gcm16, aes256gcm16, esn, noesn"
+
+/* RFC 7296 section 3.3.2, with the IDs of RFC 5282, 4868, 8031 and 5903 */
+enum kind { ENCR = 1, PRF = 2, KE = 4, ESN = 5 };
+
+static const struct word {
+	const char *name;
+	enum kind kind;
+	uint16_t id, key_bits;
+} words[] = {
+	{ "aes128gcm16", ENCR, 20, 128 }, { "aes128gcm128", ENCR, 20, 128 }, { "aes128gcm", ENCR, 20, 128 },
+	{ "aes256gcm16", ENCR, 20, 256 }, { "aes256gcm128", ENCR, 20, 256 }, { "aes256gcm", ENCR, 20, 256 },
+	{ "prfsha256", PRF, 5, 0 },       { "prfsha384", PRF, 6, 0 },        { "x25519", KE, 31, 0 },
+	{ "curve25519", KE, 31, 0 },      { "ecp256", KE, 19, 0 },           { "esn", ESN, 1, 0 },
+	{ "noesn", ESN, 0, 0 },
+};
+
+static const struct word *find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (!strcmp(words[i].name, name))
+			return &words[i];
+	return NULL;
+}
+
+static void add_encr(struct conf_proposal *p, const struct word *w)
+{
+	for (int i = 0; i < p->encr_count; i++)
+		if (p->encr[i].id == w->id && p->encr[i].key_bits == w->key_bits)
+			return;
+	p->encr[p->encr_count++] = (struct proposal_algs){ .id = w->id, .key_bits = w->key_bits };
+}
+
+static void add_id(uint16_t *list, int *count, uint16_t id)
+{
+	for (int i = 0; i < *count; i++)
+		if (list[i] == id)
+			return;
+	list[(*count)++] = id;
+}
+
+static void add_esn(struct conf_proposal *p, uint8_t id)
+{
+	if (p->esn_count == 0 || (p->esn_count == 1 && p->esn[0] != id))
+		p->esn[p->esn_count++] = id;
+}
+
+/* Repeated words count once, so no list outgrows the table, nor CONF_ALGS. */
+static void add(struct conf_proposal *p, const struct word *w)
+{
+	switch (w->kind) {
+	case ENCR:
+		add_encr(p, w);
+		break;
+	case PRF:
+		add_id(p->prf, &p->prf_count, w->id);
+		break;
+	case KE:
+		add_id(p->ke, &p->ke_count, w->id);
+		break;
+	case ESN:
+		add_esn(p, w->id);
+		break;
+	}
+}
+
+static bool belongs(const struct word *w, bool ike)
+{
+	return w->kind == ENCR || (ike ? w->kind != ESN : w->kind == ESN);
+}
+
+static int refuse_word(const char *name, const struct word *w, bool ike, char *why, size_t why_size)
+{
+	const char *all = ike ? IKE_WORDS : ESP_WORDS;
+
+	if (w && w->kind == KE)
+		snprintf(why, why_size,
+			 "'%s' in an ESP proposal asks for a key exchange of its own when the Child SA is rekeyed, "
+			 "and rekeying is not supported yet: leave it out",
+			 name);
+	else if (w)
+		snprintf(why, why_size, "'%s' has no meaning in an %s proposal; supported: %s", name,
+			 ike ? "IKE" : "ESP", all);
+	else if (!strncmp(name, "sha", 3))
+		snprintf(why, why_size, "'%s': AES-GCM needs no integrity algorithm%s; supported: %s", name,
+			 ike ? ", write prfsha256 or prfsha384 for the PRF" : "", all);
+	else
+		snprintf(why, why_size, "'%s' is not supported; supported: %s", name, all);
+	return -EINVAL;
+}
+
+static int check_complete(const struct conf_proposal *p, bool ike, char *why, size_t why_size)
+{
+	const char *missing = !p->encr_count         ? "an encryption algorithm (aes128gcm16, aes256gcm16)"
+			      : ike && !p->prf_count ? "a PRF (prfsha256, prfsha384)"
+			      : ike && !p->ke_count  ? "a key exchange (x25519, ecp256)"
+						     : NULL;
+
+	if (!missing)
+		return 0;
+	snprintf(why, why_size, "proposal '%s' lacks %s", p->text, missing);
+	return -EINVAL;
+}
+
+int conf_proposal_parse(struct conf_proposal *p, const char *text, bool ike, char *why, size_t why_size)
+{
+	struct conf_proposal out = { 0 };
+	char copy[sizeof(out.text)], *rest = copy, *name;
+
+	if (!strcmp(text, "default")) {
+		conf_proposal_default(p, ike);
+		return 0;
+	}
+	if (strlen(text) >= sizeof(copy)) {
+		snprintf(why, why_size, "proposal of more than %zu characters", sizeof(copy) - 1);
+		return -EINVAL;
+	}
+	strcpy(copy, text);
+	strcpy(out.text, text);
+	while ((name = strsep(&rest, "-"))) {
+		const struct word *w = find(name);
+
+		if (!w || !belongs(w, ike))
+			return refuse_word(name, w, ike, why, why_size);
+		add(&out, w);
+	}
+	if (check_complete(&out, ike, why, why_size) < 0)
+		return -EINVAL;
+	if (!ike && !out.esn_count)
+		add_esn(&out, 0); /* what strongSwan takes silence for */
+	*p = out;
+	return 0;
+}
+
+void conf_proposal_default(struct conf_proposal *p, bool ike)
+{
+	char why[8];
+
+	conf_proposal_parse(p, ike ? IKE_DEFAULT : ESP_DEFAULT, ike, why, sizeof(why));
+}

@@ -7,8 +7,8 @@
  *   - answer at once: fill `reply`, return VICI_REPLY;
  *   - stream first: vici_request_event() as often as it likes, then as above (list-sas, list-conns);
  *   - answer later: keep `req`, return VICI_LATER, and call vici_request_finish() exactly once
- *     (initiate, terminate). A request outlives its client and the server; it is then dead,
- *     and writing to it does nothing.
+ *     (initiate, terminate), even before the handler returns. A request outlives its client and
+ *     the server; it is then dead, and writing to it does nothing. `msg` and `reply` end with the handler.
  *
  *	static enum vici_verdict on_version(void *ctx, struct vici_request *req,
  *					    const struct vici_message *msg, struct vici_builder *reply)
@@ -52,7 +52,8 @@ struct vici_command {
 /*
  * Listens on `path` with mode 0600. A socket left there by a dead process is replaced; -EADDRINUSE
  * when somebody listens on it. `events` names what clients may register for, NULL-terminated.
- * Tables and base are the caller's and must outlive the server. 0 or -errno, said in the log.
+ * Tables and base are the caller's and must outlive the server. Ignores SIGPIPE, for a client may
+ * leave at any time. 0 or -errno, said in the log.
  */
 int vici_server_new(struct vici_server **server, struct event_base *base, const char *path,
 		    const struct vici_command *commands, const char *const *events, void *ctx);
@@ -75,7 +76,10 @@ bool vici_request_alive(const struct vici_request *req); /* false once the clien
  */
 int vici_request_set_timeout(struct vici_request *req, uint32_t ms, void (*fn)(void *arg, struct vici_request *req),
 			     void *arg);
-/* Calls fn when the client leaves first, so that the owner can forget the request: fn must finish it. */
+/*
+ * Calls fn, from the event loop or from vici_server_free(), when the client leaves first, so that
+ * the owner can forget the request: fn must finish it.
+ */
 void vici_request_on_gone(struct vici_request *req, void (*fn)(void *arg, struct vici_request *req), void *arg);
 
 #endif

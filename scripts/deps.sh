@@ -107,7 +107,7 @@ done
 	exit 0
 }
 
-if ! command -v apt-get dpkg-query >/dev/null; then
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
 	die "no apt here; this knows Debian 12 and 13. Install what '$0 --list' prints by your own means, then build with make"
 fi
 

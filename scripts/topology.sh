@@ -1,0 +1,242 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Two gateways between two hosts, each in a network namespace of its own: sourced by the demo, the tests and the
+# benchmark, so that each line of those can be a sentence.
+#
+#     client              ga (gateway A)           wire            gb (gateway B)              server
+#   ┌──────────┐       ┌───────────────────┐    ┌────────┐    ┌───────────────────┐       ┌──────────┐
+#   │   eth0 ●─┼───────┼─● lan      wan ●──┼────┼─● a b ●┼────┼──● wan      lan ●─┼───────┼─● eth0   │
+#   │ 10.1.0.2 │       │ 10.1.0.1          │    │ bridge │    │          10.2.0.1 │       │ 10.2.0.2 │
+#   └──────────┘       │         192.0.2.1 │    │ .2.9   │    │ 192.0.2.2         │       └──────────┘
+#                      └───────────────────┘    └────────┘    └───────────────────┘
+#
+# `wire` is the network between the gateways: a bridge, since a packet that XDP takes on `wan`, or that AF_XDP sends
+# there, never passes a packet socket of the gateway itself. Captures are made on its port `a`, and what must not
+# come from a gateway (bad input) is sent from its address 192.0.2.9. With WIRE=direct (the benchmark) there is no
+# bridge: `wan` and `wan` are the ends of one veth pair.
+#
+# Everything is named after RUN_ID, every process that is started is recorded by its pid, and topology_down ends
+# and removes what topology_up and start made, nothing else.
+
+# The names below are for whoever sources this.
+# shellcheck disable=SC2034
+{
+	CLIENT=10.1.0.2 A_INSIDE=10.1.0.1 A_OUTSIDE=192.0.2.1
+	SERVER=10.2.0.2 B_INSIDE=10.2.0.1 B_OUTSIDE=192.0.2.2
+	A_NET=10.1.0.0/24 B_NET=10.2.0.0/24 WIRE_ADDR=192.0.2.9
+	TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+}
+RUN_ID=${RUN_ID:-xw$$}
+STATE=${STATE:-/tmp/xswan-$RUN_ID}
+WIRE=${WIRE:-bridge}
+QUEUES=${QUEUES:-1}
+
+say()
+{
+	printf '%s\n' "$*" >&2
+}
+
+fail()
+{
+	say "${0##*/}: $*"
+	return 1
+}
+
+# --- who does it: client ping 10.2.0.2 ---
+
+# Not `ip netns exec`: that one mounts another /sys, and /sys/fs/bpf with the pinned maps is gone from view.
+inside()
+{
+	local ns=$1
+
+	shift
+	nsenter --net="/run/netns/$RUN_ID-$ns" -- "$@"
+}
+
+client() { inside client "$@"; }
+server() { inside server "$@"; }
+ga() { inside ga "$@"; }
+gb() { inside gb "$@"; }
+wire() { inside wire "$@"; }
+
+# --- time ---
+
+# wait_for SECONDS COMMAND…: until COMMAND succeeds; its output is not shown. Fails at the deadline.
+wait_for()
+{
+	local deadline=$((SECONDS + $1 + 1))
+
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "$SECONDS" -lt "$deadline" ] || return 1
+		sleep 0.05
+	done
+}
+
+# --- processes, by name ---
+
+# start NAME NAMESPACE COMMAND…: in the background, with its output in $STATE/NAME.log
+start()
+{
+	local name=$1 ns=$2
+
+	shift 2
+	nsenter --net="/run/netns/$RUN_ID-$ns" -- "$@" >>"$STATE/$name.log" 2>&1 </dev/null &
+	echo $! >"$STATE/$name.pid"
+	echo "$name" >>"$STATE/started"
+	disown $!
+}
+
+pid_of()
+{
+	cat "$STATE/$1.pid" 2>/dev/null
+}
+
+running()
+{
+	local pid
+
+	pid=$(pid_of "$1") && kill -0 "$pid" 2>/dev/null && ! grep -q '^State:.Z' "/proc/$pid/status"
+}
+
+stopped()
+{
+	! running "$1"
+}
+
+# stop NAME [SIGNAL]: ends it, with SIGKILL when it does not go by itself within five seconds
+stop()
+{
+	local name=$1 signal=${2:-TERM} late=
+
+	running "$name" && kill "-$signal" "$(pid_of "$name")"
+	if ! wait_for 5 stopped "$name"; then
+		kill -KILL "$(pid_of "$name")"
+		wait_for 5 stopped "$name"
+		late=yes
+	fi
+	rm -f "$STATE/$name.pid"
+	[ -z "$late" ] || fail "$name did not end on SIG$signal and was killed"
+}
+
+# log_says NAME PATTERN: has the process written such a line?
+log_says()
+{
+	grep -Eq -- "$2" "$STATE/$1.log"
+}
+
+# --- the network ---
+
+namespace_add()
+{
+	ip netns add "$RUN_ID-$1" || return
+	# Only what a test sends is to be on the wire, and router solicitations are not.
+	inside "$1" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+	inside "$1" ip link set lo up
+}
+
+# link NAMESPACE DEVICE NAMESPACE DEVICE
+link()
+{
+	ip link add "$2" netns "$RUN_ID-$1" numtxqueues "$QUEUES" numrxqueues "$QUEUES" type veth \
+		peer name "$4" netns "$RUN_ID-$3" numtxqueues "$QUEUES" numrxqueues "$QUEUES" &&
+		inside "$1" ip link set "$2" up && inside "$3" ip link set "$4" up
+}
+
+bridge_up()
+{
+	namespace_add wire && wire ip link add br0 type bridge && wire ip link set br0 up &&
+		link ga wan wire a && link gb wan wire b &&
+		wire ip link set a master br0 && wire ip link set b master br0 &&
+		wire ip addr add $WIRE_ADDR/24 dev br0
+}
+
+# Routes as a gateway has them: a default route out, so that what the tunnel does not take would leave in clear.
+addresses_up()
+{
+	client ip addr add $CLIENT/24 dev eth0 && client ip route add default via $A_INSIDE &&
+		server ip addr add $SERVER/24 dev eth0 && server ip route add default via $B_INSIDE &&
+		ga ip addr add $A_INSIDE/24 dev lan && ga ip addr add $A_OUTSIDE/24 dev wan &&
+		gb ip addr add $B_INSIDE/24 dev lan && gb ip addr add $B_OUTSIDE/24 dev wan &&
+		ga ip route add default via $B_OUTSIDE && gb ip route add default via $A_OUTSIDE
+}
+
+# The kernel settings of a router; rp_filter as Debian has it.
+forwarding_up()
+{
+	local ns
+
+	for ns in ga gb; do
+		inside $ns sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=2 net.ipv4.conf.default.rp_filter=2 || return
+	done
+}
+
+topology_up()
+{
+	local ns
+
+	mkdir -p "$STATE" || return
+	for ns in client ga gb server; do
+		namespace_add $ns || return
+	done
+	forwarding_up && link client eth0 ga lan && link server eth0 gb lan || return
+	if [ "$WIRE" = direct ]; then
+		link ga wan gb wan || return
+	else
+		bridge_up || return
+	fi
+	addresses_up
+}
+
+# Ends and removes everything, in the reverse order; safe to call twice, or after half a topology_up.
+topology_down()
+{
+	local name file side
+
+	while read -r name; do
+		[ ! -e "$STATE/$name.pid" ] || stop "$name"
+	done < <(tac "$STATE/started" 2>/dev/null)
+	for side in a b; do
+		rm -rf "/run/xswan/$RUN_ID-$side" "/sys/fs/bpf/xswan/$RUN_ID-$side"
+	done
+	for file in /run/netns/"$RUN_ID"-*; do
+		[ ! -e "$file" ] || ip netns del "${file##*/}"
+	done
+	case $STATE in
+	/tmp/xswan-* | /run/xswan-*) rm -rf "$STATE" ;;
+	esac
+	return 0
+}
+
+# --- what is on the wire ---
+
+listening()
+{
+	log_says "$1" 'listening on'
+}
+
+# capture NAME [FILTER…]: everything between the gateways into $STATE/NAME.pcap, until capture_end NAME
+capture()
+{
+	local name=$1
+
+	shift
+	start "$name" wire tcpdump -i a -s "${SNAPLEN:-128}" -B 32768 -U -Z root -w "$STATE/$name.pcap" "$@"
+	wait_for 5 listening "$name" || fail "tcpdump does not start: $(cat "$STATE/$name.log")"
+}
+
+# What has been sent before this call is in the file after it: tcpdump reads its ring when it is told to end.
+capture_end()
+{
+	stop "$1" INT
+}
+
+# on_wire NAME FILTER: how many packets of that kind the capture has
+on_wire()
+{
+	tcpdump -nr "$STATE/$1.pcap" "$2" 2>/dev/null | wc -l
+}
+
+# All that two gateways may say to each other. Anything else between them is plaintext that leaked.
+PERMITTED='arp or esp or (udp and (port 500 or port 4500))'

@@ -1,0 +1,106 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# What the namespace tests share: topology, gateways, TAP, and an end that cleans up and, after a failure, shows
+# what the daemons said. Not executable: it is no test.
+here=$(dirname "${BASH_SOURCE[0]}")
+. "$here/../../scripts/topology.sh"
+. "$here/../../scripts/gateway.sh"
+. "$here/../tap.sh"
+
+[ "$(id -u)" = 0 ] || {
+	echo "1..0 # SKIP network namespaces need root"
+	exit 0
+}
+
+show_logs()
+{
+	local log
+
+	for log in "$STATE"/*.log; do
+		[ -s "$log" ] || continue
+		printf '# --- end of %s\n' "${log##*/}"
+		tail -n 15 "$log" | sed 's/^/#   /'
+	done
+}
+
+finish()
+{
+	[ "$tap_failed" = 0 ] || show_logs
+	topology_down
+}
+trap finish EXIT
+trap 'exit 1' INT TERM
+
+# --- traffic ---
+
+# pings FROM TO [COUNT]: every one answered
+pings()
+{
+	"$1" ping -n -i 0.05 -c "${3:-10}" -W 1 -w 10 "$2" | tee /dev/stderr | grep -q ' 0% packet loss'
+}
+
+iperf_listens()
+{
+	"$1" ss -Htln sport = :5201 | grep -q .
+}
+
+iperf_start()
+{
+	start "iperf-$1" "$1" iperf3 -s
+	wait_for 5 iperf_listens "$1"
+}
+
+# tcp FROM TO SECONDS: prints the rate in Mbit/s as the receiver saw it; fails when nothing arrived
+tcp()
+{
+	"$1" timeout $(($3 + 15)) iperf3 -c "$2" -t "$3" -J "${@:4}" >"$STATE/iperf.json" || {
+		jq -r '.error // empty' "$STATE/iperf.json"
+		return 1
+	}
+	jq -e '.end.sum_received.bits_per_second / 1e6 | floor | if . > 0 then . else empty end' "$STATE/iperf.json"
+}
+
+# udp FROM TO SIZE RATE SECONDS: prints lost packets, packets and per cent; fails when one in a hundred is lost
+udp()
+{
+	"$1" timeout $(($5 + 15)) iperf3 -c "$2" -u -l "$3" -b "$4" -t "$5" -J >"$STATE/iperf.json" || {
+		jq -r '.error // empty' "$STATE/iperf.json"
+		return 1
+	}
+	jq -r '.end.sum | "\(.lost_packets) of \(.packets) lost, \(.lost_percent) %"' "$STATE/iperf.json"
+	jq -e '.end.sum | .packets > 100 and .lost_percent < 1' "$STATE/iperf.json" >/dev/null
+}
+
+# --- what the gateways count ---
+
+# counter SIDE NAME: a drop reason of the dataplane or an IKE counter, 0 while it has not occurred
+counter()
+{
+	xswan "$1" --json status | jq -r --arg n "$2" '[.. | objects | select(has($n)) | .[$n] | numbers] | add // 0'
+}
+
+# rises SIDE NAME FROM: has the counter gone beyond what it was? Counters are written once per batch.
+above()
+{
+	[ "$(counter "$1" "$2")" -gt "$3" ]
+}
+
+rises()
+{
+	wait_for 3 above "$@" || {
+		echo "$2 is $(counter "$1" "$2"), was $3"
+		return 1
+	}
+}
+
+plaintext_free()
+{
+	local leaked
+
+	leaked=$(on_wire "$1" "not ($PERMITTED)")
+	[ "$leaked" = 0 ] && return
+	echo "$leaked packets of plaintext on the wire:"
+	tcpdump -nr "$STATE/$1.pcap" "not ($PERMITTED)" 2>/dev/null | head -n 10
+	return 1
+}

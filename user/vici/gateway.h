@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What xswan-ike says about a gateway (version, stats, list-conns, list-sas, xswan-failures),
+ * joined into one tree: what is configured, and what is up of it. The command line prints it and the
+ * exporter counts it. Everything lives in one arena: strings are never NULL, lists keep the
+ * daemon's order, and gateway_free() frees the lot.
+ */
+#ifndef XSWAN_VICI_GATEWAY_H
+#define XSWAN_VICI_GATEWAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client.h"
+
+#define GATEWAY_NEVER UINT64_MAX /* of a time in seconds: not known, or never */
+
+struct gateway_text {
+	struct gateway_text *next;
+	const char *text;
+};
+
+struct gateway_traffic {
+	uint64_t packets, bytes;
+	uint64_t idle; /* seconds since the last packet, or GATEWAY_NEVER */
+};
+
+struct gateway_child_sa {
+	struct gateway_child_sa *next; /* of the same child */
+	const struct gateway_ike_sa *ike;
+	uint64_t uniqueid;
+	const char *state, *mode, *protocol; /* "INSTALLED", "TUNNEL", "ESP" */
+	bool encap, esn;
+	const char *spi_in, *spi_out; /* hexadecimal */
+	const char *encr_alg, *encr_keysize, *integ_alg;
+	struct gateway_traffic in, out;
+	uint64_t age; /* seconds since it was installed */
+	struct gateway_text *local_ts, *remote_ts;
+};
+
+struct gateway_ike_sa {
+	struct gateway_ike_sa *next; /* of the same connection */
+	uint64_t uniqueid;
+	const char *state, *version; /* "ESTABLISHED", "2" */
+	bool initiator, nat_local, nat_remote, nat_fake;
+	const char *local_host, *local_port, *local_id, *remote_host, *remote_port, *remote_id;
+	const char *spi_i, *spi_r;
+	const char *encr_alg, *encr_keysize, *integ_alg, *prf_alg, *ke;
+	uint64_t age; /* seconds since it was established, or GATEWAY_NEVER */
+};
+
+struct gateway_child {
+	struct gateway_child *next;
+	const char *name;
+	bool configured; /* false: only an SA still has this name */
+	const char *mode;
+	struct gateway_text *local_ts, *remote_ts; /* as configured */
+	struct gateway_child_sa *sas;
+	const char *failure; /* why the last attempt failed; empty if none is known */
+	uint64_t failure_age;
+};
+
+struct gateway_conn {
+	struct gateway_conn *next;
+	const char *name;
+	bool configured;
+	const char *local_id, *remote_id; /* as configured; "%any" */
+	struct gateway_text *local_addrs, *remote_addrs;
+	struct gateway_ike_sa *ikes;
+	struct gateway_child *children;
+};
+
+struct gateway {
+	const char *daemon, *version;
+	const char *uptime; /* "2 hours" */
+	uint64_t ike_sas, half_open;
+	struct gateway_conn *conns;
+	struct gateway_block *blocks; /* arena */
+	int error; /* sticky */
+};
+
+/* Asks the daemon. 0 or -errno with the sentence in client->error. Free in either case. */
+int gateway_load(struct gateway *gw, struct vici_client *client) __attribute__((warn_unused_result));
+void gateway_free(struct gateway *gw);
+
+/* Is there an SA that carries packets? */
+bool gateway_child_up(const struct gateway_child *child);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The controller's end of include/xswan/dp_proto.h. Requests block until the reply, at most
+ * DP_TIMEOUT_MS: a healthy xswan-dp answers in microseconds, and an SA must not be announced
+ * to the peer before the dataplane has it. Whatever goes wrong ends the connection (replies
+ * come in order, so a late one must never be taken for another's); the owner connects again.
+ */
+#ifndef XSWAN_IKE_DP_CLIENT_H
+#define XSWAN_IKE_DP_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <xswan/dp_proto.h>
+
+#define DP_TIMEOUT_MS 2000
+
+struct dp_client {
+	int fd; /* -1: not connected; readable means that xswan-dp has gone */
+	uint32_t next_id;
+	uint64_t epoch; /* of xswan-dp, from its last reply */
+	uint32_t stat_map_id;
+};
+
+#define DP_CLIENT_INIT ((struct dp_client){ .fd = -1 })
+
+/* Connects and exchanges HELLO. 0 or -errno (-ENOENT, -ECONNREFUSED: not running; -EPROTO: another version). */
+int dp_client_connect(struct dp_client *c, const char *path);
+void dp_client_close(struct dp_client *c);
+bool dp_client_connected(const struct dp_client *c);
+
+/*
+ * 0, what xswan-dp answered (logged with its sentence), or -ENOTCONN and the like when there is no
+ * answer. The request holds a key: it is the caller's to wipe. Fills in the header.
+ */
+int dp_client_sa_add(struct dp_client *c, struct xswan_dp_sa_add *m);
+int dp_client_sa_remove(struct dp_client *c, uint32_t dir, uint32_t slot, uint64_t uid);
+
+#endif

@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sa_store.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "../lib/esp_mtu.h"
+#include "../lib/log.h"
+#include "../lib/secmem.h"
+#include "orphans.h"
+#include "slots.h"
+
+#define SPI_HIGH_BITS_MAX (UINT32_MAX / XSWAN_SA_SLOTS) /* what is above the slot */
+#define PATH_MTU_DEFAULT 1500u
+#define PATH_MTU_MAX 65535u
+
+/* In locked memory. */
+struct pair_keys {
+	uint8_t in[XSWAN_DP_KEY_MAX], out[XSWAN_DP_KEY_MAX];
+};
+
+/* A Child SA: both directions, under the inbound slot. Its id is the inbound SPI. */
+struct sa_pair {
+	struct sa_pair *next; /* of the same tunnel, newest first */
+	uint32_t slot_in, slot_out, tunnel, stat_map_id;
+	struct xswan_sa in, out; /* LIVE, as in the maps */
+	uint32_t key_len;
+	struct pair_keys *keys;
+	int local_ts_count, remote_ts_count;
+	struct xswan_ts local_ts[XSWAN_DP_TS_MAX], remote_ts[XSWAN_DP_TS_MAX];
+};
+
+/* A removal that xswan-dp has not heard of; its slot stays taken until it has. */
+struct unsent_removal {
+	struct unsent_removal *next;
+	uint32_t dir, slot;
+	uint64_t uid;
+	bool give_slot; /* the slot becomes free with it */
+};
+
+struct sa_store {
+	struct sa_store_config config;
+	struct sa_maps maps;
+	struct slots slots_in, slots_out;
+	struct sa_pair *pairs[XSWAN_SA_SLOTS]; /* by inbound slot */
+	struct sa_pair *tunnels[XSWAN_TUNNELS]; /* newest SA first */
+	struct orphans orphans;
+	struct unsent_removal *unsent;
+	struct xswan_dp_sa_add *request; /* in locked memory; holds a key only while it is sent */
+};
+
+struct sa_store *sa_store_new(const struct sa_store_config *config)
+{
+	struct sa_store *store = calloc(1, sizeof(*store));
+
+	if (!store)
+		return NULL;
+	store->config = *config;
+	store->request = secmem_alloc(sizeof(*store->request));
+	if (!store->request || slots_init(&store->slots_in, XSWAN_SA_SLOTS) ||
+	    slots_init(&store->slots_out, XSWAN_SA_SLOTS)) {
+		sa_store_free(store);
+		return NULL;
+	}
+	return store;
+}
+
+static void pair_free(struct sa_pair *pair)
+{
+	if (pair)
+		secmem_free(pair->keys, sizeof(*pair->keys));
+	free(pair);
+}
+
+static struct slots *slots_of(struct sa_store *store, uint32_t dir)
+{
+	return dir == XSWAN_DP_IN ? &store->slots_in : &store->slots_out;
+}
+
+/* xswan-dp has been restarted: there is nothing left to remove. */
+static void forget_unsent(struct sa_store *store)
+{
+	while (store->unsent) {
+		struct unsent_removal *next = store->unsent->next;
+
+		if (store->unsent->give_slot)
+			slots_give(slots_of(store, store->unsent->dir), store->unsent->slot);
+		free(store->unsent);
+		store->unsent = next;
+	}
+}
+
+void sa_store_free(struct sa_store *store)
+{
+	if (!store)
+		return;
+	for (uint32_t slot = 0; slot < XSWAN_SA_SLOTS; slot++)
+		pair_free(store->pairs[slot]);
+	forget_unsent(store);
+	orphans_clear(&store->orphans);
+	slots_destroy(&store->slots_in);
+	slots_destroy(&store->slots_out);
+	secmem_free(store->request, sizeof(*store->request));
+	free(store);
+}
+
+static struct xswan_sa *entry_of(struct sa_store *store, uint32_t dir, uint32_t slot)
+{
+	return dir == XSWAN_DP_IN ? &store->maps.in[slot] : &store->maps.out[slot];
+}
+
+/* Every field first, LIVE last: whoever sees LIVE sees all of it. */
+static void entry_write(struct xswan_sa *entry, const struct xswan_sa *sa)
+{
+	struct xswan_sa quiet = *sa;
+
+	quiet.flags &= ~XSWAN_SA_LIVE;
+	__atomic_store_n(&entry->flags, quiet.flags, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	*entry = quiet;
+	__atomic_store_n(&entry->flags, sa->flags, __ATOMIC_RELEASE);
+}
+
+static void entry_clear(struct xswan_sa *entry)
+{
+	__atomic_fetch_and(&entry->flags, (uint8_t)~XSWAN_SA_LIVE, __ATOMIC_SEQ_CST);
+}
+
+static int adopt_orphans(struct sa_store *store, uint32_t dir, uint64_t now)
+{
+	for (uint32_t slot = 1; slot < XSWAN_SA_SLOTS; slot++) {
+		const struct xswan_sa *sa = entry_of(store, dir, slot);
+		struct orphan orphan = {
+			.dir = dir, .slot = slot, .uid = sa->uid, .tunnel = sa->tunnel, .expires = now + ORPHAN_SECONDS
+		};
+		int err;
+
+		if (!(sa->flags & XSWAN_SA_LIVE))
+			continue;
+		err = orphans_add(&store->orphans, &orphan);
+		if (err)
+			return err;
+		slots_take_this(slots_of(store, dir), slot);
+	}
+	return 0;
+}
+
+int sa_store_attach(struct sa_store *store, const struct sa_maps *maps, uint64_t now_seconds)
+{
+	int err;
+
+	orphans_clear(&store->orphans);
+	store->maps = *maps;
+	err = adopt_orphans(store, XSWAN_DP_IN, now_seconds);
+	if (!err)
+		err = adopt_orphans(store, XSWAN_DP_OUT, now_seconds);
+	if (!err && store->orphans.count)
+		log_info("%zu SAs of an earlier xswan-ike go on carrying traffic for up to %d s", store->orphans.count,
+			 ORPHAN_SECONDS);
+	return err;
+}
+
+static int random_u32(uint32_t limit, uint32_t *value)
+{
+	uint32_t mask = UINT32_MAX >> __builtin_clz(limit);
+
+	do
+		if (getrandom(value, sizeof(*value), 0) != sizeof(*value))
+			return -EIO;
+	while ((*value &= mask) > limit || !*value);
+	return 0;
+}
+
+/* RFC 4303 section 2.1: unique per gateway (the slot), never 0-255 (high bits never zero). */
+int sa_store_spi_alloc(void *ctx, uint32_t *spi)
+{
+	struct sa_store *store = ctx;
+	uint32_t high, slot;
+	int err;
+
+	if (!store->maps.in)
+		return -ENOTCONN;
+	err = random_u32(SPI_HIGH_BITS_MAX, &high);
+	if (err)
+		return err;
+	slot = slots_take(&store->slots_in);
+	if (!slot)
+		return -ENOSPC;
+	*spi = high * XSWAN_SA_SLOTS | slot;
+	return 0;
+}
+
+void sa_store_spi_free(void *ctx, uint32_t spi)
+{
+	struct sa_store *store = ctx;
+	uint32_t slot = XSWAN_SPI_SLOT(spi);
+
+	if (!store->pairs[slot])
+		slots_give(&store->slots_in, slot);
+}
+
+static struct sa_pair *pair_find(const struct sa_store *store, uint64_t id)
+{
+	struct sa_pair *pair = store->pairs[XSWAN_SPI_SLOT(id)];
+
+	return pair && ntohl(pair->in.spi) == id ? pair : NULL;
+}
+
+static void header_init(struct xswan_sa *sa, const struct child_install *c, uint64_t uid, uint32_t spi)
+{
+	sa->uid = uid;
+	sa->spi = htonl(spi);
+	sa->tunnel = c->child->tunnel;
+	sa->family = c->local.addr.family;
+	sa->alg = c->alg;
+	sa->mode = XSWAN_MODE_TUNNEL;
+	sa->flags = XSWAN_SA_LIVE | (c->encap ? XSWAN_SA_UDP_ENCAP : 0) | (c->esn ? XSWAN_SA_ESN : 0);
+}
+
+/* Addresses and ports as on the wire, from one end to the other. */
+static void header_set_path(struct xswan_sa *sa, const struct endpoint *from, const struct endpoint *to)
+{
+	memcpy(sa->src, from->addr.ip, sizeof(sa->src));
+	memcpy(sa->dst, to->addr.ip, sizeof(sa->dst));
+	if (sa->flags & XSWAN_SA_UDP_ENCAP) {
+		sa->sport = htons(from->port);
+		sa->dport = htons(to->port);
+	}
+}
+
+static uint32_t path_mtu(const struct sa_store *store, const struct child_install *c)
+{
+	uint32_t mtu = PATH_MTU_DEFAULT;
+
+	if (store->config.path_mtu)
+		mtu = store->config.path_mtu(store->config.ctx, &c->local, &c->remote);
+	if (!mtu)
+		mtu = PATH_MTU_DEFAULT;
+	return mtu < PATH_MTU_MAX ? mtu : PATH_MTU_MAX;
+}
+
+static void pair_init_headers(struct sa_store *store, struct sa_pair *pair, const struct child_install *c,
+			      const uint64_t uid[static 2])
+{
+	header_init(&pair->in, c, uid[0], c->spi_in);
+	header_set_path(&pair->in, &c->remote, &c->local);
+	pair->in.replay_window = c->child->replay_window;
+
+	header_init(&pair->out, c, uid[1], c->spi_out);
+	header_set_path(&pair->out, &c->local, &c->remote);
+	pair->out.mtu = esp_mtu_inner(&pair->out, path_mtu(store, c));
+}
+
+static int pair_check(const struct sa_store *store, const struct child_install *c)
+{
+	if (!store->maps.in)
+		return -ENOTCONN;
+	if (c->slot_in != XSWAN_SPI_SLOT(c->spi_in) || !c->slot_in || store->pairs[c->slot_in])
+		return -EINVAL;
+	if (!c->child->tunnel || c->child->tunnel >= store->maps.tunnels.count || c->child->tunnel >= XSWAN_TUNNELS)
+		return -EINVAL;
+	if (!c->key_len || c->key_len > XSWAN_DP_KEY_MAX)
+		return -EINVAL;
+	if (c->local_ts_count < 1 || c->local_ts_count > (int)XSWAN_DP_TS_MAX || c->remote_ts_count < 1 ||
+	    c->remote_ts_count > (int)XSWAN_DP_TS_MAX)
+		return -EINVAL;
+	return c->local.addr.family == c->remote.addr.family ? 0 : -EAFNOSUPPORT;
+}
+
+static int pair_new(struct sa_store *store, const struct child_install *c, struct sa_pair **out)
+{
+	struct sa_pair *pair = NULL;
+	uint64_t uid[2];
+	int err = pair_check(store, c);
+
+	if (err)
+		return err;
+	if (getrandom(uid, sizeof(uid), 0) != sizeof(uid))
+		return -EIO;
+	pair = calloc(1, sizeof(*pair));
+	if (!pair)
+		return -ENOMEM;
+	pair->keys = secmem_alloc(sizeof(*pair->keys));
+	if (!pair->keys) {
+		err = -errno;
+		log_error("no locked memory for keys: %s", strerror(errno));
+		pair_free(pair);
+		return err;
+	}
+	pair->slot_in = c->slot_in;
+	pair->tunnel = c->child->tunnel;
+	pair->stat_map_id = store->config.dp.stat_map_id(store->config.dp.ctx);
+	pair->key_len = c->key_len;
+	memcpy(pair->keys->in, c->key_in, c->key_len);
+	memcpy(pair->keys->out, c->key_out, c->key_len);
+	pair->local_ts_count = c->local_ts_count;
+	pair->remote_ts_count = c->remote_ts_count;
+	memcpy(pair->local_ts, c->local_ts, c->local_ts_count * sizeof(c->local_ts[0]));
+	memcpy(pair->remote_ts, c->remote_ts, c->remote_ts_count * sizeof(c->remote_ts[0]));
+	pair_init_headers(store, pair, c, uid);
+	*out = pair;
+	return 0;
+}
+
+static int dp_add(struct sa_store *store, const struct sa_pair *pair, uint32_t dir)
+{
+	const struct sa_store_dp *dp = &store->config.dp;
+	struct xswan_dp_sa_add *m = store->request;
+	int err;
+
+	m->dir = dir;
+	m->slot = dir == XSWAN_DP_IN ? pair->slot_in : pair->slot_out;
+	m->sa = dir == XSWAN_DP_IN ? pair->in : pair->out;
+	m->key_len = pair->key_len;
+	memcpy(m->key, dir == XSWAN_DP_IN ? pair->keys->in : pair->keys->out, pair->key_len);
+	m->local_ts_count = pair->local_ts_count;
+	m->remote_ts_count = pair->remote_ts_count;
+	memcpy(m->local_ts, pair->local_ts, sizeof(m->local_ts));
+	memcpy(m->remote_ts, pair->remote_ts, sizeof(m->remote_ts));
+	err = dp->add(dp->ctx, m);
+	explicit_bzero(m, sizeof(*m));
+	return err;
+}
+
+/* With give_slot the slot is free once xswan-dp no longer has the SA. If it cannot be told now, it is told later. */
+static void dp_remove(struct sa_store *store, uint32_t dir, uint32_t slot, uint64_t uid, bool give_slot)
+{
+	const struct sa_store_dp *dp = &store->config.dp;
+	int err = dp->remove(dp->ctx, dir, slot, uid);
+	struct unsent_removal *later;
+
+	if (!err || err == -ENOENT) {
+		if (give_slot)
+			slots_give(slots_of(store, dir), slot);
+		return;
+	}
+	later = malloc(sizeof(*later));
+	if (!later)
+		return; /* the slot stays taken: safe, if wasteful */
+	*later = (struct unsent_removal){
+		.next = store->unsent, .dir = dir, .slot = slot, .uid = uid, .give_slot = give_slot
+	};
+	store->unsent = later;
+}
+
+static void tunnel_link(struct sa_store *store, struct sa_pair *pair)
+{
+	pair->next = store->tunnels[pair->tunnel];
+	store->tunnels[pair->tunnel] = pair;
+	tunnels_set_up(&store->maps.tunnels, pair->tunnel, pair->slot_out, pair->out.mtu);
+}
+
+static void tunnel_unlink(struct sa_store *store, struct sa_pair *pair)
+{
+	struct sa_pair **at = &store->tunnels[pair->tunnel];
+	const struct sa_pair *newest;
+
+	while (*at != pair)
+		at = &(*at)->next;
+	*at = pair->next;
+	newest = store->tunnels[pair->tunnel];
+	if (newest)
+		tunnels_set_up(&store->maps.tunnels, pair->tunnel, newest->slot_out, newest->out.mtu);
+	else
+		tunnels_set_down(&store->maps.tunnels, pair->tunnel);
+}
+
+int sa_store_add(void *ctx, const struct child_install *c, uint64_t *id)
+{
+	struct sa_store *store = ctx;
+	struct sa_pair *pair = NULL;
+	int err = pair_new(store, c, &pair);
+
+	if (err)
+		return err;
+	pair->slot_out = slots_take(&store->slots_out);
+	if (!pair->slot_out) {
+		err = -ENOSPC;
+		goto out;
+	}
+	err = dp_add(store, pair, XSWAN_DP_IN);
+	if (err)
+		goto out_slot;
+	entry_write(&store->maps.in[pair->slot_in], &pair->in);
+	err = dp_add(store, pair, XSWAN_DP_OUT);
+	if (err)
+		goto out_in;
+	entry_write(&store->maps.out[pair->slot_out], &pair->out);
+	store->pairs[pair->slot_in] = pair;
+	tunnel_link(store, pair);
+	orphans_replace(&store->orphans, pair->tunnel);
+	*id = c->spi_in;
+	return 0;
+
+out_in:
+	entry_clear(&store->maps.in[pair->slot_in]);
+	dp_remove(store, XSWAN_DP_IN, pair->slot_in, pair->in.uid, false); /* the SPI is still the engine's */
+out_slot:
+	slots_give(&store->slots_out, pair->slot_out);
+out:
+	pair_free(pair);
+	return err;
+}
+
+void sa_store_remove(void *ctx, uint64_t id)
+{
+	struct sa_store *store = ctx;
+	struct sa_pair *pair = pair_find(store, id);
+
+	if (!pair)
+		return;
+	tunnel_unlink(store, pair);
+	entry_clear(&store->maps.out[pair->slot_out]);
+	entry_clear(&store->maps.in[pair->slot_in]);
+	store->pairs[pair->slot_in] = NULL;
+	dp_remove(store, XSWAN_DP_OUT, pair->slot_out, pair->out.uid, true);
+	dp_remove(store, XSWAN_DP_IN, pair->slot_in, pair->in.uid, true);
+	pair_free(pair);
+}
+
+/* The writer is the worker that owns the SA; figures of another uid are an earlier SA's. */
+static void stat_read(struct xswan_sa_stat *out, const struct xswan_sa_stat *line, uint64_t uid)
+{
+	*out = (struct xswan_sa_stat){ .uid = uid };
+	if (__atomic_load_n(&line->uid, __ATOMIC_ACQUIRE) != uid)
+		return;
+	out->packets = __atomic_load_n(&line->packets, __ATOMIC_RELAXED);
+	out->bytes = __atomic_load_n(&line->bytes, __ATOMIC_RELAXED);
+	out->last_use = __atomic_load_n(&line->last_use, __ATOMIC_RELAXED);
+	out->seq = __atomic_load_n(&line->seq, __ATOMIC_RELAXED);
+	out->drop_replay = __atomic_load_n(&line->drop_replay, __ATOMIC_RELAXED);
+	out->drop_auth = __atomic_load_n(&line->drop_auth, __ATOMIC_RELAXED);
+	out->drop_other = __atomic_load_n(&line->drop_other, __ATOMIC_RELAXED);
+}
+
+int sa_store_query(void *ctx, uint64_t id, struct xswan_sa_stat *in, struct xswan_sa_stat *out)
+{
+	const struct sa_store *store = ctx;
+	const struct sa_pair *pair = pair_find(store, id);
+
+	if (!pair)
+		return -ENOENT;
+	stat_read(in, &store->maps.in_stat[pair->slot_in], pair->in.uid);
+	stat_read(out, &store->maps.out_stat[pair->slot_out], pair->out.uid);
+	return 0;
+}
+
+uint32_t sa_store_tunnel(const struct sa_store *store, uint64_t id)
+{
+	const struct sa_pair *pair = pair_find(store, id);
+
+	return pair ? pair->tunnel : 0;
+}
+
+bool sa_store_has_orphan(const struct sa_store *store, uint32_t tunnel)
+{
+	return orphans_has(&store->orphans, tunnel);
+}
+
+bool sa_store_tunnel_in_use(const struct sa_store *store, uint32_t tunnel)
+{
+	return tunnel < XSWAN_TUNNELS && (store->tunnels[tunnel] || orphans_has(&store->orphans, tunnel));
+}
+
+static void send_unsent(struct sa_store *store)
+{
+	struct unsent_removal *list = store->unsent;
+
+	store->unsent = NULL;
+	while (list) {
+		struct unsent_removal *next = list->next;
+
+		dp_remove(store, list->dir, list->slot, list->uid, list->give_slot);
+		free(list);
+		list = next;
+	}
+}
+
+static int pair_add_again(struct sa_store *store, struct sa_pair *pair)
+{
+	int err;
+
+	/* a nonce would repeat: RFC 4106 section 3.1 allows none twice */
+	if (pair->stat_map_id != store->config.dp.stat_map_id(store->config.dp.ctx))
+		return -ESTALE;
+	err = dp_add(store, pair, XSWAN_DP_IN);
+	return err ? err : dp_add(store, pair, XSWAN_DP_OUT);
+}
+
+int sa_store_resync(struct sa_store *store, bool restarted, void (*lost)(void *ctx, uint64_t id), void *ctx)
+{
+	int added = 0, err;
+
+	if (!restarted) {
+		send_unsent(store);
+		return 0;
+	}
+	forget_unsent(store);
+	for (uint32_t slot = 1; slot < XSWAN_SA_SLOTS; slot++) {
+		struct sa_pair *pair = store->pairs[slot];
+
+		if (!pair)
+			continue;
+		err = pair_add_again(store, pair);
+		if (err == -ENOTCONN || err == -ETIMEDOUT || err == -ECONNRESET || err == -EPIPE)
+			return err;
+		if (err)
+			lost(ctx, ntohl(pair->in.spi));
+		else
+			added++;
+	}
+	if (added)
+		log_info("xswan-dp has %d Child SAs again", added);
+	return 0;
+}
+
+int sa_store_expire(struct sa_store *store, uint64_t now_seconds)
+{
+	struct orphan orphan;
+	int count = 0;
+
+	while (orphans_next(&store->orphans, now_seconds, ORPHAN_GRACE_SECONDS, &orphan)) {
+		struct xswan_tunnel *tunnel = orphan.tunnel && orphan.tunnel < store->maps.tunnels.count
+						      ? &store->maps.tunnels.map[orphan.tunnel]
+						      : NULL;
+
+		if (orphan.dir == XSWAN_DP_OUT && tunnel && !store->tunnels[orphan.tunnel] &&
+		    tunnel->sa_out == orphan.slot)
+			tunnels_set_down(&store->maps.tunnels, orphan.tunnel);
+		entry_clear(entry_of(store, orphan.dir, orphan.slot));
+		dp_remove(store, orphan.dir, orphan.slot, orphan.uid, true);
+		count++;
+	}
+	return count;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where the engine's Child SAs go: the pinned SA maps and, with their keys, xswan-dp.
+ *
+ * The order of writes is the promise made in include/xswan/maps.h. Adding: the inbound key to
+ * xswan-dp, the inbound entry (its LIVE flag last), the outbound key, the outbound entry, and
+ * only then the tunnel's pointer. Removing goes the other way: the pointer, the entries, the
+ * keys. So whatever a map points at has its key, at any moment one of the two may be killed.
+ *
+ * The keys of live SAs are kept (in locked memory) because xswan-dp may be restarted: it then
+ * gets them again. What an earlier xswan-ike left in the maps are orphans: nobody can rekey or
+ * delete them any more, but they carry traffic until their tunnel has a new SA, or for
+ * ORPHAN_SECONDS.
+ */
+#ifndef XSWAN_IKE_SA_STORE_H
+#define XSWAN_IKE_SA_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dp_client.h"
+#include "engine.h"
+#include "tunnels.h"
+
+#define ORPHAN_SECONDS 60
+/* The peer may send on the old SA for a moment after the new one is up. */
+#define ORPHAN_GRACE_SECONDS 2
+
+struct sa_store;
+
+/* The maps as memory: XSWAN_SA_SLOTS entries each. */
+struct sa_maps {
+	struct xswan_sa *in, *out;
+	const struct xswan_sa_stat *in_stat, *out_stat;
+	struct tunnels tunnels;
+};
+
+/* What the store needs of xswan-dp: dp_client, or a test. */
+struct sa_store_dp {
+	int (*add)(void *ctx, struct xswan_dp_sa_add *m);
+	int (*remove)(void *ctx, uint32_t dir, uint32_t slot, uint64_t uid);
+	uint32_t (*stat_map_id)(void *ctx);
+	void *ctx;
+};
+
+struct sa_store_config {
+	struct sa_store_dp dp;
+	/* MTU of the path between two outer addresses, as far as it is known. */
+	uint32_t (*path_mtu)(void *ctx, const struct endpoint *local, const struct endpoint *remote);
+	void *ctx;
+};
+
+struct sa_store *sa_store_new(const struct sa_store_config *config); /* NULL: out of memory */
+void sa_store_free(struct sa_store *store); /* forgets the keys; maps and dataplane stay as they are */
+
+/* Starts on these maps: finds the orphans in them. Until then nothing can be allocated. */
+int sa_store_attach(struct sa_store *store, const struct sa_maps *maps, uint64_t now_seconds);
+
+/* The functions of struct sa_sink; `ctx` is the store. */
+int sa_store_spi_alloc(void *ctx, uint32_t *spi);
+void sa_store_spi_free(void *ctx, uint32_t spi);
+int sa_store_add(void *ctx, const struct child_install *sa, uint64_t *id);
+void sa_store_remove(void *ctx, uint64_t id);
+int sa_store_query(void *ctx, uint64_t id, struct xswan_sa_stat *in, struct xswan_sa_stat *out);
+
+uint32_t sa_store_tunnel(const struct sa_store *store, uint64_t id); /* 0: no such SA */
+bool sa_store_tunnel_in_use(const struct sa_store *store, uint32_t tunnel); /* by an SA or an orphan */
+bool sa_store_has_orphan(const struct sa_store *store, uint32_t tunnel);
+
+/*
+ * After connecting to xswan-dp. `restarted`: it has a new epoch and knows no SA; all are added
+ * again, except those whose counter is lost (another stat map), which are reported to `lost`.
+ * Otherwise only what could not be removed while it was away is removed now.
+ */
+int sa_store_resync(struct sa_store *store, bool restarted, void (*lost)(void *ctx, uint64_t id), void *ctx);
+
+/* Removes the orphans whose time has come. Returns how many. */
+int sa_store_expire(struct sa_store *store, uint64_t now_seconds);
+
+#endif

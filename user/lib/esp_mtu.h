@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What ESP in tunnel mode adds to a packet (RFC 4303 section 2, AES-GCM by RFC 4106:
+ * 8 bytes of IV, 16 of ICV, alignment of 4). Shared by the controller, which announces
+ * the tunnel's MTU, and the dataplane, which has to keep to it.
+ */
+#ifndef XSWAN_ESP_MTU_H
+#define XSWAN_ESP_MTU_H
+
+#include <stdint.h>
+
+#include <xswan/maps.h>
+
+/* Outer bytes that sealing adds to an inner packet of this length, with padding. */
+uint32_t esp_mtu_overhead(const struct xswan_sa *sa, uint32_t inner_len);
+/* Largest inner packet whose sealed form is at most path_mtu; 0 when not even an empty one fits. */
+uint32_t esp_mtu_inner(const struct xswan_sa *sa, uint32_t path_mtu);
+
+#endif

@@ -24,26 +24,63 @@ static void *arena_alloc(struct gateway *gw, size_t size)
 	return block->data;
 }
 
-/*
- * A copy fit for a terminal: the peer chooses some of these (its identity), so control
- * characters become '?'.
- */
-static const char *arena_text(struct gateway *gw, const char *value, size_t len)
+/* Length of the UTF-8 sequence at p, 0 when it is not one. Overlong forms and surrogates are not. */
+static size_t utf8_len(const unsigned char *p, size_t left)
 {
-	char *copy = arena_alloc(gw, len + 1);
+	size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+
+	if (len > left)
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
+	    (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return len;
+}
+
+/* C0, DEL and C1 (U+0080 to U+009F) drive terminals. */
+static bool is_control(const unsigned char *p, size_t len)
+{
+	return (len == 1 && (p[0] < 0x20 || p[0] == 0x7f)) || (len == 2 && p[0] == 0xc2 && p[1] < 0xa0);
+}
+
+/* A copy that is safe to print: the peer chooses some of these (its identity). */
+static char *arena_text(struct gateway *gw, const char *value, size_t len)
+{
+	static char none[1];
+	const unsigned char *p = (const unsigned char *)value;
+	char *copy = arena_alloc(gw, len + 1), *to = copy;
+	size_t n;
 
 	if (!copy)
-		return "";
-	for (size_t i = 0; i < len; i++)
-		copy[i] = (unsigned char)value[i] < 0x20 || value[i] == 0x7f ? '?' : value[i];
+		return none;
+	for (; len; p += n, len -= n) {
+		n = utf8_len(p, len);
+		if (!n || (is_control(p, n) && *p != '\n')) {
+			n = n ? n : 1;
+			*to++ = '?';
+		} else {
+			memcpy(to, p, n);
+			to += n;
+		}
+	}
 	return copy;
+}
+
+static const char *one_line(char *text)
+{
+	for (char *p = text; (p = strchr(p, '\n'));)
+		*p = ' ';
+	return text;
 }
 
 static const char *text_of(struct gateway *gw, const struct vici_message *m, const char *key, const char *fallback)
 {
 	struct vici_element e;
 
-	return vici_find_value(m, key, &e) ? arena_text(gw, e.value, e.len) : fallback;
+	return vici_find_value(m, key, &e) ? one_line(arena_text(gw, e.value, e.len)) : fallback;
 }
 
 static struct gateway_text *list_of(struct gateway *gw, const struct vici_message *m, const char *key)
@@ -60,7 +97,7 @@ static struct gateway_text *list_of(struct gateway *gw, const struct vici_messag
 		*last = arena_alloc(gw, sizeof(**last));
 		if (!*last)
 			break;
-		(*last)->text = arena_text(gw, e.value, e.len);
+		(*last)->text = one_line(arena_text(gw, e.value, e.len));
 		last = &(*last)->next;
 	}
 	return first;
@@ -78,7 +115,7 @@ static struct gateway_conn *conn_get(struct gateway *gw, const char *name)
 	*link = arena_alloc(gw, sizeof(**link));
 	if (!*link)
 		return NULL;
-	**link = (struct gateway_conn){ .name = arena_text(gw, name, strlen(name)),
+	**link = (struct gateway_conn){ .name = one_line(arena_text(gw, name, strlen(name))),
 					.local_id = "%any",
 					.remote_id = "%any" };
 	return *link;
@@ -94,7 +131,9 @@ static struct gateway_child *child_get(struct gateway *gw, struct gateway_conn *
 	*link = arena_alloc(gw, sizeof(**link));
 	if (!*link)
 		return NULL;
-	**link = (struct gateway_child){ .name = arena_text(gw, name, strlen(name)), .mode = "", .failure = "" };
+	**link = (struct gateway_child){ .name = one_line(arena_text(gw, name, strlen(name))),
+					 .mode = "",
+					 .failure = "" };
 	return *link;
 }
 
@@ -171,7 +210,7 @@ static void load_child_sa(struct gateway *gw, struct gateway_conn *conn, const s
 	static const char *const in[] = { "packets-in", "bytes-in", "use-in" };
 	static const char *const out[] = { "packets-out", "bytes-out", "use-out" };
 	struct gateway_child *child = child_get(gw, conn, child_name(gw, section));
-	struct gateway_child_sa *sa = arena_alloc(gw, sizeof(*sa)), **link;
+	struct gateway_child_sa *sa = arena_alloc(gw, sizeof(*sa));
 	const struct vici_message *m = &section->body;
 
 	if (!child || !sa)
@@ -193,9 +232,8 @@ static void load_child_sa(struct gateway *gw, struct gateway_conn *conn, const s
 	sa->age = vici_get_u64(m, "install-time", GATEWAY_NEVER);
 	sa->local_ts = list_of(gw, m, "local-ts");
 	sa->remote_ts = list_of(gw, m, "remote-ts");
-	for (link = &child->sas; *link; link = &(*link)->next)
-		;
-	*link = sa;
+	*(child->sas ? child->sas_end : &child->sas) = sa;
+	child->sas_end = &sa->next;
 }
 
 static void load_ike_sa(struct gateway *gw, struct gateway_ike_sa *ike, const struct vici_message *m)
@@ -226,7 +264,7 @@ static void load_ike_sa(struct gateway *gw, struct gateway_ike_sa *ike, const st
 static void on_list_sa(void *ctx, const struct vici_message *msg)
 {
 	struct vici_cursor outer = vici_iterate(msg), inner;
-	struct gateway_ike_sa *ike, **link;
+	struct gateway_ike_sa *ike;
 	struct vici_message children;
 	struct vici_element section, e;
 	struct gateway_conn *conn;
@@ -240,9 +278,8 @@ static void on_list_sa(void *ctx, const struct vici_message *msg)
 		if (!conn || !ike)
 			return;
 		load_ike_sa(gw, ike, &section.body);
-		for (link = &conn->ikes; *link; link = &(*link)->next)
-			;
-		*link = ike;
+		*(conn->ikes ? conn->ikes_end : &conn->ikes) = ike;
+		conn->ikes_end = &ike->next;
 		if (!vici_find_section(&section.body, "child-sas", &children))
 			continue;
 		inner = vici_iterate(&children);
@@ -279,17 +316,18 @@ static void load_failures(struct gateway *gw, const struct vici_message *m)
 	struct gateway_child *child;
 	struct gateway_conn *conn;
 	struct vici_element e;
+	struct vici_element text;
 	const char *name;
 
 	while (vici_next(&c, &e)) {
-		if (e.type != VICI_SECTION)
+		if (e.type != VICI_SECTION || !vici_find_value(&e.body, "text", &text))
 			continue;
 		name = text_of(gw, &e.body, "child", "");
 		conn = conn_get(gw, e.name);
 		child = conn && name[0] ? child_get(gw, conn, name) : NULL;
 		if (!child)
 			continue;
-		child->failure = text_of(gw, &e.body, "text", "");
+		child->failure = arena_text(gw, text.value, text.len);
 		child->failure_age = vici_get_u64(&e.body, "age", GATEWAY_NEVER);
 	}
 }

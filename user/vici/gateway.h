@@ -2,8 +2,8 @@
 /*
  * What xswan-ike says about a gateway (version, stats, list-conns, list-sas, xswan-failures),
  * joined into one tree: what is configured, and what is up of it. The command line prints it and the
- * exporter counts it. Everything lives in one arena: strings are never NULL, lists keep the
- * daemon's order, and gateway_free() frees the lot.
+ * exporter counts it. Everything lives in one arena: strings are never NULL and safe to print
+ * (valid UTF-8, no control characters), lists keep the daemon's order, and gateway_free() frees the lot.
  */
 #ifndef XSWAN_VICI_GATEWAY_H
 #define XSWAN_VICI_GATEWAY_H
@@ -55,8 +55,8 @@ struct gateway_child {
 	bool configured; /* false: only an SA still has this name */
 	const char *mode;
 	struct gateway_text *local_ts, *remote_ts; /* as configured */
-	struct gateway_child_sa *sas;
-	const char *failure; /* why the last attempt failed; empty if none is known */
+	struct gateway_child_sa *sas, **sas_end;
+	const char *failure; /* why the last attempt failed, in one or more lines; empty if not known */
 	uint64_t failure_age;
 };
 
@@ -66,7 +66,7 @@ struct gateway_conn {
 	bool configured;
 	const char *local_id, *remote_id; /* as configured; "%any" */
 	struct gateway_text *local_addrs, *remote_addrs;
-	struct gateway_ike_sa *ikes;
+	struct gateway_ike_sa *ikes, **ikes_end;
 	struct gateway_child *children;
 };
 

@@ -3,22 +3,33 @@
  * xswan.conf: what the machine is, as opposed to swanctl.conf, which says whom it talks to.
  *
  *   interfaces {
- *       wan { device = eth0   role = outside }
- *       lan { device = eth1   role = inside }
+ *       wan {
+ *           device = eth0
+ *           role = outside
+ *       }
+ *       lan {
+ *           device = eth1
+ *           role = inside
+ *       }
  *   }
  *   dataplane {
- *       attach  = auto        # auto: native where the driver can, else generic; native; generic; external
- *       crypto  = auto        # auto, ipsec-mb, openssl
- *       workers = auto        # auto: one per CPU and receive queue, whichever is fewer
- *       frames  = 16384       # UMEM frames of 4096 bytes, shared by all interfaces
- *       tunnel  = xsw0        # the host's interface into the tunnels
+ *       attach = auto        # auto: native where the driver can, else generic; native; generic; external
+ *       crypto = auto        # auto, ipsec-mb, openssl
+ *       workers = auto       # auto: one per CPU and receive queue, whichever is fewer
+ *       frames = 16384       # UMEM frames of 4096 bytes, shared by all interfaces
+ *       tunnel = xsw0        # the host's interface into the tunnels
  *   }
  *   ike {
- *       port = 500            # and nat_port = 4500
+ *       port = 500
+ *       nat_port = 4500
  *       retransmit_tries = 5
  *       retransmit_timeout = 1s
  *   }
- *   log { level = info }      # error, warning, info, debug
+ *   log {
+ *       level = info         # error, warning, info, debug
+ *   }
+ *
+ * As in strongswan.conf, a value ends with its line: one key a line.
  */
 #ifndef XSWAN_GATEWAY_CONF_H
 #define XSWAN_GATEWAY_CONF_H

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway_conf.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "settings.h"
+
+#define FRAMES_MIN 1024u
+#define FRAMES_MAX 1048576u
+#define TUNNEL_SUFFIX "-dp" /* of the dataplane's end of the pair */
+
+struct choice {
+	const char *word;
+	int value;
+};
+
+static const struct choice attach_modes[] = {
+	{ "auto", ATTACH_AUTO },
+	{ "native", ATTACH_NATIVE },
+	{ "generic", ATTACH_GENERIC },
+	{ "external", ATTACH_EXTERNAL },
+	{ NULL, 0 },
+};
+
+static const struct choice roles[] = {
+	{ "outside", XSWAN_ROLE_OUTSIDE },
+	{ "inside", XSWAN_ROLE_INSIDE },
+	{ NULL, 0 },
+};
+
+static const struct choice levels[] = {
+	{ "error", LOG_LEVEL_ERROR },
+	{ "warning", LOG_LEVEL_WARN },
+	{ "info", LOG_LEVEL_INFO },
+	{ "debug", LOG_LEVEL_DEBUG },
+	{ NULL, 0 },
+};
+
+static const struct choice crypto[] = {
+	{ "auto", 0 },
+	{ "ipsec-mb", 0 },
+	{ "openssl", 0 },
+	{ NULL, 0 },
+};
+
+/* The choice of that word, or NULL: absent, or not one of them (a problem). */
+static const struct choice *choose(struct section *s, const char *key, const struct choice *from, struct problems *p)
+{
+	struct setting *k = section_get(s, key);
+	char all[128] = "";
+	size_t used = 0;
+
+	if (!k)
+		return NULL;
+	for (const struct choice *c = from; c->word; c++) {
+		if (!strcmp(c->word, k->value))
+			return c;
+		used += snprintf(all + used, sizeof(all) - used, "%s%s", used ? ", " : "", c->word);
+	}
+	problem_setting(p, k, "'%s' is not one of: %s", k->value, all);
+	return NULL;
+}
+
+/* A name that Linux would give to an interface, with room for a suffix. */
+static bool device_name(const struct setting *k, const char *suffix, struct problems *p)
+{
+	size_t len = strlen(k->value), max = IFNAMSIZ - 1 - strlen(suffix);
+
+	if (strpbrk(k->value, " \t")) {
+		problem_setting(p, k, "'%s' is not a device name (each key needs a line of its own)", k->value);
+		return false;
+	}
+	if (!len || strpbrk(k->value, "/:\n\r") || !strcmp(k->value, ".") || !strcmp(k->value, "..")) {
+		problem_setting(p, k, "'%s' is not a device name", k->value);
+		return false;
+	}
+	if (len > max) {
+		problem_setting(p, k, "'%s' is longer than %zu characters", k->value, max);
+		return false;
+	}
+	return true;
+}
+
+static const struct gateway_port *find_port(const struct gateway_conf *conf, const char *device)
+{
+	for (int i = 0; i < conf->port_count; i++)
+		if (!strcmp(conf->ports[i].device, device))
+			return &conf->ports[i];
+	return NULL;
+}
+
+static void load_port(struct gateway_conf *conf, struct section *s, struct problems *p)
+{
+	struct setting *device = section_get(s, "device"), *role = section_get(s, "role");
+	const struct choice *c = choose(s, "role", roles, p);
+	struct gateway_port *port = &conf->ports[conf->port_count];
+
+	s->used = true;
+	if (!device)
+		problem_section(p, s, "no device");
+	if (!role)
+		problem_section(p, s, "no role: outside (IKE and ESP) or inside (plaintext)");
+	if (!device || !c || !device_name(device, "", p))
+		return;
+	if (find_port(conf, device->value)) {
+		problem_setting(p, device, "'%s' has a role already", device->value);
+		return;
+	}
+	if (conf->port_count == XSWAN_PORTS) {
+		problem_section(p, s, "more than %u interfaces", XSWAN_PORTS);
+		return;
+	}
+	strcpy(port->device, device->value);
+	port->role = c->value;
+	conf->port_count++;
+}
+
+static void load_interfaces(struct gateway_conf *conf, struct section *root, const char *path, struct problems *p)
+{
+	struct section *interfaces = section_find(root, "interfaces");
+	bool outside = false;
+
+	for (struct section *s = interfaces ? interfaces->sections : NULL; s; s = s->next)
+		load_port(conf, s, p);
+	for (int i = 0; i < conf->port_count; i++)
+		outside |= conf->ports[i].role == XSWAN_ROLE_OUTSIDE;
+	if (!outside && interfaces && !p->count)
+		problem_section(p, interfaces, "no interface with role = outside");
+	else if (!outside && !p->count)
+		problem_at(p, path, 0, "no section interfaces with an interface of role = outside");
+}
+
+static void load_workers(struct gateway_conf *conf, struct section *s, struct problems *p)
+{
+	struct setting *k = section_get(s, "workers");
+	uint64_t n = 0;
+
+	if (k && !strcmp(k->value, "auto"))
+		return;
+	if (section_get_number(s, "workers", 1, XSWAN_WORKERS, &n, p) == 0)
+		conf->workers = n;
+}
+
+static void load_tunnel(struct gateway_conf *conf, struct section *s, struct problems *p)
+{
+	struct setting *k = section_get(s, "tunnel");
+
+	if (!k || !device_name(k, TUNNEL_SUFFIX, p))
+		return;
+	if (find_port(conf, k->value))
+		problem_setting(p, k, "'%s' is one of the interfaces: the tunnel needs a name of its own", k->value);
+	else
+		strcpy(conf->tunnel, k->value);
+}
+
+static void load_dataplane(struct gateway_conf *conf, struct section *s, struct problems *p)
+{
+	const struct choice *attach = choose(s, "attach", attach_modes, p);
+	const struct choice *backend = choose(s, "crypto", crypto, p);
+	uint64_t frames = conf->frames;
+
+	if (attach)
+		conf->attach = attach->value;
+	if (backend)
+		strcpy(conf->crypto, backend->word);
+	load_workers(conf, s, p);
+	load_tunnel(conf, s, p);
+	if (section_get_number(s, "frames", FRAMES_MIN, FRAMES_MAX, &frames, p) < 0)
+		return;
+	if (frames & (frames - 1))
+		problem_setting(p, section_get(s, "frames"), "%u is not a power of two", (unsigned int)frames);
+	else
+		conf->frames = frames;
+}
+
+static void load_ike(struct gateway_conf *conf, struct section *s, struct problems *p)
+{
+	uint64_t port = conf->ike_port, nat_port = conf->ike_nat_port, tries = conf->retransmit_tries;
+	struct setting *timeout = section_get(s, "retransmit_timeout");
+
+	section_get_number(s, "port", 1, UINT16_MAX, &port, p);
+	section_get_number(s, "nat_port", 1, UINT16_MAX, &nat_port, p);
+	section_get_number(s, "retransmit_tries", 1, 100, &tries, p);
+	section_get_time(s, "retransmit_timeout", 3600, &conf->retransmit_timeout, p);
+	if (timeout && conf->retransmit_timeout < 1000)
+		problem_setting(p, timeout, "%s is too short: at least 1ms", timeout->value);
+	if (port == nat_port)
+		problem_section(p, s, "port and nat_port are both %u: they must differ", (unsigned int)port);
+	conf->ike_port = port;
+	conf->ike_nat_port = nat_port;
+	conf->retransmit_tries = tries;
+}
+
+static void load(struct gateway_conf *conf, struct section *root, const char *path, struct problems *p)
+{
+	struct section *dataplane = section_find(root, "dataplane"), *ike = section_find(root, "ike");
+	struct section *log = section_find(root, "log");
+	const struct choice *level = log ? choose(log, "level", levels, p) : NULL;
+
+	load_interfaces(conf, root, path, p);
+	if (dataplane)
+		load_dataplane(conf, dataplane, p);
+	if (ike)
+		load_ike(conf, ike, p);
+	if (level)
+		conf->log_level = level->value;
+	problems_unused(p, root);
+}
+
+int gateway_conf_load(struct gateway_conf *conf, const char *dir, char *why, size_t why_size)
+{
+	struct gateway_conf out = {
+		.attach = ATTACH_AUTO,
+		.crypto = "auto",
+		.frames = 16384,
+		.tunnel = "xsw0",
+		.ike_port = 500,
+		.ike_nat_port = 4500,
+		.retransmit_tries = 5,
+		.retransmit_timeout = 1000000,
+		.log_level = LOG_LEVEL_INFO,
+	};
+	struct problems p = { .why = why, .why_size = why_size };
+	struct settings *settings;
+	char path[PATH_MAX];
+	int err;
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/xswan.conf", dir) >= sizeof(path)) {
+		snprintf(why, why_size, "path too long");
+		return -ENAMETOOLONG;
+	}
+	err = settings_load(&settings, path, why, why_size);
+	if (err < 0)
+		return err;
+	load(&out, settings_root(settings), path, &p);
+	settings_free(settings);
+	err = problems_end(&p);
+	if (!err)
+		*conf = out;
+	return err;
+}

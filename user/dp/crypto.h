@@ -19,6 +19,7 @@
 #define CRYPTO_IV 12 /* AEAD nonce: salt and explicit IV */
 #define CRYPTO_ICV 16
 #define CRYPTO_AAD_MAX 12
+#define CRYPTO_SALT 4 /* RFC 4106 section 4 */
 
 struct crypto_key;
 struct crypto_worker;
@@ -31,7 +32,7 @@ struct crypto_op {
 	uint8_t nonce[CRYPTO_IV];
 	uint8_t aad[CRYPTO_AAD_MAX];
 	uint8_t *icv; /* seal writes it, open reads it; 16 bytes */
-	bool ok; /* open: authenticated; seal: always true */
+	bool ok; /* open: authenticated; seal: false only when out of memory, and the packet is lost */
 };
 
 struct crypto_backend {
@@ -46,6 +47,9 @@ struct crypto_backend {
 	/* On failure ok is false and data is undefined; the caller drops the packet. Compares in constant time. */
 	void (*open)(struct crypto_worker *w, struct crypto_op *const ops[], unsigned int count);
 };
+
+/* Of the cipher key alone, without salt; 0: not an algorithm of ours. */
+size_t crypto_key_len(enum xswan_alg alg);
 
 /* By name, or the best available for NULL and "auto"; NULL when unknown or not available here. */
 const struct crypto_backend *crypto_backend_find(const char *name);

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "../lib/log.h"
+
+#define CLIENTS 8
+
+struct client {
+	struct control *control;
+	struct event *event;
+	int fd;
+};
+
+struct control {
+	struct event_base *base;
+	struct event *listen_event;
+	int fd;
+	struct sockaddr_un addr;
+	struct sa_table *sas;
+	uint32_t stat_map_id;
+	uint64_t epoch;
+	struct client clients[CLIENTS];
+};
+
+union request {
+	struct xswan_dp_header h;
+	struct xswan_dp_hello hello;
+	struct xswan_dp_sa_add add;
+	struct xswan_dp_sa_remove remove;
+	uint8_t bytes[sizeof(struct xswan_dp_sa_add) + 1]; /* one more: a longer record shows */
+};
+
+static void client_close(struct client *c)
+{
+	if (c->event)
+		event_free(c->event);
+	if (c->fd >= 0)
+		close(c->fd);
+	c->event = NULL;
+	c->fd = -1;
+}
+
+static int check_length(const union request *r, size_t len, size_t want, char *why, size_t why_size)
+{
+	if (len == want)
+		return 0;
+	snprintf(why, why_size, "request %u of %zu bytes, expected %zu", r->h.op, len, want);
+	return -EMSGSIZE;
+}
+
+static int serve(struct control *c, const union request *r, size_t len, char *why, size_t why_size)
+{
+	int err;
+
+	switch (r->h.op) {
+	case XSWAN_DP_HELLO:
+		err = check_length(r, len, sizeof(r->hello), why, why_size);
+		if (!err && r->hello.version != XSWAN_DP_VERSION) {
+			snprintf(why, why_size, "protocol version %u, this xswan-dp speaks %u", r->hello.version,
+				 XSWAN_DP_VERSION);
+			err = -EPROTONOSUPPORT;
+		}
+		return err;
+	case XSWAN_DP_SA_ADD:
+		err = check_length(r, len, sizeof(r->add), why, why_size);
+		return err ? err : sa_table_add(c->sas, &r->add, why, why_size);
+	case XSWAN_DP_SA_REMOVE:
+		err = check_length(r, len, sizeof(r->remove), why, why_size);
+		return err ? err : sa_table_remove(c->sas, &r->remove, why, why_size);
+	default:
+		snprintf(why, why_size, "unknown request %u", r->h.op);
+		return -EOPNOTSUPP;
+	}
+}
+
+static void on_request(evutil_socket_t fd, short what, void *arg)
+{
+	struct client *client = arg;
+	struct control *c = client->control;
+	struct xswan_dp_reply reply = { .version = XSWAN_DP_VERSION };
+	union request r;
+	ssize_t len = recv(fd, &r, sizeof(r), MSG_DONTWAIT);
+
+	if (len < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (len < (ssize_t)sizeof(r.h)) {
+		if (len > 0)
+			log_warn("controller sent a record of %zd bytes: connection closed", len);
+		client_close(client);
+		goto out;
+	}
+	reply.h = r.h;
+	reply.error = serve(c, &r, len, reply.text, sizeof(reply.text));
+	reply.epoch = c->epoch;
+	reply.stat_map_id = c->stat_map_id;
+	if (reply.error)
+		log_warn("request %u of the controller refused: %s", r.h.op, reply.text);
+	if (send(fd, &reply, sizeof(reply), MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof(reply))
+		client_close(client);
+out:
+	explicit_bzero(&r, sizeof(r));
+}
+
+static bool peer_allowed(int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) && (cred.uid == 0 || cred.uid == geteuid());
+}
+
+static void on_connect(evutil_socket_t listener, short what, void *arg)
+{
+	struct control *c = arg;
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	for (int i = 0; i < CLIENTS && peer_allowed(fd); i++) {
+		struct client *client = &c->clients[i];
+
+		if (client->fd >= 0)
+			continue;
+		client->event = event_new(c->base, fd, EV_READ | EV_PERSIST, on_request, client);
+		if (!client->event)
+			break;
+		client->fd = fd;
+		event_add(client->event, NULL);
+		return;
+	}
+	log_warn("controller connection refused: no permission, or more than %d connections", CLIENTS);
+	close(fd);
+}
+
+static int listen_on(struct control *c, const char *path)
+{
+	mode_t old;
+	int err;
+
+	c->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (c->fd < 0)
+		return -errno;
+	c->addr.sun_family = AF_UNIX;
+	snprintf(c->addr.sun_path, sizeof(c->addr.sun_path), "%s", path);
+	unlink(path); /* the instance's lock is ours: nobody listens there */
+	old = umask(0177);
+	err = bind(c->fd, (struct sockaddr *)&c->addr, sizeof(c->addr)) ? -errno : 0;
+	umask(old);
+	if (!err && listen(c->fd, CLIENTS))
+		err = -errno;
+	return err;
+}
+
+struct control *control_new(struct event_base *base, const char *path, struct sa_table *sas, uint32_t stat_map_id)
+{
+	struct control *c = calloc(1, sizeof(*c));
+	int err;
+
+	if (!c)
+		return NULL;
+	c->base = base;
+	c->sas = sas;
+	c->stat_map_id = stat_map_id;
+	for (int i = 0; i < CLIENTS; i++)
+		c->clients[i] = (struct client){ .control = c, .fd = -1 };
+	err = listen_on(c, path);
+	if (!err && getrandom(&c->epoch, sizeof(c->epoch), 0) != sizeof(c->epoch))
+		err = -EIO;
+	if (!err) {
+		c->listen_event = event_new(base, c->fd, EV_READ | EV_PERSIST, on_connect, c);
+		err = c->listen_event ? event_add(c->listen_event, NULL) : -ENOMEM;
+	}
+	if (!err)
+		return c;
+	control_free(c);
+	errno = -err;
+	return NULL;
+}
+
+void control_free(struct control *c)
+{
+	if (!c)
+		return;
+	for (int i = 0; i < CLIENTS; i++)
+		client_close(&c->clients[i]);
+	if (c->listen_event)
+		event_free(c->listen_event);
+	if (c->fd >= 0) {
+		close(c->fd);
+		unlink(c->addr.sun_path);
+	}
+	free(c);
+}

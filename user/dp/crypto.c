@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "crypto.h"
+
+#include <string.h>
+
+#include "crypto_backends.h"
+
+const struct crypto_backend *const crypto_backends[] = {
+#ifdef HAVE_IPSEC_MB
+	&crypto_ipsecmb,
+#endif
+	&crypto_openssl,
+	NULL,
+};
+
+size_t crypto_key_len(enum xswan_alg alg)
+{
+	switch (alg) {
+	case XSWAN_ALG_AES_GCM_16_128:
+		return 16;
+	case XSWAN_ALG_AES_GCM_16_256:
+		return 32;
+	default:
+		return 0;
+	}
+}
+
+const struct crypto_backend *crypto_backend_find(const char *name)
+{
+	bool best = !name || !strcmp(name, "auto");
+	const struct crypto_backend *const *b;
+
+	for (b = crypto_backends; *b; b++)
+		if ((best || !strcmp(name, (*b)->name)) && (*b)->available())
+			return *b;
+	return NULL;
+}

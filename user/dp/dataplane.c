@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dataplane.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/instance.h"
+#include "../lib/log.h"
+#include "tunnel_if.h"
+
+static uint32_t fewest_queues(const struct port *ports, int count)
+{
+	uint32_t fewest = XSWAN_WORKERS;
+
+	for (int i = 0; i < count; i++)
+		if (ports[i].queue_count < fewest)
+			fewest = ports[i].queue_count;
+	return fewest;
+}
+
+static int probe_ports(struct dataplane *dp, const struct gateway_conf *conf, char *why, size_t why_size)
+{
+	int err = 0;
+
+	dp->ports = calloc(conf->port_count + 1, sizeof(*dp->ports)); /* and the tunnel interface */
+	if (!dp->ports)
+		return -ENOMEM;
+	for (int i = 0; i < conf->port_count && !err; i++) {
+		struct port *port = &dp->ports[i];
+
+		memcpy(port->device, conf->ports[i].device, sizeof(port->device));
+		port->role = conf->ports[i].role;
+		port->index = i;
+		dp->port_count++;
+		err = port_probe(port, why, why_size);
+	}
+	return err;
+}
+
+/* Every worker needs a queue of its own on every port, so the port with the fewest queues sets the limit. */
+static void choose_workers(struct dataplane *dp, const struct gateway_conf *conf)
+{
+	uint32_t cpus = sysconf(_SC_NPROCESSORS_ONLN), limit = fewest_queues(dp->ports, dp->port_count);
+	uint32_t want = conf->workers ? conf->workers : cpus;
+
+	dp->worker_count = want < limit ? want : limit;
+	if (conf->workers > limit)
+		log_warn("%u workers configured, %u used: a port has only so many receive queues", conf->workers, limit);
+}
+
+static int add_tunnel_port(struct dataplane *dp, const struct gateway_conf *conf, char *why, size_t why_size)
+{
+	struct port *port = &dp->ports[dp->port_count], host = { 0 };
+	int err = tunnel_if_make(conf->tunnel, dp->worker_count, port->device, why, why_size);
+
+	if (err)
+		return err;
+	port->role = XSWAN_ROLE_TUNNEL;
+	port->index = dp->port_count++;
+	err = port_probe(port, why, why_size);
+	if (err)
+		return err;
+	memcpy(host.device, conf->tunnel, sizeof(host.device));
+	port_refresh(&host);
+	memcpy(dp->tunnel_host_mac, host.mac, sizeof(host.mac));
+	dp->tunnel_host_ifindex = if_nametoindex(conf->tunnel);
+	dp->tunnel = port;
+	if (port->queue_count < dp->worker_count) /* left by a run with fewer */
+		dp->worker_count = port->queue_count;
+	return 0;
+}
+
+static int open_ports(struct dataplane *dp, enum attach_mode attach, char *why, size_t why_size)
+{
+	int err = 0;
+
+	for (int i = 0; i < dp->port_count && !err; i++) {
+		struct port *port = &dp->ports[i];
+
+		if (port->mtu > FRAME_SIZE - 512) {
+			snprintf(why, why_size, "%s: MTU %u: this version works up to %u", port->device, port->mtu,
+				 FRAME_SIZE - 512);
+			return -EMSGSIZE;
+		}
+		err = programs_attach(&dp->programs, port, attach, why, why_size);
+		if (!err)
+			err = port_open_queues(port, &dp->umem, &dp->xsk_umem, why, why_size);
+		if (!err)
+			err = port_publish_queues(port, dp->programs.xsks_fd);
+		if (!err)
+			err = programs_set_port(&dp->programs, port, dp->tunnel_host_ifindex);
+	}
+	return err;
+}
+
+static void report_ports(const struct dataplane *dp)
+{
+	for (int i = 0; i < dp->port_count; i++) {
+		const struct port *port = &dp->ports[i];
+
+		log_info("%s: %s XDP, %u queue%s, AF_XDP %s%s%s", port->device, port->attach, port->queue_count,
+			 port->queue_count == 1 ? "" : "s", port->queues[0].zero_copy ? "zero-copy" : "copy",
+			 port->note[0] ? ": " : "", port->note);
+	}
+}
+
+static int start_workers(struct dataplane *dp, char *why, size_t why_size)
+{
+	dp->workers = calloc(dp->worker_count, sizeof(*dp->workers));
+	if (!dp->workers)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < dp->worker_count; i++) {
+		dp->workers[i] = worker_start(dp, i, why, why_size);
+		if (!dp->workers[i])
+			return -EIO;
+	}
+	return 0;
+}
+
+int dataplane_start(struct dataplane *dp, const struct gateway_conf *conf, const char *instance, char *why,
+		    size_t why_size)
+{
+	int err;
+
+	*dp = (struct dataplane){ .crypto = crypto_backend_find(strcmp(conf->crypto, "auto") ? conf->crypto : NULL) };
+	if (!dp->crypto) {
+		snprintf(why, why_size, "dataplane.crypto = %s: not built in, or this CPU lacks what it needs", conf->crypto);
+		return -ENOTSUP;
+	}
+	err = probe_ports(dp, conf, why, why_size);
+	if (err)
+		return err;
+	err = programs_load(&dp->programs, instance, dp->ports, dp->port_count, conf->attach, why, why_size);
+	if (err)
+		return err;
+	choose_workers(dp, conf);
+	err = add_tunnel_port(dp, conf, why, why_size);
+	if (err)
+		return err;
+	err = umem_map(&dp->umem, conf->frames);
+	if (err) {
+		snprintf(why, why_size, "cannot map %u UMEM frames: %s", conf->frames, strerror(-err));
+		return err;
+	}
+	dp->sas = sa_table_new(dp->crypto, dp->programs.stat_in, dp->programs.stat_out);
+	if (!dp->sas)
+		return -ENOMEM;
+	err = open_ports(dp, conf->attach, why, why_size);
+	if (!err)
+		err = start_workers(dp, why, why_size);
+	if (!err)
+		report_ports(dp);
+	return err;
+}
+
+void dataplane_stop(struct dataplane *dp)
+{
+	for (uint32_t i = 0; dp->workers && i < dp->worker_count; i++)
+		worker_stop(dp->workers[i]);
+	free(dp->workers);
+	for (int i = 0; i < dp->port_count; i++)
+		port_free(&dp->ports[i]);
+	if (dp->xsk_umem)
+		xsk_umem__delete(dp->xsk_umem);
+	free(dp->ports);
+	sa_table_free(dp->sas);
+	programs_unload(&dp->programs);
+	umem_unmap(&dp->umem);
+	*dp = (struct dataplane){ 0 };
+}
+
+void dataplane_refresh(struct dataplane *dp)
+{
+	for (int i = 0; i < dp->port_count; i++)
+		if (port_refresh(&dp->ports[i]) &&
+		    programs_set_port(&dp->programs, &dp->ports[i], dp->tunnel_host_ifindex))
+			log_warn("%s: cannot update its entry in the ports map", dp->ports[i].device);
+}
+
+static json_t *port_json(const struct port *port)
+{
+	static const char *const role[] = {
+		[XSWAN_ROLE_OUTSIDE] = "outside",
+		[XSWAN_ROLE_INSIDE] = "inside",
+		[XSWAN_ROLE_TUNNEL] = "tunnel",
+	};
+	json_t *queues = json_array();
+
+	for (uint32_t i = 0; i < port->queue_count; i++)
+		json_array_append_new(queues, json_pack("{s:i, s:s, s:i}", "queue", i, "mode",
+							port->queues[i].zero_copy ? "zero-copy" : "copy", "worker",
+							port->queues[i].worker));
+	return json_pack("{s:s, s:s, s:s, s:o, s:s}", "device", port->device, "role", role[port->role], "attach",
+			 port->attach, "queues", queues, "note", port->note);
+}
+
+int dataplane_publish(const struct dataplane *dp, const char *instance)
+{
+	char path[INSTANCE_PATH], fresh[INSTANCE_PATH];
+	json_t *ports = json_array(), *root;
+	int err;
+
+	for (int i = 0; i < dp->port_count; i++)
+		json_array_append_new(ports, port_json(&dp->ports[i]));
+	root = json_pack("{s:i, s:s, s:b, s:o}", "workers", dp->worker_count, "crypto", dp->crypto->name, "hugepages",
+			 dp->umem.huge, "ports", ports);
+	instance_run_path(instance, "ports.json.new", fresh);
+	err = root && !json_dump_file(root, fresh, JSON_INDENT(2)) ? 0 : -EIO;
+	if (!err && rename(fresh, instance_run_path(instance, "ports.json", path)))
+		err = -errno;
+	json_decref(root);
+	return err;
+}
+
+int dataplane_detach(const struct gateway_conf *conf, const char *instance, char *why, size_t why_size)
+{
+	struct port ports[XSWAN_PORTS] = { 0 };
+	int err;
+
+	for (int i = 0; i < conf->port_count; i++) {
+		memcpy(ports[i].device, conf->ports[i].device, sizeof(ports[i].device));
+		ports[i].role = conf->ports[i].role;
+	}
+	err = programs_detach(instance, ports, conf->port_count);
+	if (!err)
+		err = tunnel_if_remove(conf->tunnel);
+	if (err)
+		snprintf(why, why_size, "cannot detach instance %s: %s", instance, strerror(-err));
+	return err;
+}

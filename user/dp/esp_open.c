@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opening: outer IPv4, perhaps UDP, ESP -> inner IPv4 packet.
+ *
+ * Nothing that steered the packet here is trusted: addresses, ports and SPI are compared
+ * with the SA again. The replay window decides before the ICV, to be cheap, and again
+ * after it, to be right (RFC 4303 section 3.4.3).
+ */
+#include "esp_worker.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+static void relax(void)
+{
+#ifdef __x86_64__
+	__builtin_ia32_pause();
+#endif
+}
+
+static void lock(struct esp_inbound *in)
+{
+	while (__atomic_test_and_set(&in->lock, __ATOMIC_ACQUIRE))
+		while (__atomic_load_n(&in->lock, __ATOMIC_RELAXED))
+			relax();
+}
+
+static void unlock(struct esp_inbound *in)
+{
+	__atomic_clear(&in->lock, __ATOMIC_RELEASE);
+}
+
+/* RFC 3948: from the UDP header on; *len becomes that of ESP. */
+static enum xswan_drop parse_udp(const struct esp_sa *sa, const uint8_t *data, uint32_t *len)
+{
+	const struct wire_udp *udp = (const struct wire_udp *)data;
+
+	if (*len < WIRE_UDP_LEN || ntohs(udp->len) < WIRE_UDP_LEN || ntohs(udp->len) > *len)
+		return XSWAN_DROP_ESP_MALFORMED;
+	if (udp->sport != sa->sport || udp->dport != sa->dport)
+		return XSWAN_DROP_SA_ADDRESS;
+	*len = ntohs(udp->len) - WIRE_UDP_LEN; /* the checksum is of no matter: RFC 3948 section 2.1 */
+	return XSWAN_DROP_NONE;
+}
+
+/* Finds the ESP header and its length. */
+static enum xswan_drop parse_outer(const struct esp_sa *sa, const struct esp_packet *p, struct wire_esp **esp,
+				   uint32_t *esp_len)
+{
+	const struct wire_ip4 *ip = (const struct wire_ip4 *)p->data;
+	uint32_t header, total;
+	enum xswan_drop drop;
+
+	if (p->len < WIRE_IP4_LEN || ip->version_ihl >> 4 != 4)
+		return XSWAN_DROP_ESP_MALFORMED;
+	header = wire_ip4_header_len(ip);
+	total = ntohs(ip->total_len);
+	if (header < WIRE_IP4_LEN || total < header || total > p->len || ip->frag & htons(WIRE_IP4_MF | WIRE_IP4_OFFSET))
+		return XSWAN_DROP_ESP_MALFORMED;
+	if (ip->src != sa->src || ip->dst != sa->dst || ip->proto != (sa->udp ? IPPROTO_UDP : IPPROTO_ESP))
+		return XSWAN_DROP_SA_ADDRESS;
+	*esp_len = total - header;
+	if (sa->udp) {
+		drop = parse_udp(sa, p->data + header, esp_len);
+		if (drop != XSWAN_DROP_NONE)
+			return drop;
+		header += WIRE_UDP_LEN;
+	}
+	*esp = (struct wire_esp *)(p->data + header);
+	return XSWAN_DROP_NONE;
+}
+
+/* The lengths that AES-GCM can have: RFC 4303 section 2.4 aligns the ciphertext to 4 bytes. */
+static enum xswan_drop parse_packet(const struct esp_sa *sa, struct esp_packet *p, struct wire_esp **esp)
+{
+	const uint32_t least = ESP_HEADER + 4 + CRYPTO_ICV;
+	uint32_t len;
+	enum xswan_drop drop = parse_outer(sa, p, esp, &len);
+
+	if (drop != XSWAN_DROP_NONE)
+		return drop;
+	if (len < offsetof(struct wire_esp, iv))
+		return XSWAN_DROP_ESP_TRUNCATED;
+	if ((*esp)->spi != sa->spi)
+		return XSWAN_DROP_SPI_UNKNOWN;
+	if (len < least || len % 4)
+		return XSWAN_DROP_ESP_MALFORMED;
+	/* From here on the packet ends where ESP ends. */
+	len += (uint32_t)((uint8_t *)*esp - p->data);
+	p->tailroom += p->len - len;
+	p->len = len;
+	return XSWAN_DROP_NONE;
+}
+
+/* After this, esp[i] is NULL for a packet that was dropped. */
+static void check_run(struct esp_packet *p, unsigned int count, struct wire_esp **esp)
+{
+	struct esp_inbound *in = &p->sa->in;
+
+	lock(in);
+	for (unsigned int i = 0; i < count; i++) {
+		if (p[i].drop == XSWAN_DROP_NONE) {
+			p[i].seq = replay_infer(&in->replay, ntohl(esp[i]->seq));
+			if (replay_check(&in->replay, p[i].seq))
+				continue;
+			p[i].drop = XSWAN_DROP_REPLAY;
+		}
+		esp[i] = NULL;
+	}
+	unlock(in);
+}
+
+static void prepare_packet(const struct esp_sa *sa, const struct esp_packet *p, struct wire_esp *esp,
+			   struct crypto_op *op)
+{
+	op->key = sa->key;
+	op->data = (uint8_t *)(esp + 1);
+	op->icv = p->data + p->len - CRYPTO_ICV;
+	op->len = (uint32_t)(op->icv - op->data);
+	op->aad_len = esp_aad(op->aad, sa, p->seq);
+	esp_nonce(op->nonce, sa, esp->iv);
+}
+
+static unsigned int prepare_run(struct esp_worker *w, struct esp_packet *p, unsigned int count, struct wire_esp **esp,
+				unsigned int ops)
+{
+	const struct esp_sa *sa = p->sa;
+
+	for (unsigned int i = 0; i < count; i++)
+		p[i].drop = parse_packet(sa, &p[i], &esp[i]);
+	check_run(p, count, esp);
+	for (unsigned int i = 0; i < count; i++)
+		if (esp[i])
+			prepare_packet(sa, &p[i], esp[i], &w->op[ops++]);
+	return ops;
+}
+
+/*
+ * Also records the window's top in the pinned figures, before any packet leaves: an SA
+ * that is built again after a crash starts there.
+ */
+static void commit_run(struct esp_packet *p, unsigned int count, struct wire_esp *const *esp, const struct crypto_op *op)
+{
+	struct esp_inbound *in = &p->sa->in;
+
+	lock(in);
+	for (unsigned int i = 0; i < count; i++) {
+		if (!esp[i])
+			continue;
+		if (!op++->ok)
+			p[i].drop = XSWAN_DROP_AUTH;
+		else if (!replay_commit(&in->replay, p[i].seq))
+			p[i].drop = XSWAN_DROP_REPLAY;
+	}
+	__atomic_store_n(&p->sa->stat->seq, in->replay.top, __ATOMIC_RELAXED);
+	unlock(in);
+}
+
+/* Returns the payload's length; -1 when the padding is not 1, 2, 3, ... (RFC 4303 section 2.4). */
+static int64_t strip_trailer(const uint8_t *plain, uint32_t len, uint8_t *next_header)
+{
+	uint32_t pad = plain[len - ESP_TRAILER];
+	const uint8_t *first;
+
+	*next_header = plain[len - 1];
+	if (pad > len - ESP_TRAILER)
+		return -1;
+	first = plain + len - ESP_TRAILER - pad;
+	for (uint32_t i = 0; i < pad; i++)
+		if (first[i] != i + 1)
+			return -1;
+	return first - plain;
+}
+
+static enum xswan_drop check_inner(const struct esp_sa *sa, uint8_t outer_tos, uint8_t *data, uint32_t *len)
+{
+	struct inner in;
+
+	*len = inner_parse(&in, data, *len); /* what follows is traffic flow confidentiality padding: RFC 4303 section 2.7 */
+	if (!*len)
+		return XSWAN_DROP_INNER_MALFORMED;
+	if (!inner_decapsulate_ecn(data, outer_tos))
+		return XSWAN_DROP_ECN_INVALID;
+	if (!inner_selected(&in, esp_sa_remote(sa), sa->remote_count, esp_sa_local(sa), sa->local_count))
+		return XSWAN_DROP_TS_MISMATCH;
+	return XSWAN_DROP_NONE;
+}
+
+/* What authenticated: the peer made it, so mistakes here are the peer's own. */
+static enum xswan_drop finish_packet(const struct esp_sa *sa, struct esp_packet *p, const struct crypto_op *op)
+{
+	uint8_t next_header;
+	int64_t payload = strip_trailer(op->data, op->len, &next_header);
+	uint32_t len = (uint32_t)payload, front = (uint32_t)(op->data - p->data);
+	enum xswan_drop drop;
+
+	if (payload < 0)
+		return XSWAN_DROP_ESP_MALFORMED;
+	if (next_header == ESP_NEXT_DUMMY)
+		return XSWAN_DROP_DUMMY;
+	if (next_header != ESP_NEXT_IP4)
+		return XSWAN_DROP_NEXT_HEADER;
+	drop = check_inner(sa, ((struct wire_ip4 *)p->data)->tos, op->data, &len);
+	if (drop != XSWAN_DROP_NONE)
+		return drop;
+	p->headroom += front;
+	p->tailroom += p->len - front - len;
+	p->data = op->data;
+	p->len = len;
+	return XSWAN_DROP_NONE;
+}
+
+static unsigned int finish_run(struct esp_worker *w, struct esp_packet *p, unsigned int count,
+			       struct wire_esp *const *esp, unsigned int ops)
+{
+	const struct esp_sa *sa = p->sa;
+	struct esp_tally tally = { 0 };
+
+	commit_run(p, count, esp, &w->op[ops]);
+	for (unsigned int i = 0; i < count; i++) {
+		const struct crypto_op *op = esp[i] ? &w->op[ops++] : NULL;
+
+		if (p[i].drop == XSWAN_DROP_NONE)
+			p[i].drop = finish_packet(sa, &p[i], op);
+		if (p[i].drop != XSWAN_DROP_NONE) {
+			esp_tally_drop(&tally, p[i].drop);
+			continue;
+		}
+		tally.packets++;
+		tally.bytes += p[i].len;
+	}
+	esp_tally_flush(&tally, sa->stat, w->now);
+	return ops;
+}
+
+void esp_open(struct esp_worker *w, struct esp_packet *packets, unsigned int count)
+{
+	unsigned int first, end, ops = 0;
+
+	esp_prefetch(packets, count);
+	for (first = 0; first < count; first = end) {
+		end = esp_run_end(packets, first, count);
+		ops = prepare_run(w, packets + first, end - first, w->esp + first, ops);
+	}
+	w->backend->open(w->crypto, w->op_list, ops);
+	for (first = 0, ops = 0; first < count; first = end) {
+		end = esp_run_end(packets, first, count);
+		ops = finish_run(w, packets + first, end - first, w->esp + first, ops);
+	}
+}

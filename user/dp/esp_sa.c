@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Building an SA from the controller's request, and the sizes that follow from one.
+ *
+ * The request comes from another process: everything is checked before anything is built,
+ * and the pinned figures are touched last.
+ */
+#include "esp_sa.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "../lib/secmem.h"
+#include "checksum.h"
+
+#define OUTER_TTL 64 /* RFC 4301 section 5.1.2.1, note 2: the gateway's choice */
+#define SPI_RESERVED 255u /* RFC 4303 section 2.1 */
+
+static int __attribute__((format(printf, 4, 5))) refuse(char *why, size_t size, int err, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(why, size, fmt, args);
+	va_end(args);
+	return err;
+}
+
+static int check_outer(const struct xswan_sa *sa, char *why, size_t size)
+{
+	const uint8_t known = XSWAN_SA_LIVE | XSWAN_SA_UDP_ENCAP | XSWAN_SA_ESN;
+
+	if (sa->mode != XSWAN_MODE_TUNNEL)
+		return refuse(why, size, -EOPNOTSUPP, "mode %u: only tunnel mode is supported", sa->mode);
+	if (sa->family != 4)
+		return refuse(why, size, -EAFNOSUPPORT, "outer family %u: only IPv4 is supported", sa->family);
+	if (sa->flags & ~known)
+		return refuse(why, size, -EINVAL, "unknown flags 0x%x", sa->flags & ~known);
+	if (sa->flags & XSWAN_SA_UDP_ENCAP && (!sa->sport || !sa->dport))
+		return refuse(why, size, -EINVAL, "UDP encapsulation without ports (%u, %u)", ntohs(sa->sport),
+			      ntohs(sa->dport));
+	return 0;
+}
+
+static int check_key(const struct xswan_dp_sa_add *m, char *why, size_t size)
+{
+	size_t cipher = crypto_key_len(m->sa.alg);
+
+	if (!m->sa.uid)
+		return refuse(why, size, -EINVAL, "uid 0");
+	if (!cipher)
+		return refuse(why, size, -EOPNOTSUPP, "algorithm %u is not known", m->sa.alg);
+	if (m->key_len != cipher + CRYPTO_SALT)
+		return refuse(why, size, -EINVAL, "key of %u bytes; the algorithm takes %zu, salt included", m->key_len,
+			      cipher + CRYPTO_SALT);
+	return 0;
+}
+
+static int check_direction(const struct xswan_dp_sa_add *m, char *why, size_t size)
+{
+	uint32_t spi = ntohl(m->sa.spi), window = m->sa.replay_window;
+
+	if (m->dir != XSWAN_DP_IN && m->dir != XSWAN_DP_OUT)
+		return refuse(why, size, -EINVAL, "direction %u", m->dir);
+	if (spi <= SPI_RESERVED)
+		return refuse(why, size, -EINVAL, "SPI %u is reserved", spi);
+	if (m->dir == XSWAN_DP_OUT)
+		return 0;
+	if (m->slot != XSWAN_SPI_SLOT(spi))
+		return refuse(why, size, -EINVAL, "slot %u is not that of SPI %08x, %u", m->slot, spi, XSWAN_SPI_SLOT(spi));
+	if (window < REPLAY_WINDOW_MIN)
+		return refuse(why, size, -EINVAL, "replay window of %u packets; the least is %u", window, REPLAY_WINDOW_MIN);
+	return 0;
+}
+
+static int read_selectors(struct esp_selector *out, const struct xswan_ts *ts, uint32_t count, const char *side,
+			  char *why, size_t size)
+{
+	int err;
+
+	if (!count || count > XSWAN_DP_TS_MAX)
+		return refuse(why, size, -EINVAL, "%u %s traffic selectors; 1 to %u are possible", count, side,
+			      XSWAN_DP_TS_MAX);
+	for (uint32_t i = 0; i < count; i++) {
+		err = esp_selector_from_ts(&out[i], &ts[i]);
+		if (err == -EAFNOSUPPORT)
+			return refuse(why, size, err, "%s traffic selector %u: only IPv4 is supported", side, i);
+		if (err)
+			return refuse(why, size, err, "%s traffic selector %u: range ends before it begins", side, i);
+	}
+	return 0;
+}
+
+static int set_selectors(struct esp_sa *sa, const struct xswan_dp_sa_add *m, char *why, size_t size)
+{
+	int err = read_selectors(sa->selector, m->local_ts, m->local_ts_count, "local", why, size);
+
+	if (err)
+		return err;
+	err = read_selectors(sa->selector + m->local_ts_count, m->remote_ts, m->remote_ts_count, "remote", why, size);
+	if (err)
+		return err;
+	sa->local_count = (uint8_t)m->local_ts_count;
+	sa->remote_count = (uint8_t)m->remote_ts_count;
+	return 0;
+}
+
+static void set_common(struct esp_sa *sa, const struct xswan_dp_sa_add *m)
+{
+	sa->config = m->sa;
+	sa->dir = m->dir;
+	sa->udp = m->sa.flags & XSWAN_SA_UDP_ENCAP;
+	sa->esn = m->sa.flags & XSWAN_SA_ESN;
+	sa->outer_len = WIRE_IP4_LEN + (sa->udp ? WIRE_UDP_LEN : 0);
+	sa->spi = m->sa.spi;
+	memcpy(&sa->src, m->sa.src, sizeof(sa->src));
+	memcpy(&sa->dst, m->sa.dst, sizeof(sa->dst));
+	sa->sport = m->sa.sport;
+	sa->dport = m->sa.dport;
+	sa->mtu = m->sa.mtu;
+	/* Extended numbers stop a jump short of 2^64, so that adding one never wraps. */
+	sa->seq_limit = sa->esn ? UINT64_MAX - ESP_SEQ_JUMP : UINT32_MAX;
+}
+
+static int set_key(struct esp_sa *sa, const struct xswan_dp_sa_add *m, char *why, size_t size)
+{
+	size_t cipher = crypto_key_len(m->sa.alg);
+
+	sa->key = sa->crypto->key_new(m->sa.alg, m->key, cipher);
+	if (!sa->key)
+		return refuse(why, size, -errno, "%s cannot take the key: %s", sa->crypto->name, strerror(errno));
+	memcpy(sa->salt, m->key + cipher, CRYPTO_SALT); /* RFC 4106 section 8.1 */
+	return 0;
+}
+
+static void set_template(struct esp_sa *sa)
+{
+	struct esp_outbound *out = &sa->out;
+	struct wire_ip4 ip = {
+		.version_ihl = 0x45,
+		.ttl = OUTER_TTL,
+		.proto = sa->udp ? IPPROTO_UDP : IPPROTO_ESP,
+		.src = sa->src,
+		.dst = sa->dst,
+	};
+	struct wire_udp udp = { .sport = sa->sport, .dport = sa->dport };
+
+	memcpy(out->header, &ip, sizeof(ip));
+	if (sa->udp)
+		memcpy(out->header + sizeof(ip), &udp, sizeof(udp));
+	memcpy(out->header + sa->outer_len, &sa->spi, sizeof(sa->spi));
+	out->ip_sum = checksum_fold(checksum_add(0, &ip, sizeof(ip)));
+}
+
+static void stat_reset(struct xswan_sa_stat *stat, uint64_t uid)
+{
+	/* The uid last: a crash in between leaves a line that is nobody's. */
+	*stat = (struct xswan_sa_stat){ 0 };
+	__atomic_store_n(&stat->uid, uid, __ATOMIC_RELEASE);
+}
+
+/* What this SA's line in the pinned figures says of its past. */
+static int resume_out(struct esp_sa *sa, char *why, size_t size)
+{
+	struct xswan_sa_stat *stat = sa->stat;
+
+	if (stat->uid != sa->config.uid) {
+		stat_reset(stat, sa->config.uid);
+		return 0;
+	}
+	if (stat->seq >= sa->seq_limit - ESP_SEQ_JUMP)
+		return refuse(why, size, -ERANGE, "sequence number %llu leaves no room for the safe jump of %u: rekey",
+			      (unsigned long long)stat->seq, ESP_SEQ_JUMP);
+	__atomic_fetch_add(&stat->seq, ESP_SEQ_JUMP, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static int resume_in(struct esp_sa *sa, char *why, size_t size)
+{
+	struct xswan_sa_stat *stat = sa->stat;
+	uint64_t top = stat->uid == sa->config.uid ? stat->seq : 0;
+	int err = replay_init(&sa->in.replay, sa->config.replay_window, sa->esn, top);
+
+	if (err == -ERANGE)
+		return refuse(why, size, err, "replay window at %llu, beyond 32-bit sequence numbers", (unsigned long long)top);
+	if (err)
+		return refuse(why, size, err, "no memory for a replay window of %u packets", sa->config.replay_window);
+	if (stat->uid != sa->config.uid)
+		stat_reset(stat, sa->config.uid);
+	return 0;
+}
+
+int esp_sa_new(struct esp_sa **out, const struct crypto_backend *crypto, const struct xswan_dp_sa_add *m,
+	       struct xswan_sa_stat *stat, char *why, size_t why_size)
+{
+	struct esp_sa *sa = NULL;
+	int err;
+
+	*out = NULL;
+	err = check_outer(&m->sa, why, why_size);
+	err = err ? err : check_key(m, why, why_size);
+	err = err ? err : check_direction(m, why, why_size);
+	if (err)
+		return err;
+	sa = secmem_alloc(sizeof(*sa)); /* holds the salt */
+	if (!sa)
+		return refuse(why, why_size, -errno, "no locked memory for an SA: %s (RLIMIT_MEMLOCK?)", strerror(errno));
+	sa->crypto = crypto;
+	sa->stat = stat;
+	set_common(sa, m);
+	err = set_selectors(sa, m, why, why_size);
+	if (err)
+		goto out;
+	err = set_key(sa, m, why, why_size);
+	if (err)
+		goto out;
+	if (m->dir == XSWAN_DP_OUT) {
+		set_template(sa);
+		err = resume_out(sa, why, why_size);
+	} else {
+		err = resume_in(sa, why, why_size);
+	}
+out:
+	if (err)
+		esp_sa_free(sa);
+	else
+		*out = sa;
+	return err;
+}
+
+void esp_sa_free(struct esp_sa *sa)
+{
+	if (!sa)
+		return;
+	if (sa->dir == XSWAN_DP_IN)
+		replay_free(&sa->in.replay);
+	sa->crypto->key_free((struct crypto_key *)sa->key);
+	secmem_free(sa, sizeof(*sa));
+}
+
+const struct xswan_sa *esp_sa_config(const struct esp_sa *sa)
+{
+	return &sa->config;
+}
+
+/* Outer headers, ESP header, IV and ICV: what does not depend on the packet. */
+static uint32_t fixed_overhead(const struct xswan_sa *sa)
+{
+	uint32_t outer = sa->family == 6 ? 40 : WIRE_IP4_LEN;
+
+	return outer + (sa->flags & XSWAN_SA_UDP_ENCAP ? WIRE_UDP_LEN : 0) + ESP_HEADER + CRYPTO_ICV;
+}
+
+uint32_t esp_overhead(const struct xswan_sa *sa, uint32_t inner_len)
+{
+	return fixed_overhead(sa) + esp_pad(inner_len) + ESP_TRAILER;
+}
+
+uint32_t esp_inner_mtu(const struct xswan_sa *sa, uint32_t path_mtu)
+{
+	uint32_t fixed = fixed_overhead(sa), room = path_mtu > fixed ? (path_mtu - fixed) & ~3u : 0;
+
+	return room > ESP_TRAILER ? room - ESP_TRAILER : 0;
+}

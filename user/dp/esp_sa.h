@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of the ESP library: an SA as seal and open see it, and what they share. */
+#ifndef XSWAN_DP_ESP_SA_H
+#define XSWAN_DP_ESP_SA_H
+
+#include <endian.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "esp.h"
+#include "esp_inner.h"
+#include "replay.h"
+#include "wire.h"
+
+#define CACHE_LINE 64
+#define ESP_HEADER (uint32_t)sizeof(struct wire_esp)
+#define ESP_TRAILER 2u /* pad length and next header */
+#define ESP_NEXT_IP4 4u
+#define ESP_NEXT_DUMMY 59u /* RFC 4303 section 2.6 */
+#define ESP_OUTER_MAX (WIRE_IP4_LEN + WIRE_UDP_LEN)
+
+/* The outer headers and the SPI; only lengths, TOS, ID, DF and what follows from them vary. */
+struct esp_outbound {
+	uint8_t header[ESP_OUTER_MAX + 4];
+	uint32_t ip_sum; /* checksum_add of the IP header without those, folded */
+};
+
+/*
+ * Several workers may open packets of one SA (its ESP may arrive on several queues, after
+ * NAT rebinding or through the kernel). The lock is held for a run of packets, not for each.
+ */
+struct esp_inbound {
+	struct replay replay;
+	bool lock;
+};
+
+struct esp_sa {
+	/* Read for every packet, never written. */
+	const struct crypto_key *key;
+	struct xswan_sa_stat *stat;
+	uint64_t seq_limit; /* outbound: the last number that may be used */
+	uint8_t salt[CRYPTO_SALT];
+	__be32 spi;
+	__be32 src, dst;
+	__be16 sport, dport;
+	uint16_t mtu; /* outbound; 0: no limit */
+	uint8_t outer_len; /* bytes before the ESP header, when the IP header has no options */
+	uint8_t local_count, remote_count;
+	bool udp, esn;
+
+	union {
+		struct esp_outbound out;
+		struct esp_inbound in;
+	} __attribute__((aligned(CACHE_LINE)));
+
+	/* The local ones, then the remote ones: mostly one of each, in one line. */
+	struct esp_selector selector[2 * XSWAN_DP_TS_MAX] __attribute__((aligned(CACHE_LINE)));
+
+	/* Cold. */
+	struct xswan_sa config;
+	const struct crypto_backend *crypto;
+	enum xswan_dp_dir dir;
+} __attribute__((aligned(CACHE_LINE)));
+
+_Static_assert(offsetof(struct esp_sa, udp) < CACHE_LINE, "what every packet reads is one line");
+_Static_assert(offsetof(struct esp_sa, out) == CACHE_LINE, "what a direction needs is the next");
+_Static_assert(sizeof(struct esp_outbound) <= CACHE_LINE && sizeof(struct esp_inbound) <= CACHE_LINE, "one line");
+_Static_assert(offsetof(struct esp_sa, selector) == 2 * CACHE_LINE, "and selectors the third");
+
+static inline const struct esp_selector *esp_sa_local(const struct esp_sa *sa)
+{
+	return sa->selector;
+}
+
+static inline const struct esp_selector *esp_sa_remote(const struct esp_sa *sa)
+{
+	return sa->selector + sa->local_count;
+}
+
+/* Pad bytes: the trailer ends on a multiple of 4 (RFC 4303 section 2.4; GCM itself needs none). */
+static inline uint32_t esp_pad(uint32_t inner_len)
+{
+	return -(inner_len + ESP_TRAILER) & 3u;
+}
+
+/* RFC 4106 section 4: salt, then the explicit IV. */
+static inline void esp_nonce(uint8_t nonce[CRYPTO_IV], const struct esp_sa *sa, uint64_t iv)
+{
+	memcpy(nonce, sa->salt, CRYPTO_SALT);
+	memcpy(nonce + CRYPTO_SALT, &iv, sizeof(iv));
+}
+
+/* RFC 4106 section 5: SPI and the sequence number, whole with ESN. Returns the length. */
+static inline uint32_t esp_aad(uint8_t aad[CRYPTO_AAD_MAX], const struct esp_sa *sa, uint64_t seq)
+{
+	uint64_t seq64 = htobe64(seq);
+	uint32_t seq32 = htobe32((uint32_t)seq);
+
+	memcpy(aad, &sa->spi, sizeof(sa->spi));
+	if (sa->esn) {
+		memcpy(aad + 4, &seq64, sizeof(seq64));
+		return 12;
+	}
+	memcpy(aad + 4, &seq32, sizeof(seq32));
+	return 8;
+}
+
+#endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sealing: inner IPv4 packet -> outer IPv4, perhaps UDP, ESP.
+ *
+ *	| outer IPv4 | UDP |  SPI  seq  IV | inner packet | pad, pad length, 4 | ICV |
+ *	                     associated    |  <------- encrypted ------------> |
+ *
+ * Every check comes before the first change, so that a packet which is too big is still
+ * whole when the caller answers it.
+ */
+#include "esp_worker.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include "checksum.h"
+
+static uint32_t sealed_len(const struct esp_sa *sa, uint32_t inner_len)
+{
+	return sa->outer_len + ESP_HEADER + inner_len + esp_pad(inner_len) + ESP_TRAILER + CRYPTO_ICV;
+}
+
+static enum xswan_drop check_packet(const struct esp_sa *sa, struct esp_packet *p)
+{
+	uint32_t front = sa->outer_len + ESP_HEADER, total;
+	struct inner in;
+	uint32_t len = inner_parse(&in, p->data, p->len);
+
+	if (!len)
+		return XSWAN_DROP_INNER_MALFORMED;
+	p->tailroom += p->len - len;
+	p->len = len;
+	if (!inner_selected(&in, esp_sa_local(sa), sa->local_count, esp_sa_remote(sa), sa->remote_count))
+		return XSWAN_DROP_TS_MISMATCH;
+	total = sealed_len(sa, len);
+	if ((sa->mtu && len > sa->mtu) || total > UINT16_MAX)
+		return XSWAN_DROP_TOO_BIG;
+	if (p->headroom < front || p->tailroom < total - front - len)
+		return XSWAN_DROP_NO_ROOM;
+	return XSWAN_DROP_NONE;
+}
+
+/*
+ * Takes up to `want` sequence numbers in a row; returns the first, and how many there are.
+ * One atomic addition to the pinned counter is what makes each nonce unique, among workers and
+ * across crashes: a number is used up before anything is sealed with it. It never comes
+ * near wrapping around: numbers beyond the limit are taken but not used (RFC 4303 section 3.3.3).
+ */
+static uint64_t take_numbers(const struct esp_sa *sa, unsigned int want, unsigned int *granted)
+{
+	uint64_t last = __atomic_load_n(&sa->stat->seq, __ATOMIC_RELAXED);
+
+	*granted = 0;
+	if (!want || last >= sa->seq_limit)
+		return 0;
+	last = __atomic_fetch_add(&sa->stat->seq, want, __ATOMIC_RELAXED);
+	if (last < sa->seq_limit)
+		*granted = sa->seq_limit - last < want ? (unsigned int)(sa->seq_limit - last) : want;
+	return last + 1;
+}
+
+/* RFC 4301 section 5.1.2.1, RFC 6040 section 4.1: DSCP, ECN and DF are those of the inner header. */
+static void write_outer(const struct esp_sa *sa, uint8_t *data, const struct wire_ip4 *inner, uint32_t total, uint16_t id)
+{
+	struct wire_ip4 *ip = (struct wire_ip4 *)data;
+	struct wire_udp *udp = (struct wire_udp *)(ip + 1);
+
+	if (sa->udp) {
+		memcpy(data, sa->out.header, WIRE_IP4_LEN + WIRE_UDP_LEN + 4);
+		udp->len = htons((uint16_t)(total - WIRE_IP4_LEN)); /* checksum 0: RFC 3948 section 2.1 */
+	} else {
+		memcpy(data, sa->out.header, WIRE_IP4_LEN + 4);
+	}
+	ip->tos = inner->tos;
+	ip->total_len = htons((uint16_t)total);
+	ip->id = id;
+	ip->frag = inner->frag & htons(WIRE_IP4_DF);
+	ip->check = (uint16_t)~checksum_fold((uint64_t)sa->out.ip_sum + htons(ip->tos) + ip->total_len + ip->id + ip->frag);
+}
+
+/*
+ * RFC 4303 section 2.4: pad bytes count 1, 2, 3. Always eight bytes, which is quicker than the
+ * right number: what is too much lies in the ICV's place, which is written later.
+ */
+static void write_trailer(uint8_t *end, uint32_t pad)
+{
+	static const uint8_t trailer[4][8] = {
+		{ 0, ESP_NEXT_IP4 },
+		{ 1, 1, ESP_NEXT_IP4 },
+		{ 1, 2, 2, ESP_NEXT_IP4 },
+		{ 1, 2, 3, 3, ESP_NEXT_IP4 },
+	};
+
+	memcpy(end, trailer[pad], sizeof(trailer[pad]));
+}
+
+static void prepare_packet(const struct esp_sa *sa, struct esp_packet *p, struct crypto_op *op)
+{
+	uint32_t pad = esp_pad(p->len), front = sa->outer_len + ESP_HEADER;
+	uint8_t *data = p->data - front;
+	struct wire_esp *esp = (struct wire_esp *)(data + sa->outer_len);
+
+	checksum_complete(p->data, p->len);
+	write_trailer(p->data + p->len, pad);
+	write_outer(sa, data, (struct wire_ip4 *)p->data, sealed_len(sa, p->len), htons((uint16_t)p->seq));
+	esp->seq = htonl((uint32_t)p->seq);
+	esp->iv = htobe64(p->seq);
+
+	op->key = sa->key;
+	op->data = p->data;
+	op->len = p->len + pad + ESP_TRAILER;
+	op->icv = p->data + op->len;
+	op->aad_len = esp_aad(op->aad, sa, p->seq);
+	esp_nonce(op->nonce, sa, esp->iv);
+}
+
+/* Returns the number of operations with those of this run. */
+static unsigned int prepare_run(struct esp_worker *w, struct esp_packet *p, unsigned int count, unsigned int ops)
+{
+	const struct esp_sa *sa = p->sa;
+	unsigned int good = 0, granted;
+	uint64_t seq;
+
+	for (unsigned int i = 0; i < count; i++) {
+		p[i].drop = check_packet(sa, &p[i]);
+		good += p[i].drop == XSWAN_DROP_NONE;
+	}
+	seq = take_numbers(sa, good, &granted);
+	for (unsigned int i = 0; i < count; i++) {
+		if (p[i].drop != XSWAN_DROP_NONE)
+			continue;
+		if (!granted) {
+			p[i].drop = XSWAN_DROP_SEQ_EXHAUSTED;
+			continue;
+		}
+		granted--;
+		p[i].seq = seq++;
+		prepare_packet(sa, &p[i], &w->op[ops++]);
+	}
+	return ops;
+}
+
+static void finish_packet(const struct esp_sa *sa, struct esp_packet *p)
+{
+	uint32_t front = sa->outer_len + ESP_HEADER, total = sealed_len(sa, p->len);
+
+	p->data -= front;
+	p->headroom -= front;
+	p->tailroom -= total - front - p->len;
+	p->len = total;
+}
+
+static unsigned int finish_run(struct esp_worker *w, struct esp_packet *p, unsigned int count, unsigned int ops)
+{
+	const struct esp_sa *sa = p->sa;
+	struct esp_tally tally = { 0 };
+
+	for (unsigned int i = 0; i < count; i++) {
+		if (p[i].drop == XSWAN_DROP_NONE && !w->op[ops++].ok)
+			p[i].drop = XSWAN_DROP_CRYPTO;
+		if (p[i].drop != XSWAN_DROP_NONE) {
+			esp_tally_drop(&tally, p[i].drop);
+			continue;
+		}
+		tally.packets++;
+		tally.bytes += p[i].len;
+		finish_packet(sa, &p[i]);
+	}
+	esp_tally_flush(&tally, sa->stat, w->now);
+	return ops;
+}
+
+void esp_seal(struct esp_worker *w, struct esp_packet *packets, unsigned int count)
+{
+	unsigned int first, end, ops = 0;
+
+	esp_prefetch(packets, count);
+	for (first = 0; first < count; first = end) {
+		end = esp_run_end(packets, first, count);
+		ops = prepare_run(w, packets + first, end - first, ops);
+	}
+	w->backend->seal(w->crypto, w->op_list, ops);
+	for (first = 0, ops = 0; first < count; first = end) {
+		end = esp_run_end(packets, first, count);
+		ops = finish_run(w, packets + first, end - first, ops);
+	}
+}

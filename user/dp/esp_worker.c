@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "esp_worker.h"
+
+#include "../lib/secmem.h"
+
+struct esp_worker *esp_worker_new(const struct crypto_backend *crypto)
+{
+	struct esp_worker *w = secmem_alloc(sizeof(*w)); /* operations hold salts */
+
+	if (!w)
+		return NULL;
+	w->backend = crypto;
+	w->crypto = crypto->worker_new();
+	if (!w->crypto) {
+		esp_worker_free(w);
+		return NULL;
+	}
+	for (unsigned int i = 0; i < ESP_BATCH; i++)
+		w->op_list[i] = &w->op[i];
+	return w;
+}
+
+void esp_worker_free(struct esp_worker *w)
+{
+	if (!w)
+		return;
+	w->backend->worker_free(w->crypto);
+	secmem_free(w, sizeof(*w));
+}
+
+void esp_worker_set_now(struct esp_worker *w, uint64_t boottime_seconds)
+{
+	w->now = boottime_seconds;
+}
+
+void esp_tally_drop(struct esp_tally *t, enum xswan_drop drop)
+{
+	switch (drop) {
+	case XSWAN_DROP_REPLAY:
+		t->replay++;
+		break;
+	case XSWAN_DROP_AUTH:
+		t->auth++;
+		break;
+	default:
+		t->other++;
+	}
+}
+
+static void count(__u64 *figure, uint64_t n)
+{
+	if (n)
+		__atomic_fetch_add(figure, n, __ATOMIC_RELAXED);
+}
+
+void esp_tally_flush(const struct esp_tally *t, struct xswan_sa_stat *stat, uint64_t now)
+{
+	if (t->packets)
+		__atomic_store_n(&stat->last_use, now, __ATOMIC_RELAXED);
+	count(&stat->packets, t->packets);
+	count(&stat->bytes, t->bytes);
+	count(&stat->drop_replay, t->replay);
+	count(&stat->drop_auth, t->auth);
+	count(&stat->drop_other, t->other);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fragment.h"
+
+#include <arpa/inet.h>
+#include <netinet/ip.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "checksum.h"
+
+#define OPTION_COPIED 0x80
+
+static uint32_t payload_per_fragment(const struct iphdr *ip, uint32_t mtu)
+{
+	return mtu > ip->ihl * 4u ? (mtu - ip->ihl * 4u) & ~7u : 0;
+}
+
+uint32_t fragment_count(const uint8_t *packet, uint32_t len, uint32_t mtu)
+{
+	const struct iphdr *ip = (const struct iphdr *)packet;
+	const uint32_t step = payload_per_fragment(ip, mtu), payload = len - ip->ihl * 4u;
+
+	return step ? (payload + step - 1) / step : 0;
+}
+
+static void set_header(struct iphdr *ip, uint32_t len, uint32_t offset, bool more)
+{
+	const uint16_t old = ntohs(ip->frag_off);
+
+	ip->frag_off = htons((old & ~(IP_OFFMASK | IP_MF)) | ((old & IP_OFFMASK) + offset / 8) |
+			     (more || (old & IP_MF) ? IP_MF : 0));
+	ip->tot_len = htons(len);
+	ip->check = 0;
+	ip->check = (uint16_t)~checksum_fold(checksum_add(0, ip, ip->ihl * 4u));
+}
+
+/* Options without the copied bit belong to the first fragment only: no-operations take their place. */
+static void blank_options(uint8_t *options, uint32_t len)
+{
+	uint32_t at = 0;
+
+	while (at < len && options[at] != IPOPT_EOL) {
+		uint32_t size = 1;
+
+		if (options[at] != IPOPT_NOP) {
+			size = at + 1 < len ? options[at + 1] : 0;
+			if (size < 2 || size > len - at)
+				return;
+		}
+		if (!(options[at] & OPTION_COPIED))
+			memset(options + at, IPOPT_NOP, size);
+		at += size;
+	}
+}
+
+uint32_t fragment_make(const uint8_t *packet, uint32_t len, uint32_t mtu, uint32_t n, uint8_t *out)
+{
+	const struct iphdr *ip = (const struct iphdr *)packet;
+	const uint32_t header = ip->ihl * 4u, step = payload_per_fragment(ip, mtu), offset = n * step;
+	const uint32_t left = len - header - offset, part = left < step ? left : step;
+
+	memcpy(out, packet, header);
+	memcpy(out + header, packet + header + offset, part);
+	blank_options(out + sizeof(*ip), header - sizeof(*ip));
+	set_header((struct iphdr *)out, header + part, offset, left > step);
+	return header + part;
+}
+
+uint32_t fragment_first(uint8_t *packet, uint32_t len, uint32_t mtu)
+{
+	struct iphdr *ip = (struct iphdr *)packet;
+	const uint32_t first = ip->ihl * 4u + payload_per_fragment(ip, mtu);
+
+	if (len <= first)
+		return len;
+	set_header(ip, first, 0, true);
+	return first;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* xswan-dp: the dataplane. It never sees IKE; it is told SAs by xswan-ike and moves packets. */
+#include <cap-ng.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "../lib/gateway_conf.h"
+#include "../lib/instance.h"
+#include "../lib/log.h"
+#include "control.h"
+#include "dataplane.h"
+#include "monitor.h"
+
+static const char usage[] =
+	"usage: xswan-dp [-c DIR] [-i NAME] [-d] [--detach]\n"
+	"\n"
+	"The dataplane of an xswan gateway: attaches the XDP and TC programs to the interfaces that\n"
+	"xswan.conf names and seals and opens ESP packets for the SAs that xswan-ike negotiates.\n"
+	"\n"
+	"  -c, --config DIR     directory of xswan.conf (" CONFIG_DIR_DEFAULT ")\n"
+	"  -i, --instance NAME  name of this gateway on this machine (" INSTANCE_DEFAULT ")\n"
+	"  -d, --debug          log more\n"
+	"      --detach         remove the programs, maps and the tunnel interface, and exit\n"
+	"  -V, --version\n"
+	"  -h, --help\n"
+	"\n"
+	"Runs in the foreground and logs to standard error. When it ends the programs stay attached, so\n"
+	"that traffic that must be protected is dropped rather than sent in clear; --detach ends that.\n";
+
+struct options {
+	const char *dir, *instance;
+	bool debug, detach;
+};
+
+/* 0 to go on, else the exit status plus one */
+static int parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option longopts[] = {
+		{ "config", required_argument, NULL, 'c' }, { "instance", required_argument, NULL, 'i' },
+		{ "debug", no_argument, NULL, 'd' },	    { "detach", no_argument, NULL, 'D' },
+		{ "version", no_argument, NULL, 'V' },	    { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	*o = (struct options){ .dir = CONFIG_DIR_DEFAULT, .instance = INSTANCE_DEFAULT };
+	while ((c = getopt_long(argc, argv, "c:i:dVh", longopts, NULL)) >= 0) {
+		switch (c) {
+		case 'c':
+			o->dir = optarg;
+			break;
+		case 'i':
+			o->instance = optarg;
+			break;
+		case 'd':
+			o->debug = true;
+			break;
+		case 'D':
+			o->detach = true;
+			break;
+		case 'V':
+			puts("xswan-dp " XSWAN_VERSION);
+			return 1;
+		case 'h':
+			fputs(usage, stdout);
+			return 1;
+		default:
+			fputs("try: xswan-dp --help\n", stderr);
+			return 3;
+		}
+	}
+	if (optind == argc && !instance_check(o->instance))
+		return 0;
+	if (optind < argc)
+		fprintf(stderr, "xswan-dp: unexpected argument %s\n", argv[optind]);
+	else
+		fprintf(stderr, "xswan-dp: instance name %s: 1-32 of A-Z a-z 0-9 . _ -\n", o->instance);
+	return 3;
+}
+
+/* Keys and plaintext are in this process: no core dumps, no ptrace, nothing swapped that secmem locks. */
+static void harden(void)
+{
+	const struct rlimit none = { 0, 0 }, all = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (prctl(PR_SET_DUMPABLE, 0) || setrlimit(RLIMIT_CORE, &none))
+		log_warn("cannot switch core dumps off: %s", strerror(errno));
+	if (setrlimit(RLIMIT_MEMLOCK, &all))
+		log_debug("cannot raise RLIMIT_MEMLOCK: %s", strerror(errno));
+}
+
+static void drop_capabilities(void)
+{
+	capng_clear(CAPNG_SELECT_BOTH);
+	capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF, CAP_IPC_LOCK, -1);
+	if (capng_apply(CAPNG_SELECT_BOTH))
+		log_warn("cannot drop capabilities: %s", strerror(errno));
+}
+
+static void on_signal(evutil_socket_t signal, short what, void *arg)
+{
+	log_info("signal %d: stopping", (int)signal);
+	event_base_loopbreak(arg);
+}
+
+static void on_second(evutil_socket_t fd, short what, void *arg)
+{
+	dataplane_refresh(arg);
+}
+
+static int serve(struct dataplane *dp, const char *instance)
+{
+	const struct timeval second = { 1, 0 };
+	struct event_base *base = event_base_new();
+	char path[INSTANCE_PATH];
+	struct control *control = NULL;
+	struct monitor *monitor = NULL;
+	struct event *term, *intr, *tick;
+	int err = -EIO;
+
+	if (!base)
+		return -ENOMEM;
+	term = evsignal_new(base, SIGTERM, on_signal, base);
+	intr = evsignal_new(base, SIGINT, on_signal, base);
+	tick = event_new(base, -1, EV_PERSIST, on_second, dp);
+	if (!term || !intr || !tick || event_add(term, NULL) || event_add(intr, NULL) || event_add(tick, &second))
+		goto out;
+	monitor = monitor_new(base);
+	control = control_new(base, instance_run_path(instance, "dp", path), dp->sas, dp->programs.stat_map_id);
+	if (!monitor || !control) {
+		log_error("%s: %s", monitor ? path : "rtnetlink", strerror(errno));
+		goto out;
+	}
+	drop_capabilities();
+	log_info("ready: instance %s, %u worker%s, crypto %s%s", instance, dp->worker_count,
+		 dp->worker_count == 1 ? "" : "s", dp->crypto->name, dp->umem.huge ? ", huge pages" : "");
+	err = event_base_dispatch(base) < 0 ? -EIO : 0;
+out:
+	control_free(control);
+	monitor_free(monitor);
+	if (term)
+		event_free(term);
+	if (intr)
+		event_free(intr);
+	if (tick)
+		event_free(tick);
+	event_base_free(base);
+	return err;
+}
+
+static int take_lock(const char *instance)
+{
+	int other = 0, err = instance_make_run_dir(instance);
+
+	if (!err)
+		err = instance_lock(instance, "xswan-dp", &other);
+	if (err == -EBUSY)
+		log_error("instance %s is running already, pid %d", instance, other);
+	else if (err)
+		log_error("/run/xswan/%s: %s", instance, strerror(-err));
+	return err;
+}
+
+int main(int argc, char **argv)
+{
+	static struct gateway_conf conf;
+	static struct dataplane dp;
+	char why[512] = "";
+	struct options o;
+	int err;
+
+	log_set_program("xswan-dp");
+	err = parse_options(argc, argv, &o);
+	if (err)
+		return err - 1;
+	if (gateway_conf_load(&conf, o.dir, why, sizeof(why))) {
+		log_error("%s", why);
+		return 1;
+	}
+	log_set_level(o.debug ? LOG_LEVEL_DEBUG : conf.log_level);
+	if (take_lock(o.instance))
+		return 1;
+	if (o.detach) {
+		err = dataplane_detach(&conf, o.instance, why, sizeof(why));
+	} else {
+		harden();
+		err = dataplane_start(&dp, &conf, o.instance, why, sizeof(why));
+		if (!err)
+			err = dataplane_publish(&dp, o.instance);
+		if (!err)
+			err = serve(&dp, o.instance);
+		dataplane_stop(&dp);
+	}
+	if (err)
+		log_error("%s", why[0] ? why : strerror(-err));
+	return err ? 1 : 0;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "nexthop.h"
+
+struct monitor {
+	struct mnl_socket *nl;
+	struct event *event;
+};
+
+/* What changed does not matter, and a full buffer (ENOBUFS) means that much did: read it all, invalidate once. */
+static void on_change(evutil_socket_t fd, short what, void *arg)
+{
+	char buf[16384];
+	ssize_t len;
+
+	do
+		len = recv(fd, buf, sizeof(buf), MSG_DONTWAIT | MSG_TRUNC);
+	while (len > 0 || (len < 0 && (errno == ENOBUFS || errno == EINTR)));
+	nexthop_invalidate();
+}
+
+struct monitor *monitor_new(struct event_base *base)
+{
+	struct monitor *m = calloc(1, sizeof(*m));
+	const unsigned int groups = RTMGRP_LINK | RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_IPV4_RULE | RTMGRP_IPV4_IFADDR;
+
+	if (!m)
+		return NULL;
+	m->nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (!m->nl || mnl_socket_bind(m->nl, groups, MNL_SOCKET_AUTOPID) < 0)
+		goto fail;
+	m->event = event_new(base, mnl_socket_get_fd(m->nl), EV_READ | EV_PERSIST, on_change, m);
+	if (m->event && !event_add(m->event, NULL))
+		return m;
+	errno = ENOMEM;
+fail:
+	monitor_free(m);
+	return NULL;
+}
+
+void monitor_free(struct monitor *m)
+{
+	if (!m)
+		return;
+	if (m->event)
+		event_free(m->event);
+	if (m->nl)
+		mnl_socket_close(m->nl);
+	free(m);
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "port.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <linux/ethtool.h>
+#include <linux/if_xdp.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+/* Newer kernels let copy mode send more than 32 frames for one system call. */
+#ifndef XDP_MAX_TX_SKB_BUDGET
+#define XDP_MAX_TX_SKB_BUDGET 9
+#endif
+
+static int if_ioctl(const struct port *p, unsigned long request, struct ifreq *ifr)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err;
+
+	if (fd < 0)
+		return -errno;
+	memcpy(ifr->ifr_name, p->device, IFNAMSIZ);
+	err = ioctl(fd, request, ifr) ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+/*
+ * Drivers disagree on whether rx, tx or combined counts a channel, and some do not answer at
+ * all: take the largest, and ask sysfs when there is none.
+ */
+static uint32_t rx_queue_count(const struct port *p)
+{
+	struct ethtool_channels ch = { .cmd = ETHTOOL_GCHANNELS };
+	struct ifreq ifr = { .ifr_data = (void *)&ch };
+	uint32_t count = 0;
+	char pattern[64];
+	glob_t found;
+
+	if (!if_ioctl(p, SIOCETHTOOL, &ifr))
+		count = ch.combined_count > ch.rx_count ? ch.combined_count : ch.rx_count;
+	if (count)
+		return count;
+	snprintf(pattern, sizeof(pattern), "/sys/class/net/%s/queues/rx-*", p->device);
+	if (!glob(pattern, 0, NULL, &found))
+		count = found.gl_pathc;
+	globfree(&found);
+	return count ? count : 1;
+}
+
+bool port_refresh(struct port *p)
+{
+	struct port old = *p;
+	struct ifreq ifr = { 0 };
+
+	if (!if_ioctl(p, SIOCGIFHWADDR, &ifr))
+		memcpy(p->mac, ifr.ifr_hwaddr.sa_data, 6);
+	ifr = (struct ifreq){ 0 };
+	if (!if_ioctl(p, SIOCGIFMTU, &ifr))
+		p->mtu = ifr.ifr_mtu;
+	ifr = (struct ifreq){ 0 };
+	p->addr = 0;
+	if (!if_ioctl(p, SIOCGIFADDR, &ifr))
+		p->addr = ((struct sockaddr_in *)&ifr.ifr_addr)->sin_addr.s_addr;
+	return memcmp(old.mac, p->mac, 6) || old.mtu != p->mtu || old.addr != p->addr;
+}
+
+int port_probe(struct port *p, char *why, size_t why_size)
+{
+	p->ifindex = if_nametoindex(p->device);
+	if (!p->ifindex) {
+		snprintf(why, why_size, "%s: no such interface", p->device);
+		return -ENODEV;
+	}
+	port_refresh(p);
+	p->queue_count = rx_queue_count(p);
+	if (p->queue_count > XSWAN_QUEUES) {
+		snprintf(why, why_size, "%s: %u receive queues, more than %u: reduce them with ethtool -L", p->device,
+			 p->queue_count, XSWAN_QUEUES);
+		return -E2BIG;
+	}
+	p->queues = calloc(p->queue_count, sizeof(*p->queues));
+	if (!p->queues) {
+		snprintf(why, why_size, "%s: out of memory", p->device);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < p->queue_count; i++) {
+		p->queues[i].port = p;
+		p->queues[i].queue = i;
+		p->queues[i].fd = -1;
+	}
+	return 0;
+}
+
+void port_free(struct port *p)
+{
+	for (uint32_t i = 0; p->queues && i < p->queue_count; i++)
+		if (p->queues[i].xsk)
+			xsk_socket__delete(p->queues[i].xsk);
+	free(p->queues);
+	p->queues = NULL;
+}
+
+static int make_umem(struct queue *q, const struct umem *u, struct xsk_umem **xsk_umem)
+{
+	const struct xsk_umem_config config = {
+		.fill_size = RING_SIZE,
+		.comp_size = RING_SIZE,
+		.frame_size = FRAME_SIZE,
+		.frame_headroom = 0, /* XDP_PACKET_HEADROOM, 256 bytes, is there anyway */
+	};
+
+	return xsk_umem__create(xsk_umem, u->area, u->size, &q->fill, &q->comp, &config);
+}
+
+static int make_socket(struct queue *q, struct xsk_umem *xsk_umem)
+{
+	const struct xsk_socket_config config = {
+		.rx_size = RING_SIZE,
+		.tx_size = RING_SIZE,
+		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
+		.bind_flags = XDP_USE_NEED_WAKEUP,
+	};
+	int err;
+
+	/* After a restart the kernel may still be freeing the previous socket of the queue. */
+	for (int try = 0; try < 50; try++) {
+		err = xsk_socket__create_shared(&q->xsk, q->port->device, q->queue, xsk_umem, &q->rx, &q->tx, &q->fill,
+						&q->comp, &config);
+		if (err != -EBUSY)
+			break;
+		poll(NULL, 0, 20);
+	}
+	return err;
+}
+
+static void tune_socket(struct queue *q)
+{
+	const int sndbuf = 4 << 20, budget = RING_SIZE;
+	struct xdp_options options = { 0 };
+	socklen_t len = sizeof(options);
+
+	q->fd = xsk_socket__fd(q->xsk);
+	/* Copy mode charges each frame in flight to the socket. */
+	if (setsockopt(q->fd, SOL_SOCKET, SO_SNDBUFFORCE, &sndbuf, sizeof(sndbuf)))
+		snprintf(q->port->note, sizeof(q->port->note), "send buffer not enlarged: %s", strerror(errno));
+	(void)setsockopt(q->fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &budget, sizeof(budget)); /* kernel 6.17 and newer */
+	if (!getsockopt(q->fd, SOL_XDP, XDP_OPTIONS, &options, &len))
+		q->zero_copy = options.flags & XDP_OPTIONS_ZEROCOPY;
+}
+
+int port_open_queues(struct port *p, const struct umem *u, struct xsk_umem **xsk_umem, char *why, size_t why_size)
+{
+	for (uint32_t i = 0; i < p->queue_count; i++) {
+		struct queue *q = &p->queues[i];
+		int err = *xsk_umem ? 0 : make_umem(q, u, xsk_umem);
+
+		if (!err)
+			err = make_socket(q, *xsk_umem);
+		if (err) {
+			snprintf(why, why_size, "%s queue %u: cannot open an AF_XDP socket: %s%s", p->device, i,
+				 strerror(-err),
+				 err == -EBUSY ? " (another program has a socket on this queue)" : "");
+			return err;
+		}
+		tune_socket(q);
+	}
+	return 0;
+}
+
+int port_publish_queues(const struct port *p, int xsks_fd)
+{
+	for (uint32_t i = 0; i < p->queue_count; i++) {
+		uint32_t key = p->index * XSWAN_QUEUES + i;
+
+		if (bpf_map_update_elem(xsks_fd, &key, &p->queues[i].fd, BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}

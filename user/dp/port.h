@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A port is an interface the dataplane works on; a queue is one of its receive queues with
+ * its AF_XDP socket and rings. Each queue belongs to one worker, which alone touches its rings.
+ */
+#ifndef XSWAN_DP_PORT_H
+#define XSWAN_DP_PORT_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <xdp/xsk.h>
+
+#include <xswan/maps.h>
+
+#include "umem.h"
+
+#define RING_SIZE 2048u
+
+struct port {
+	char device[IFNAMSIZ];
+	enum xswan_role role;
+	int ifindex;
+	uint32_t index; /* in the dataplane's list; xsk_base = index * XSWAN_QUEUES */
+	uint8_t mac[6];
+	uint32_t mtu;
+	uint32_t addr; /* __be32: an IPv4 address of ours on it, 0: none */
+	uint32_t queue_count;
+	struct queue *queues;
+	const char *attach; /* "native", "generic", "external" */
+	char note[192]; /* why it is not faster; empty: as fast as it gets */
+};
+
+struct queue {
+	struct port *port;
+	uint32_t queue; /* of the interface */
+	uint32_t worker;
+	int fd;
+	bool zero_copy;
+	struct xsk_socket *xsk;
+	struct xsk_ring_cons rx;
+	struct xsk_ring_prod tx;
+	struct xsk_ring_prod fill;
+	struct xsk_ring_cons comp;
+	uint32_t tx_unkicked; /* in the ring since the last wake-up call */
+	uint32_t tx_outstanding; /* in the ring or under way, not completed */
+	uint64_t stalls; /* wake-ups repeated because nothing completed */
+};
+
+/* Fills in what the kernel knows of the interface: index, MAC, MTU, address, queue count. */
+int port_probe(struct port *p, char *why, size_t why_size);
+/* Reads MAC, MTU and address again; true when one changed. */
+bool port_refresh(struct port *p);
+void port_free(struct port *p);
+
+/*
+ * Opens the socket of each queue on the shared UMEM. *xsk_umem is created with the first.
+ * 0 or -errno with a sentence in why.
+ */
+int port_open_queues(struct port *p, const struct umem *u, struct xsk_umem **xsk_umem, char *why, size_t why_size);
+/* Enters the sockets into the XSKMAP. */
+int port_publish_queues(const struct port *p, int xsks_fd);
+
+#endif

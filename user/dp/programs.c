@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "programs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/if_link.h>
+#include <linux/magic.h>
+
+#include "../lib/instance.h"
+#include "../lib/log.h"
+#include "../lib/pinned.h"
+#include "adopt.h"
+
+static const char *const role_program[] = {
+	[XSWAN_ROLE_OUTSIDE] = "outside",
+	[XSWAN_ROLE_INSIDE] = "inside",
+	[XSWAN_ROLE_TUNNEL] = "tunnel",
+};
+
+static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	char line[1024];
+	size_t len;
+
+	vsnprintf(line, sizeof(line), fmt, args);
+	len = strlen(line);
+	if (len && line[len - 1] == '\n')
+		line[len - 1] = '\0';
+	/* libbpf warns of what we try and handle, too: its words help only when something failed. */
+	if (level == LIBBPF_WARN)
+		log_debug("libbpf: %s", line);
+	return 0;
+}
+
+/* Beside the executable first (a build tree), then where `make install` puts it. */
+static const char *object_path(const char *name, char out[static PATH_MAX])
+{
+	char self[PATH_MAX] = "", *slash;
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (len > 0 && (slash = strrchr(self, '/'))) {
+		*slash = '\0';
+		snprintf(out, PATH_MAX, "%.*s/%s", PATH_MAX - 64, self, name);
+		if (!access(out, R_OK))
+			return out;
+	}
+	snprintf(out, PATH_MAX, "%s/%s", XSWAN_BPF_DIR, name);
+	return out;
+}
+
+static int make_pin_dir(const char *instance, char path[static INSTANCE_PATH], char *why, size_t why_size)
+{
+	struct statfs fs;
+
+	if (statfs("/sys/fs/bpf", &fs) || fs.f_type != BPF_FS_MAGIC) {
+		snprintf(why, why_size, "/sys/fs/bpf is not a bpf file system: mount -t bpf bpf /sys/fs/bpf");
+		return -ENODEV;
+	}
+	if ((mkdir("/sys/fs/bpf/xswan", 0755) && errno != EEXIST) ||
+	    (mkdir(instance_pin_path(instance, "", path), 0755) && errno != EEXIST)) {
+		snprintf(why, why_size, "%s: %s", path, strerror(errno));
+		return -errno;
+	}
+	return 0;
+}
+
+static int open_object(struct bpf_object **obj, const char *name, const char *pin_dir, char *why, size_t why_size)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = pin_dir);
+	char path[PATH_MAX];
+
+	*obj = bpf_object__open_file(object_path(name, path), &opts);
+	if (*obj)
+		return 0;
+	snprintf(why, why_size, "%s: %s", path, strerror(errno));
+	return -errno;
+}
+
+/* Map arrays that workers and the control thread use as plain memory. */
+static int map_arrays(struct programs *p, char *why, size_t why_size)
+{
+	const struct {
+		const char *name;
+		void **at;
+	} arrays[] = {
+		{ "sa_in_stat", (void **)&p->stat_in },
+		{ "sa_out_stat", (void **)&p->stat_out },
+		{ "tunnel", (void **)&p->tunnels },
+		{ "drops_dp", (void **)&p->drops },
+	};
+
+	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++) {
+		int fd = bpf_object__find_map_fd_by_name(p->obj, arrays[i].name);
+
+		*arrays[i].at = fd < 0 ? NULL : pinned_mmap(fd, true, NULL);
+		if (!*arrays[i].at) {
+			snprintf(why, why_size, "cannot map %s into memory: %s", arrays[i].name, strerror(errno));
+			return -errno;
+		}
+	}
+	return 0;
+}
+
+static int find_descriptors(struct programs *p, char *why, size_t why_size)
+{
+	struct bpf_program *nexthop = bpf_object__find_program_by_name(p->nexthop_obj, "nexthop");
+	struct bpf_map_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	p->nexthop_fd = nexthop ? bpf_program__fd(nexthop) : -1;
+	p->xsks_fd = bpf_object__find_map_fd_by_name(p->obj, "xsks");
+	p->ports_fd = bpf_object__find_map_fd_by_name(p->obj, "ports");
+	if (p->nexthop_fd < 0 || p->xsks_fd < 0 || p->ports_fd < 0) {
+		snprintf(why, why_size, "the BPF objects are not of this version");
+		return -EPROTO;
+	}
+	if (bpf_obj_get_info_by_fd(bpf_object__find_map_fd_by_name(p->obj, "sa_out_stat"), &info, &len)) {
+		snprintf(why, why_size, "sa_out_stat: %s", strerror(errno));
+		return -errno;
+	}
+	p->stat_map_id = info.id;
+	return map_arrays(p, why, why_size);
+}
+
+int programs_load(struct programs *p, const char *instance, const struct port *ports, int port_count,
+		  enum attach_mode attach, char *why, size_t why_size)
+{
+	char pin_dir[INSTANCE_PATH];
+	int err;
+
+	libbpf_set_print(print_libbpf);
+	*p = (struct programs){ .instance = instance, .nexthop_fd = -1 };
+	err = make_pin_dir(instance, pin_dir, why, why_size);
+	if (!err)
+		err = open_object(&p->obj, "xswan.bpf.o", pin_dir, why, why_size);
+	if (!err)
+		err = open_object(&p->nexthop_obj, "nexthop.bpf.o", pin_dir, why, why_size);
+	if (!err && attach == ATTACH_EXTERNAL)
+		err = adopt_maps(p->obj, ports, port_count, pin_dir, why, why_size);
+	if (err)
+		return err;
+	err = bpf_object__load(p->obj);
+	if (!err)
+		err = bpf_object__load(p->nexthop_obj);
+	if (err) {
+		snprintf(why, why_size,
+			 "cannot load the BPF programs: %s (maps of another version under %s are removed by "
+			 "xswan-dp --detach)", strerror(-err), pin_dir);
+		return err;
+	}
+	return find_descriptors(p, why, why_size);
+}
+
+void programs_unload(struct programs *p)
+{
+	bpf_object__close(p->obj);
+	bpf_object__close(p->nexthop_obj);
+	p->obj = p->nexthop_obj = NULL;
+}
+
+static const char *link_path(const char *instance, const char *device, char out[static INSTANCE_PATH])
+{
+	char file[IFNAMSIZ + 8];
+
+	snprintf(file, sizeof(file), "link_%s", device);
+	return instance_pin_path(instance, file, out);
+}
+
+/* A link pinned by an earlier run takes the new program without a gap; one whose interface is gone is removed. */
+static int update_link(const char *path, int ifindex, int prog_fd)
+{
+	struct bpf_link_info info = { 0 };
+	uint32_t len = sizeof(info);
+	int fd = bpf_obj_get(path), err;
+
+	if (fd < 0)
+		return -errno;
+	err = bpf_obj_get_info_by_fd(fd, &info, &len) ? -errno : 0;
+	if (!err && info.xdp.ifindex != (uint32_t)ifindex)
+		err = -ENODEV;
+	if (!err && bpf_link_update(fd, prog_fd, NULL))
+		err = -errno;
+	close(fd);
+	if (err)
+		unlink(path);
+	return err;
+}
+
+static int make_link(const char *path, int ifindex, int prog_fd, uint32_t mode)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = mode);
+	int fd = bpf_link_create(prog_fd, ifindex, BPF_XDP, &opts), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (bpf_obj_pin(fd, path))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static int attached_mode(const struct port *port, uint32_t *prog_id, const char **mode)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+	int err = bpf_xdp_query(port->ifindex, 0, &query);
+
+	if (err)
+		return err;
+	*prog_id = query.prog_id ? query.prog_id : query.drv_prog_id ? query.drv_prog_id : query.skb_prog_id;
+	*mode = query.attach_mode == XDP_ATTACHED_SKB ? "generic" : "native";
+	return 0;
+}
+
+static int attach_xdp(struct programs *p, struct port *port, enum attach_mode attach, char *why, size_t why_size)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(p->obj, role_program[port->role]);
+	int fd = prog ? bpf_program__fd(prog) : -ENOENT, native = -EOPNOTSUPP, err;
+	char path[INSTANCE_PATH];
+	uint32_t id = 0;
+
+	if (fd < 0) {
+		snprintf(why, why_size, "%s: the object has no program %s", port->device, role_program[port->role]);
+		return fd;
+	}
+	link_path(p->instance, port->device, path);
+	err = attached_mode(port, &id, &port->attach);
+	if (!err && id && (attach == ATTACH_AUTO || !strcmp(port->attach, attach == ATTACH_NATIVE ? "native" : "generic")) &&
+	    !update_link(path, port->ifindex, fd))
+		return 0;
+	unlink(path); /* of another mode, or stale: the link goes with its last reference */
+	if (attach != ATTACH_GENERIC)
+		err = native = make_link(path, port->ifindex, fd, XDP_FLAGS_DRV_MODE);
+	if (attach == ATTACH_GENERIC || (attach == ATTACH_AUTO && native && native != -EBUSY && native != -EEXIST))
+		err = make_link(path, port->ifindex, fd, XDP_FLAGS_SKB_MODE);
+	if (!err && attach == ATTACH_AUTO && native)
+		snprintf(port->note, sizeof(port->note), "native XDP refused: %s", strerror(-native));
+	port->attach = native ? "generic" : "native";
+	if (err)
+		snprintf(why, why_size, "%s: cannot attach the XDP program %s: %s%s", port->device,
+			 role_program[port->role], strerror(-err),
+			 err == -EBUSY || err == -EEXIST ? " (another XDP program is there: remove it with "
+							   "`ip link set dev DEVICE xdp off`, or set attach = external)"
+							 : "");
+	return err;
+}
+
+static int attach_egress(struct programs *p, struct port *port, char *why, size_t why_size)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(p->obj, "egress");
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = port->ifindex, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 1, .flags = BPF_TC_F_REPLACE);
+	int err;
+
+	if (!prog)
+		return -ENOENT;
+	opts.prog_fd = bpf_program__fd(prog);
+	err = bpf_tc_hook_create(&hook);
+	if (err && err != -EEXIST)
+		goto out;
+	err = bpf_tc_attach(&hook, &opts);
+out:
+	if (err)
+		snprintf(why, why_size, "%s: cannot attach the TC egress program: %s", port->device, strerror(-err));
+	return err;
+}
+
+int programs_attach(struct programs *p, struct port *port, enum attach_mode attach, char *why, size_t why_size)
+{
+	int err = 0;
+
+	if (attach == ATTACH_EXTERNAL && port->role != XSWAN_ROLE_TUNNEL)
+		port->attach = "external"; /* adopt_maps found it there */
+	else
+		err = attach_xdp(p, port, attach == ATTACH_EXTERNAL ? ATTACH_AUTO : attach, why, why_size);
+	if (!err && port->role == XSWAN_ROLE_OUTSIDE)
+		err = attach_egress(p, port, why, why_size);
+	return err;
+}
+
+int programs_set_port(struct programs *p, const struct port *port, int host_ifindex)
+{
+	struct xswan_port entry = {
+		.role = port->role,
+		.xsk_base = port->index * XSWAN_QUEUES,
+		.host_ifindex = host_ifindex,
+	};
+
+	memcpy(entry.mac, port->mac, sizeof(entry.mac));
+	return bpf_map_update_elem(p->ports_fd, &port->ifindex, &entry, BPF_ANY) ? -errno : 0;
+}
+
+int programs_detach(const char *instance, const struct port *ports, int port_count)
+{
+	char dir[INSTANCE_PATH], path[INSTANCE_PATH + 300];
+	struct dirent *entry;
+	DIR *d;
+
+	for (int i = 0; i < port_count; i++) {
+		LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = if_nametoindex(ports[i].device),
+			    .attach_point = BPF_TC_EGRESS);
+		LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 1);
+
+		if (hook.ifindex && ports[i].role == XSWAN_ROLE_OUTSIDE)
+			bpf_tc_detach(&hook, &opts);
+	}
+	d = opendir(instance_pin_path(instance, "", dir));
+	if (!d)
+		return errno == ENOENT ? 0 : -errno;
+	while ((entry = readdir(d))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
+		if (unlink(path))
+			log_warn("%s: %s", path, strerror(errno));
+	}
+	closedir(d);
+	return rmdir(dir) && errno != ENOENT ? -errno : 0;
+}

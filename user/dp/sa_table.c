@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sa_table.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <urcu-qsbr.h>
+
+struct sa_table {
+	const struct crypto_backend *crypto;
+	struct xswan_sa_stat *stat_in, *stat_out;
+	struct esp_sa *in[XSWAN_SA_SLOTS];
+	struct esp_sa *out[XSWAN_SA_SLOTS];
+};
+
+struct sa_table *sa_table_new(const struct crypto_backend *crypto, struct xswan_sa_stat *stat_in,
+			      struct xswan_sa_stat *stat_out)
+{
+	struct sa_table *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->crypto = crypto;
+	t->stat_in = stat_in;
+	t->stat_out = stat_out;
+	return t;
+}
+
+void sa_table_free(struct sa_table *t)
+{
+	if (!t)
+		return;
+	for (uint32_t slot = 0; slot < XSWAN_SA_SLOTS; slot++) {
+		esp_sa_free(t->in[slot]);
+		esp_sa_free(t->out[slot]);
+	}
+	free(t);
+}
+
+static struct esp_sa **entry(struct sa_table *t, uint32_t dir, uint32_t slot, char *why, size_t why_size)
+{
+	if (dir != XSWAN_DP_IN && dir != XSWAN_DP_OUT) {
+		snprintf(why, why_size, "direction %u is neither in (1) nor out (2)", dir);
+		return NULL;
+	}
+	if (!slot || slot >= XSWAN_SA_SLOTS) {
+		snprintf(why, why_size, "slot %u is not in 1..%u", slot, XSWAN_SA_SLOTS - 1);
+		return NULL;
+	}
+	return dir == XSWAN_DP_IN ? &t->in[slot] : &t->out[slot];
+}
+
+int sa_table_add(struct sa_table *t, const struct xswan_dp_sa_add *m, char *why, size_t why_size)
+{
+	struct esp_sa **at = entry(t, m->dir, m->slot, why, why_size);
+	struct xswan_sa_stat *stat;
+	struct esp_sa *sa;
+	int err;
+
+	if (!at)
+		return -EINVAL;
+	if (*at && esp_sa_config(*at)->uid == m->sa.uid)
+		return 0;
+	if (*at) {
+		snprintf(why, why_size, "slot %u holds another SA", m->slot);
+		return -EEXIST;
+	}
+	stat = m->dir == XSWAN_DP_IN ? &t->stat_in[m->slot] : &t->stat_out[m->slot];
+	err = esp_sa_new(&sa, t->crypto, m, stat, why, why_size);
+	if (!err)
+		rcu_assign_pointer(*at, sa);
+	return err;
+}
+
+int sa_table_remove(struct sa_table *t, const struct xswan_dp_sa_remove *m, char *why, size_t why_size)
+{
+	struct esp_sa **at = entry(t, m->dir, m->slot, why, why_size);
+	struct esp_sa *sa;
+
+	if (!at)
+		return -EINVAL;
+	sa = *at;
+	if (!sa || esp_sa_config(sa)->uid != m->uid) {
+		snprintf(why, why_size, "slot %u does not hold that SA", m->slot);
+		return -ENOENT;
+	}
+	rcu_assign_pointer(*at, NULL);
+	synchronize_rcu();
+	esp_sa_free(sa);
+	return 0;
+}
+
+struct esp_sa *sa_table_in(const struct sa_table *t, uint32_t slot)
+{
+	return slot < XSWAN_SA_SLOTS ? rcu_dereference(t->in[slot]) : NULL;
+}
+
+struct esp_sa *sa_table_out(const struct sa_table *t, uint32_t slot)
+{
+	return slot < XSWAN_SA_SLOTS ? rcu_dereference(t->out[slot]) : NULL;
+}

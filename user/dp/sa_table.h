@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The SAs with their keys, by slot. The control thread adds and removes; workers read
+ * without locks and pass a quiescent state (liburcu QSBR) between batches, after which a
+ * removed SA is freed and its keys wiped.
+ */
+#ifndef XSWAN_DP_SA_TABLE_H
+#define XSWAN_DP_SA_TABLE_H
+
+#include <stddef.h>
+
+#include <xswan/dp_proto.h>
+
+#include "crypto.h"
+#include "esp.h"
+
+struct sa_table;
+
+/* The stat arrays are the pinned maps, XSWAN_SA_SLOTS lines each. NULL: out of memory. */
+struct sa_table *sa_table_new(const struct crypto_backend *crypto, struct xswan_sa_stat *stat_in,
+			      struct xswan_sa_stat *stat_out);
+void sa_table_free(struct sa_table *t); /* no worker may run any more */
+
+/* Both answer 0 or -errno with a sentence in why. An SA that is there with the same uid is kept: 0. */
+int sa_table_add(struct sa_table *t, const struct xswan_dp_sa_add *m, char *why, size_t why_size);
+int sa_table_remove(struct sa_table *t, const struct xswan_dp_sa_remove *m, char *why, size_t why_size);
+
+/* For workers: NULL when there is none. Valid until the caller's next quiescent state. */
+struct esp_sa *sa_table_in(const struct sa_table *t, uint32_t slot);
+struct esp_sa *sa_table_out(const struct sa_table *t, uint32_t slot);
+
+#endif

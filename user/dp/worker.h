@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A worker runs to completion: it takes a batch of frames from a queue of its own, seals or opens
+ * them in place, sends them, and only then looks for more. It sleeps in poll() when there is none.
+ */
+#ifndef XSWAN_DP_WORKER_H
+#define XSWAN_DP_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "crypto.h"
+#include "port.h"
+#include "programs.h"
+#include "sa_table.h"
+#include "umem.h"
+
+struct worker;
+
+/* What all workers share, read-only to them. */
+struct dataplane {
+	struct port *ports;
+	int port_count;
+	struct port *tunnel; /* xswN-dp, one of ports */
+	int tunnel_host_ifindex; /* xswN */
+	uint8_t tunnel_host_mac[6];
+	struct umem umem;
+	struct xsk_umem *xsk_umem;
+	struct programs programs;
+	struct sa_table *sas;
+	const struct crypto_backend *crypto;
+	struct worker **workers;
+	uint32_t worker_count;
+};
+
+/* Worker `id` owns queue q of every port where q % worker_count == id. NULL and why on error. */
+struct worker *worker_start(struct dataplane *dp, uint32_t id, char *why, size_t why_size);
+void worker_stop(struct worker *w); /* joins the thread and frees it */
+
+#endif

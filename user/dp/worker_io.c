@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker_io.h"
+
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <string.h>
+#include <sys/socket.h>
+
+void worker_drop(struct worker *w, const uint8_t *data, enum xswan_drop reason)
+{
+	w->drops[reason]++;
+	frame_put(&w->pool, frame_addr(w, data));
+}
+
+void queue_fill(struct worker *w, struct queue *q)
+{
+	uint32_t queued = RING_SIZE - xsk_prod_nb_free(&q->fill, RING_SIZE), want, idx;
+
+	want = queued < w->fill_target ? w->fill_target - queued : 0;
+	if (want > w->pool.count)
+		want = w->pool.count;
+	if (!want || xsk_ring_prod__reserve(&q->fill, want, &idx) != want)
+		return;
+	for (uint32_t i = 0; i < want; i++)
+		*xsk_ring_prod__fill_addr(&q->fill, idx + i) = frame_get(&w->pool);
+	xsk_ring_prod__submit(&q->fill, want);
+	if (xsk_ring_prod__needs_wakeup(&q->fill))
+		recvfrom(q->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
+}
+
+void queue_complete(struct worker *w, struct queue *q)
+{
+	uint32_t idx, done;
+
+	if (!q->tx_outstanding)
+		return;
+	done = xsk_ring_cons__peek(&q->comp, RING_SIZE, &idx);
+	for (uint32_t i = 0; i < done; i++)
+		frame_put(&w->pool, *xsk_ring_cons__comp_addr(&q->comp, idx + i));
+	if (done)
+		xsk_ring_cons__release(&q->comp, done);
+	q->tx_outstanding -= done;
+}
+
+/*
+ * Copy mode sends inside this call, a bounded number of frames at a time (EAGAIN: there are more).
+ * ENOBUFS and EBUSY: the device is full for now, the frames stay in the ring for the next kick.
+ */
+void queue_kick(struct worker *w, struct queue *q)
+{
+	if (!q->tx_outstanding)
+		return;
+	if (q->tx_unkicked || xsk_ring_prod__needs_wakeup(&q->tx)) {
+		for (int try = 0; try < 8; try++)
+			if (sendto(q->fd, NULL, 0, MSG_DONTWAIT, NULL, 0) >= 0 || errno != EAGAIN)
+				break;
+	}
+	q->tx_unkicked = 0;
+	queue_complete(w, q);
+}
+
+void queue_send(struct worker *w, const struct port *port, uint8_t *frame, uint32_t len)
+{
+	struct queue *q = w->tx[port->index];
+	struct xdp_desc *desc;
+	uint32_t idx;
+
+	if (!xsk_ring_prod__reserve(&q->tx, 1, &idx)) {
+		queue_kick(w, q);
+		if (!xsk_ring_prod__reserve(&q->tx, 1, &idx)) {
+			worker_drop(w, frame, XSWAN_DROP_TX_FULL);
+			return;
+		}
+	}
+	desc = xsk_ring_prod__tx_desc(&q->tx, idx);
+	desc->addr = frame_addr(w, frame);
+	desc->len = len;
+	desc->options = 0;
+	xsk_ring_prod__submit(&q->tx, 1);
+	q->tx_outstanding++;
+	if (++q->tx_unkicked == TX_KICK)
+		queue_kick(w, q);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * TC egress of outside interfaces, the last place where plaintext can be stopped: packets
+ * of local sockets, and those that the kernel forwarded itself. What a rule protects goes
+ * into xswN, where `tunnel_dp` takes it; without an xswN it goes nowhere. What the workers send
+ * does not pass here: AF_XDP transmits below TC.
+ *
+ * IPsec's own packets must get out even where a rule covers the peer's address (0.0.0.0/0):
+ *
+ *   - protocol 50 is not plaintext, whoever sent it;
+ *   - IKE, and ESP in UDP from the IKE socket, are known by the socket: a UDP socket of this
+ *     host bound to port 500 or 4500, which takes CAP_NET_BIND_SERVICE. Its later fragments
+ *     still belong to it, which no look at the ports could tell. A packet that is merely
+ *     forwarded has no socket, so no host behind us slips through by choosing a port. 4500
+ *     needs no privilege by default: until IKE holds it, a local process could speak to a
+ *     protected network in clear from that port.
+ *
+ * An skb may be a GSO packet of 64 KiB with only its headers in linear memory; only headers
+ * are read. The headers are pulled there when they are not.
+ */
+#ifndef XSWAN_BPF_EGRESS_H
+#define XSWAN_BPF_EGRESS_H
+
+#include "maps.h"
+#include "outside.h"
+#include "parse.h"
+#include "policy.h"
+
+#define TC_ACT_OK 0
+#define TC_ACT_SHOT 2
+
+/* Ethernet, two tags, IPv4 with all its options, the start of the transport header */
+#define HEADERS_MAX (14 + 4 * VLAN_DEPTH + 60 + sizeof(struct l4_start))
+
+static __always_inline bool is_own_ipsec(struct __sk_buff *skb, const struct flow4 *flow)
+{
+	struct bpf_sock *sk;
+
+	if (flow->proto == IPPROTO_ESP)
+		return true;
+	if (flow->proto != IPPROTO_UDP)
+		return false;
+	sk = skb->sk;
+	if (!sk)
+		return false;
+	sk = bpf_sk_fullsock(sk);
+	return sk && sk->protocol == IPPROTO_UDP && (sk->src_port == IKE_PORT || sk->src_port == IKE_NAT_PORT);
+}
+
+static __always_inline int into_tunnel(const struct __sk_buff *skb)
+{
+	const struct xswan_port *port = port_of(skb->ifindex);
+
+	if (port && port->host_ifindex)
+		return bpf_redirect(port->host_ifindex, 0);
+	count_drop(XSWAN_DROP_PROTECTED_LEAK);
+	return TC_ACT_SHOT;
+}
+
+static __always_inline void pull_headers(struct __sk_buff *skb)
+{
+	__u32 want = skb->len < HEADERS_MAX ? skb->len : HEADERS_MAX;
+
+	if (skb->data_end - skb->data < want)
+		bpf_skb_pull_data(skb, want); /* when it fails parsing will, too */
+}
+
+SEC("tc/egress")
+int egress(struct __sk_buff *skb)
+{
+	struct policy policy = { 0 };
+	struct flow4 flow;
+	struct frame f;
+
+	pull_headers(skb);
+	f = (struct frame){ .at = cursor_skb(skb) };
+	if (!parse_frame(&f))
+		return TC_ACT_OK;
+	flow_of(&flow, &f);
+	policy_lookup(&flow, &policy);
+	if (policy.action != XSWAN_ACTION_PROTECT && policy.action != XSWAN_ACTION_DROP)
+		return TC_ACT_OK;
+	if (is_own_ipsec(skb, &flow))
+		return TC_ACT_OK;
+	if (policy.action == XSWAN_ACTION_PROTECT)
+		return into_tunnel(skb);
+	count_drop(XSWAN_DROP_POLICY);
+	return TC_ACT_SHOT;
+}
+
+#endif

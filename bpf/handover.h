@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * What the three XDP programs do alike: hand a frame to the worker of its queue with the
+ * verdict in front of it, and ask for an SA that is missing.
+ */
+#ifndef XSWAN_BPF_HANDOVER_H
+#define XSWAN_BPF_HANDOVER_H
+
+#include "maps.h"
+#include "parse.h"
+#include "policy.h"
+
+#define ACQUIRE_INTERVAL 1000000000ull /* ns, per tunnel */
+
+static __always_inline int drop(enum xswan_drop reason)
+{
+	count_drop(reason);
+	return XDP_DROP;
+}
+
+/*
+ * Puts the verdict right before the frame, in place of metadata that an earlier program left.
+ * -1: the driver has no metadata area.
+ */
+static __always_inline int write_meta(struct xdp_md *ctx, const struct xswan_meta *verdict)
+{
+	int before = (void *)(long)ctx->data - (void *)(long)ctx->data_meta;
+	struct xswan_meta *meta;
+
+	if (bpf_xdp_adjust_meta(ctx, before - (int)sizeof(*meta)))
+		return -1;
+	meta = (void *)(long)ctx->data_meta;
+	if ((void *)(meta + 1) > (void *)(long)ctx->data)
+		return -1;
+	*meta = *verdict;
+	return 0;
+}
+
+/* Pointers into the frame are invalid afterwards. */
+static __always_inline int to_worker(struct xdp_md *ctx, const struct xswan_port *port,
+				     const struct xswan_meta *verdict)
+{
+	if (write_meta(ctx, verdict))
+		return drop(XSWAN_DROP_NO_METADATA);
+	/* a queue beyond the port's share of xsks would reach the sockets of another port */
+	if (ctx->rx_queue_index >= XSWAN_QUEUES ||
+	    bpf_redirect_map(&xsks, port->xsk_base + ctx->rx_queue_index, XDP_DROP) != XDP_REDIRECT)
+		return drop(XSWAN_DROP_NO_SOCKET);
+	return XDP_REDIRECT;
+}
+
+/* At most one event per tunnel and interval: of many CPUs, the one that exchanges the time raises it. */
+static __always_inline void raise_acquire(__u32 tunnel_nr, const struct flow4 *flow)
+{
+	__u64 now = bpf_ktime_get_ns(), then, *last = bpf_map_lookup_elem(&acquired, &tunnel_nr);
+	struct xswan_event *event;
+
+	if (!last)
+		return;
+	then = *last;
+	if ((then && now - then < ACQUIRE_INTERVAL) || __sync_val_compare_and_swap(last, then, now) != then)
+		return;
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event)
+		return; /* full: the next interval brings another */
+	*event = (struct xswan_event){ .kind = XSWAN_EVENT_ACQUIRE,
+				       .tunnel = tunnel_nr,
+				       .src = flow->src,
+				       .dst = flow->dst,
+				       .proto = flow->proto,
+				       .sport = bpf_htons(flow->sport),
+				       .dport = bpf_htons(flow->dport) };
+	bpf_ringbuf_submit(event, 0);
+}
+
+/* A packet that a rule protects: to a worker if its tunnel has an SA, else nowhere (RFC 4301 section 5.1). */
+static __always_inline int seal(struct xdp_md *ctx, const struct frame *f, const struct xswan_port *port,
+				const struct flow4 *flow, __u32 tunnel_nr)
+{
+	const struct xswan_tunnel *t = tunnel_nr ? bpf_map_lookup_elem(&tunnel, &tunnel_nr) : NULL;
+	struct xswan_meta verdict = { .kind = XSWAN_META_SEAL, .index = tunnel_nr, .l3_offset = f->l3_offset };
+
+	if (!port) /* attached by the operator, and xswan-dp has not come yet */
+		return drop(XSWAN_DROP_NO_SOCKET);
+	if (t && t->state == XSWAN_TUNNEL_UP && t->sa_out)
+		return to_worker(ctx, port, &verdict);
+	if (t && t->flags & XSWAN_TUNNEL_TRAP)
+		raise_acquire(tunnel_nr, flow);
+	return drop(XSWAN_DROP_NO_SA);
+}
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * Plaintext on its way to be sealed: from the hosts behind us (`inside`), or from the
+ * kernel through xswN (`tunnel_dp`, on xswN's far end, xswN-dp).
+ *
+ * A packet that a rule protects leaves either as ESP or not at all. What no rule
+ * covers is the kernel's on an inside interface, and lost in a tunnel, which leads nowhere else.
+ */
+#ifndef XSWAN_BPF_INSIDE_H
+#define XSWAN_BPF_INSIDE_H
+
+#include "handover.h"
+
+SEC("xdp/inside")
+int inside(struct xdp_md *ctx)
+{
+	const struct xswan_port *port = port_of(ctx->ingress_ifindex);
+	struct frame f = { .at = cursor_xdp(ctx) };
+	struct policy policy = { 0 };
+	struct flow4 flow;
+
+	if (!parse_frame(&f))
+		return XDP_PASS;
+	/* the kernel does not forward what it was not addressed by (ip_forward: PACKET_HOST alone) */
+	if (mac_is_group(f.eth->h_dest) || (port && !mac_equal(f.eth->h_dest, port->mac)))
+		return XDP_PASS;
+	flow_of(&flow, &f);
+	policy_lookup(&flow, &policy);
+	if (policy.action == XSWAN_ACTION_DROP)
+		return drop(XSWAN_DROP_POLICY);
+	if (policy.action != XSWAN_ACTION_PROTECT)
+		return XDP_PASS;
+	if (f.ip->ttl <= 1)
+		return XDP_PASS; /* the kernel answers with ICMP time exceeded, and forwards nothing */
+	return seal(ctx, &f, port, &flow, policy.tunnel);
+}
+
+/*
+ * Destination MACs are not checked: a frame that `egress` sent here keeps the one of the
+ * next hop outside. The TTL has been counted down already by the kernel.
+ */
+SEC("xdp/tunnel")
+int tunnel_dp(struct xdp_md *ctx)
+{
+	const struct xswan_port *port = port_of(ctx->ingress_ifindex);
+	struct frame f = { .at = cursor_xdp(ctx) };
+	struct policy policy = { 0 };
+	struct flow4 flow;
+
+	if (!parse_frame(&f)) {
+		if (f.eth && f.ethertype == bpf_htons(ETH_P_ARP))
+			return XDP_PASS; /* xswN's neighbour is this end */
+		/* router solicitations and the like are no one's loss; they would drown what is */
+		if (f.eth && mac_is_group(f.eth->h_dest))
+			return XDP_DROP;
+		return drop(XSWAN_DROP_NO_ROUTE);
+	}
+	flow_of(&flow, &f);
+	policy_lookup(&flow, &policy);
+	if (policy.action == XSWAN_ACTION_PROTECT)
+		return seal(ctx, &f, port, &flow, policy.tunnel);
+	return drop(policy.action == XSWAN_ACTION_DROP ? XSWAN_DROP_POLICY : XSWAN_DROP_NO_ROUTE);
+}
+
+#endif

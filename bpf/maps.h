@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * The maps of include/xswan/maps.h, as the object file declares them. All are pinned by
+ * name: whoever loads the object first makes them, and whoever loads it later (an upgraded
+ * daemon, a second `ip link set … xdp obj`) finds the same SA database.
+ */
+#ifndef XSWAN_BPF_MAPS_H
+#define XSWAN_BPF_MAPS_H
+
+#include <vmlinux.h>
+#include <bpf/bpf_helpers.h>
+
+#include <xswan/drops.h>
+#include <xswan/maps.h>
+
+#define XSWAN_EVENTS_SIZE (256 * 1024)
+
+#define MMAPABLE_ARRAY(map, slots, record) \
+	struct { \
+		__uint(type, BPF_MAP_TYPE_ARRAY); \
+		__uint(max_entries, slots); \
+		__uint(map_flags, BPF_F_MMAPABLE); \
+		__type(key, __u32); \
+		__type(value, record); \
+		__uint(pinning, LIBBPF_PIN_BY_NAME); \
+	} map SEC(".maps")
+
+MMAPABLE_ARRAY(sa_in, XSWAN_SA_SLOTS, struct xswan_sa);
+MMAPABLE_ARRAY(sa_out, XSWAN_SA_SLOTS, struct xswan_sa);
+MMAPABLE_ARRAY(sa_in_stat, XSWAN_SA_SLOTS, struct xswan_sa_stat);
+MMAPABLE_ARRAY(sa_out_stat, XSWAN_SA_SLOTS, struct xswan_sa_stat);
+MMAPABLE_ARRAY(tunnel, XSWAN_TUNNELS, struct xswan_tunnel);
+MMAPABLE_ARRAY(drops_dp, XSWAN_WORKERS * XSWAN_DROP_SLOTS, __u64);
+MMAPABLE_ARRAY(drops_ike, XSWAN_IKE_COUNTER_SLOTS, __u64);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, XSWAN_SELECTORS);
+	__uint(map_flags, BPF_F_NO_PREALLOC); /* an LPM trie has no other way */
+	__type(key, struct xswan_lpm4);
+	__type(value, struct xswan_rules4);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} selector4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, XSWAN_PORTS);
+	__type(key, __u32);
+	__type(value, struct xswan_port);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} ports SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, XSWAN_PORTS * XSWAN_QUEUES);
+	__type(key, __u32);
+	__type(value, __u32);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} xsks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, XSWAN_DROP_SLOTS);
+	__type(key, __u32);
+	__type(value, __u64);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} drops SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, XSWAN_EVENTS_SIZE);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} events SEC(".maps");
+
+/*
+ * When a tunnel last asked for an SA, bpf_ktime_get_ns(). For these programs alone, and pinned
+ * all the same: the rate is one per tunnel, however many times the object is loaded.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, XSWAN_TUNNELS);
+	__type(key, __u32);
+	__type(value, __u64);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} acquired SEC(".maps");
+
+static __always_inline void count_drop(enum xswan_drop reason)
+{
+	__u32 index = reason;
+	__u64 *n = bpf_map_lookup_elem(&drops, &index);
+
+	if (n)
+		(*n)++; /* this CPU's own, and XDP and TC programs do not interrupt each other on one CPU */
+}
+
+static __always_inline struct xswan_port *port_of(__u32 ifindex)
+{
+	return bpf_map_lookup_elem(&ports, &ifindex);
+}
+
+#endif

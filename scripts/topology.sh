@@ -6,13 +6,13 @@
 #
 #     client              ga (gateway A)           wire            gb (gateway B)              server
 #   ┌──────────┐       ┌───────────────────┐    ┌────────┐    ┌───────────────────┐       ┌──────────┐
-#   │   eth0 ●─┼───────┼─● lan      wan ●──┼────┼─● a b ●┼────┼──● wan      lan ●─┼───────┼─● eth0   │
-#   │ 10.1.0.2 │       │ 10.1.0.1          │    │ bridge │    │          10.2.0.1 │       │ 10.2.0.2 │
-#   └──────────┘       │         192.0.2.1 │    │ .2.9   │    │ 192.0.2.2         │       └──────────┘
+#   │   eth0 ●─┼───────┼─● lan      wan ●──┼────┼─● br0 ●┼────┼──● wan      lan ●─┼───────┼─● eth0   │
+#   │ 10.1.0.2 │       │ 10.1.0.1          │    │        │    │          10.2.0.1 │       │ 10.2.0.2 │
+#   └──────────┘       │         192.0.2.1 │    │ ….2.9  │    │ 192.0.2.2         │       └──────────┘
 #                      └───────────────────┘    └────────┘    └───────────────────┘
 #
 # `wire` is the network between the gateways: a bridge, since a packet that XDP takes on `wan`, or that AF_XDP sends
-# there, never passes a packet socket of the gateway itself. Captures are made on its port `a`, and what must not
+# there, never passes a packet socket of the gateway itself. Captures are made on its `port-a`, and what must not
 # come from a gateway (bad input) is sent from its address 192.0.2.9. With WIRE=direct (the benchmark) there is no
 # bridge: `wan` and `wan` are the ends of one veth pair.
 #
@@ -85,7 +85,6 @@ start()
 	nsenter --net="/run/netns/$RUN_ID-$ns" -- "$@" >>"$STATE/$name.log" 2>&1 </dev/null &
 	echo $! >"$STATE/$name.pid"
 	echo "$name" >>"$STATE/started"
-	disown $!
 }
 
 pid_of()
@@ -108,14 +107,16 @@ stopped()
 # stop NAME [SIGNAL]: ends it, with SIGKILL when it does not go by itself within five seconds
 stop()
 {
-	local name=$1 signal=${2:-TERM} late=
+	local name=$1 signal=${2:-TERM} pid late=
 
-	running "$name" && kill "-$signal" "$(pid_of "$name")"
+	pid=$(pid_of "$name") || return 0
+	kill "-$signal" "$pid" 2>/dev/null
 	if ! wait_for 5 stopped "$name"; then
-		kill -KILL "$(pid_of "$name")"
+		kill -KILL "$pid"
 		wait_for 5 stopped "$name"
 		late=yes
 	fi
+	wait "$pid" 2>/dev/null # reaps it, without the shell's word about it
 	rm -f "$STATE/$name.pid"
 	[ -z "$late" ] || fail "$name did not end on SIG$signal and was killed"
 }
@@ -147,8 +148,8 @@ link()
 bridge_up()
 {
 	namespace_add wire && wire ip link add br0 type bridge && wire ip link set br0 up &&
-		link ga wan wire a && link gb wan wire b &&
-		wire ip link set a master br0 && wire ip link set b master br0 &&
+		link ga wan wire port-a && link gb wan wire port-b &&
+		wire ip link set port-a master br0 && wire ip link set port-b master br0 &&
 		wire ip addr add $WIRE_ADDR/24 dev br0
 }
 
@@ -222,7 +223,7 @@ capture()
 	local name=$1
 
 	shift
-	start "$name" wire tcpdump -i a -s "${SNAPLEN:-128}" -B 32768 -U -Z root -w "$STATE/$name.pcap" "$@"
+	start "$name" wire tcpdump -i port-a -s "${SNAPLEN:-128}" -B 32768 -U -Z root -w "$STATE/$name.pcap" "$@"
 	wait_for 5 listening "$name" || fail "tcpdump does not start: $(cat "$STATE/$name.log")"
 }
 

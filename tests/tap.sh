@@ -11,20 +11,27 @@
 
 tap_count=0 tap_failed=0
 
-# Output of the command is shown only when it fails.
+# Output of the command under check: a file without a name, so that nothing is left behind.
+tap_name=$(mktemp)
+exec {tap_fd}<>"$tap_name"
+rm -f "$tap_name"
+tap_out=/proc/$$/fd/$tap_fd
+
+# Output of the command is shown only when it fails. It runs in this shell: what it starts is this shell's child.
 check()
 {
-	local what=$1 out
+	local what=$1
 
 	shift
 	tap_count=$((tap_count + 1))
-	if out=$("$@" 2>&1); then
+	if "$@" >"$tap_out" 2>&1; then
 		printf 'ok %d - %s\n' "$tap_count" "$what"
 		return 0
 	fi
 	tap_failed=$((tap_failed + 1))
 	printf 'not ok %d - %s\n' "$tap_count" "$what"
-	printf '%s\n' "# command: $*" "$out" | tail -n 40 | sed 's/^\(# \)\{0,1\}/# /'
+	printf '#   command: %s\n' "$*"
+	tail -n 40 "$tap_out" | sed 's/^/#   /'
 	return 1
 }
 

@@ -26,7 +26,7 @@ show_logs()
 
 finish()
 {
-	[ "$tap_failed" = 0 ] || show_logs
+	[ "$tap_failed" = 0 ] || [ ! -d "$STATE" ] || show_logs
 	topology_down
 }
 trap finish EXIT

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The ways in which the XDP programs come to an interface: xswan-dp attaches them in native or in generic mode, or
+# the operator did it with iproute2 and xswan-dp finds their maps. Traffic passes in each of them.
+set -u
+. "$(dirname "$0")/setup.sh"
+
+# `ip -d link` says xdp or xdpdrv for native, xdpgeneric for generic
+xdp_mode()
+{
+	"$1" ip -d link show "$2" | grep -Eo '\bxdp(generic|drv|offload|multi)?\b' | head -n 1
+}
+
+operator_attaches()
+{
+	"$1" ip link set dev wan xdp obj "$BUILD/xswan.bpf.o" sec xdp/outside &&
+		"$1" ip link set dev lan xdp obj "$BUILD/xswan.bpf.o" sec xdp/inside
+}
+
+still_attached()
+{
+	[ -n "$(xdp_mode ga wan)" ] && [ -n "$(xdp_mode ga lan)" ]
+}
+
+attached_as()
+{
+	equal "$(xdp_mode ga wan)" "$1" && equal "$(xdp_mode ga lan)" "$1"
+}
+
+status_says()
+{
+	xswan a --json status | jq -c '.. | objects | select(has("attach"))' | tee /dev/stderr | grep -q "\"attach\":\"$1\""
+}
+
+begin()
+{
+	ATTACH=$1
+	need "$1: topology" topology_up
+	need "$1: configuration" gateway_conf a
+	need "$1: configuration" gateway_conf b
+}
+
+carries()
+{
+	need "$1: xswan on gateway A" gateway_start a
+	need "$1: xswan on gateway B" gateway_start b
+	need "$1: the tunnel comes up" tunnel_up
+	check "$1: the client pings the server" pings client $SERVER
+	need "$1: iperf3 on the server" iperf_start server
+	check "$1: TCP from client to server" tcp client $SERVER 1
+	check "$1: TCP from server to client" tcp client $SERVER 1 -R
+	check "$1: xswan status says so" status_says "$2"
+}
+
+begin native
+carries native native
+check "native: as the kernel sees it" attached_as xdp
+finish
+
+begin generic
+carries generic generic
+check "generic: as the kernel sees it" attached_as xdpgeneric
+finish
+
+begin auto
+carries auto native
+finish
+
+begin external
+need "the operator attaches the programs on gateway A" operator_attaches ga
+need "the operator attaches the programs on gateway B" operator_attaches gb
+carries external external
+check "external: the operator's programs stay when xswan-dp ends" gateway_stop a
+check "external: they are still attached" still_attached
+check_end

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Truncated, oversized, empty, forged, replayed and random IKE and ESP packets at gateway B, while a ping runs through
+# the tunnel: the daemons stay, each kind costs its counter, the ping loses nothing. What is sent: bad_input.py.
+set -u
+. "$(dirname "$0")/setup.sh"
+here=$(dirname "$0")
+
+python3 -c 'import scapy.all' 2>/dev/null || {
+	echo "1..0 # SKIP python3-scapy is not installed"
+	exit 0
+}
+
+# costs KIND COUNTER…: sends it; every counter named rises
+costs()
+{
+	local kind=$1 name i=0
+	local -a before=()
+
+	shift
+	for name; do
+		before+=("$(counter b "$name")")
+	done
+	wire python3 "$here/bad_input.py" "$STATE/wire.pcap" "$kind" || return
+	for name; do
+		rises b "$name" "${before[i]}" || return
+		i=$((i + 1))
+	done
+}
+
+both_alive()
+{
+	running b-dp && running b-ike && running a-dp && running a-ike
+}
+
+nothing_lost()
+{
+	stop watch INT
+	tail -n 3 "$STATE/watch.log" | tee /dev/stderr | grep -q ' 0% packet loss'
+}
+
+need "topology" topology_up
+SNAPLEN=2000 need "a capture between the gateways" capture wire
+need "xswan on both gateways" gateways_up
+need "the tunnel comes up" tunnel_up
+need "the client pings the server" pings client $SERVER 60
+capture_end wire
+start watch client ping -n -i 0.02 $SERVER
+
+check "ESP shorter than its header" costs esp_truncated esp_truncated
+check "ESP for unknown SPIs" costs esp_spi_unknown spi_unknown
+check "ESP from another address than its SA's" costs esp_wrong_address sa_address
+check "ESP that no key made" costs esp_forged auth
+check "ESP of impossible length" costs esp_short esp_malformed
+check "ESP sent again" costs esp_replayed replay
+check "ESP larger than a datagram on the link" costs esp_oversized
+check "ESP in UDP: empty, cut off, unknown, not negotiated" costs esp_in_udp spi_unknown sa_address
+check "IKE: no byte at all" costs ike_empty rx_truncated
+check "IKE: shorter than its header says" costs ike_truncated rx_truncated
+check "IKE: longer than accepted or than its header says" costs ike_oversized rx_oversized
+check "IKE: of another version" costs ike_version rx_version
+check "IKE: for unknown SPIs" costs ike_spi_unknown rx_spi_unknown
+check "IKE: payloads that do not parse" costs ike_malformed rx_malformed
+check "IKE: an unknown critical payload" costs ike_critical rx_critical
+check "IKE: in the name of an IKE SA, without its keys" costs ike_forged rx_integrity
+check "IKE: random bytes on both ports" costs ike_random rx
+
+check "the ping lost nothing" nothing_lost
+check "all four daemons are still running" both_alive
+check "the tunnel still works" pings server $CLIENT
+check "the peers still answer each other: the tunnel ends in order" xswan a down site
+check "and comes up again" tunnel_up
+check_end

@@ -38,7 +38,10 @@
 	X(NO_ROUTE, "no_route", "no route, neighbour or socket to send on") \
 	X(TX_FULL, "tx_full", "transmit ring full") \
 	X(NO_FRAME, "no_frame", "no free UMEM frame") \
-	X(KERNEL_HANDOFF, "kernel_handoff", "the kernel refused a packet handed to it")
+	X(KERNEL_HANDOFF, "kernel_handoff", "the kernel refused a packet handed to it") \
+	/* seal and open: the process, not the packet */ \
+	X(NO_ROOM, "no_room", "frame without room for the outer headers and trailer") \
+	X(CRYPTO, "crypto", "the cipher back-end failed: out of memory?")
 
 enum xswan_drop {
 #define X(id, name, text) XSWAN_DROP_##id,

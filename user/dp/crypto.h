@@ -43,7 +43,8 @@ struct crypto_backend {
 	void (*key_free)(struct crypto_key *key);
 	struct crypto_worker *(*worker_new)(void);
 	void (*worker_free)(struct crypto_worker *w);
-	void (*seal)(struct crypto_worker *w, struct crypto_op *const ops[], unsigned int count); /* count <= CRYPTO_BATCH */
+	/* Both: count <= CRYPTO_BATCH. */
+	void (*seal)(struct crypto_worker *w, struct crypto_op *const ops[], unsigned int count);
 	/* On failure ok is false and data is undefined; the caller drops the packet. Compares in constant time. */
 	void (*open)(struct crypto_worker *w, struct crypto_op *const ops[], unsigned int count);
 };

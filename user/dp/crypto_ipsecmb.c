@@ -119,7 +119,8 @@ static void seal(struct crypto_worker *w, struct crypto_op *const ops[], unsigne
 
 	for (unsigned int i = 0; i < count; i++) {
 		struct crypto_op *op = ops[i];
-		aes_gcm_enc_dec_t encrypt = op->key->alg == XSWAN_ALG_AES_GCM_16_128 ? mgr->gcm128_enc : mgr->gcm256_enc;
+		aes_gcm_enc_dec_t encrypt = op->key->alg == XSWAN_ALG_AES_GCM_16_128 ? mgr->gcm128_enc
+										     : mgr->gcm256_enc;
 
 		encrypt(&op->key->gcm, &w->ctx, op->data, op->data, op->len, op->nonce, op->aad, op->aad_len, op->icv,
 			CRYPTO_ICV);
@@ -144,9 +145,11 @@ static void open_batch(struct crypto_worker *w, struct crypto_op *const ops[], u
 
 	for (unsigned int i = 0; i < count; i++) {
 		struct crypto_op *op = ops[i];
-		aes_gcm_enc_dec_t decrypt = op->key->alg == XSWAN_ALG_AES_GCM_16_128 ? mgr->gcm128_dec : mgr->gcm256_dec;
+		aes_gcm_enc_dec_t decrypt = op->key->alg == XSWAN_ALG_AES_GCM_16_128 ? mgr->gcm128_dec
+										     : mgr->gcm256_dec;
 
-		decrypt(&op->key->gcm, &w->ctx, op->data, op->data, op->len, op->nonce, op->aad, op->aad_len, icv, sizeof(icv));
+		decrypt(&op->key->gcm, &w->ctx, op->data, op->data, op->len, op->nonce, op->aad, op->aad_len, icv,
+			sizeof(icv));
 		op->ok = icv_equal(icv, op->icv);
 	}
 	explicit_bzero(icv, sizeof(icv));

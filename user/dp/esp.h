@@ -36,6 +36,8 @@ struct esp_packet {
  * sa_in_stat or sa_out_stat and outlives the SA: when stat->uid is already m->sa.uid, an
  * outbound SA goes on at stat->seq + ESP_SEQ_JUMP; else the line is reset first. An inbound SA
  * that comes back like this starts its replay window at stat->seq, everything up to it seen.
+ * No worker may still hold another SA of the same line: with its counter reset, that SA would
+ * use nonces again.
  * Returns 0 or -errno with a sentence in `why`.
  */
 int esp_sa_new(struct esp_sa **sa, const struct crypto_backend *crypto, const struct xswan_dp_sa_add *m,
@@ -50,7 +52,8 @@ void esp_worker_set_now(struct esp_worker *w, uint64_t boottime_seconds); /* for
 /*
  * Seals up to ESP_BATCH inner IPv4 packets, each for packet->sa (outbound). Outer header: TTL 64,
  * DSCP copied, ECN by RFC 6040 normal mode, DF copied from the inner header (RFC 4301 section 8.1).
- * Inner TTL is the caller's business. On a drop the packet's bytes are undefined.
+ * Inner TTL is the caller's business. On a drop the packet's bytes are undefined, but for
+ * TOO_BIG, which leaves it as it came (less what lay behind its end), to be answered by ICMP.
  */
 void esp_seal(struct esp_worker *w, struct esp_packet *packets, unsigned int count);
 

@@ -75,7 +75,8 @@ static bool any_matches(const struct esp_selector *s, unsigned int count, const 
 bool inner_selected(const struct inner *in, const struct esp_selector *from, unsigned int from_count,
 		    const struct esp_selector *to, unsigned int to_count)
 {
-	return any_matches(from, from_count, in, in->src, in->sport) && any_matches(to, to_count, in, in->dst, in->dport);
+	return any_matches(from, from_count, in, in->src, in->sport) &&
+	       any_matches(to, to_count, in, in->dst, in->dport);
 }
 
 enum ecn { NOT_ECT, ECT_1, ECT_0, CE, ECN_MASK = 3, ECN_DROP }; /* RFC 3168 section 5 */

@@ -55,7 +55,8 @@ static enum xswan_drop parse_outer(const struct esp_sa *sa, const struct esp_pac
 		return XSWAN_DROP_ESP_MALFORMED;
 	header = wire_ip4_header_len(ip);
 	total = ntohs(ip->total_len);
-	if (header < WIRE_IP4_LEN || total < header || total > p->len || ip->frag & htons(WIRE_IP4_MF | WIRE_IP4_OFFSET))
+	if (header < WIRE_IP4_LEN || total < header || total > p->len ||
+	    ip->frag & htons(WIRE_IP4_MF | WIRE_IP4_OFFSET))
 		return XSWAN_DROP_ESP_MALFORMED;
 	if (ip->src != sa->src || ip->dst != sa->dst || ip->proto != (sa->udp ? IPPROTO_UDP : IPPROTO_ESP))
 		return XSWAN_DROP_SA_ADDRESS;
@@ -139,7 +140,8 @@ static unsigned int prepare_run(struct esp_worker *w, struct esp_packet *p, unsi
  * Also records the window's top in the pinned figures, before any packet leaves: an SA
  * that is built again after a crash starts there.
  */
-static void commit_run(struct esp_packet *p, unsigned int count, struct wire_esp *const *esp, const struct crypto_op *op)
+static void commit_run(struct esp_packet *p, unsigned int count, struct wire_esp *const *esp,
+		       const struct crypto_op *op)
 {
 	struct esp_inbound *in = &p->sa->in;
 
@@ -176,7 +178,8 @@ static enum xswan_drop check_inner(const struct esp_sa *sa, uint8_t outer_tos, u
 {
 	struct inner in;
 
-	*len = inner_parse(&in, data, *len); /* what follows is traffic flow confidentiality padding: RFC 4303 section 2.7 */
+	*len = inner_parse(&in, data,
+			   *len); /* what follows is traffic flow confidentiality padding: RFC 4303 section 2.7 */
 	if (!*len)
 		return XSWAN_DROP_INNER_MALFORMED;
 	if (!inner_decapsulate_ecn(data, outer_tos))

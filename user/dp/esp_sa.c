@@ -70,9 +70,11 @@ static int check_direction(const struct xswan_dp_sa_add *m, char *why, size_t si
 	if (m->dir == XSWAN_DP_OUT)
 		return 0;
 	if (m->slot != XSWAN_SPI_SLOT(spi))
-		return refuse(why, size, -EINVAL, "slot %u is not that of SPI %08x, %u", m->slot, spi, XSWAN_SPI_SLOT(spi));
+		return refuse(why, size, -EINVAL, "slot %u is not that of SPI %08x, %u", m->slot, spi,
+			      XSWAN_SPI_SLOT(spi));
 	if (window < REPLAY_WINDOW_MIN)
-		return refuse(why, size, -EINVAL, "replay window of %u packets; the least is %u", window, REPLAY_WINDOW_MIN);
+		return refuse(why, size, -EINVAL, "replay window of %u packets; the least is %u", window,
+			      REPLAY_WINDOW_MIN);
 	return 0;
 }
 
@@ -157,7 +159,8 @@ static void set_template(struct esp_sa *sa)
 
 static void stat_reset(struct xswan_sa_stat *stat, uint64_t uid)
 {
-	/* The uid last: a crash in between leaves a line that is nobody's. */
+	/* The uid goes first and comes last: a crash in between leaves a line that is nobody's. */
+	__atomic_store_n(&stat->uid, 0, __ATOMIC_SEQ_CST);
 	*stat = (struct xswan_sa_stat){ 0 };
 	__atomic_store_n(&stat->uid, uid, __ATOMIC_RELEASE);
 }
@@ -185,7 +188,8 @@ static int resume_in(struct esp_sa *sa, char *why, size_t size)
 	int err = replay_init(&sa->in.replay, sa->config.replay_window, sa->esn, top);
 
 	if (err == -ERANGE)
-		return refuse(why, size, err, "replay window at %llu, beyond 32-bit sequence numbers", (unsigned long long)top);
+		return refuse(why, size, err, "replay window at %llu, beyond 32-bit sequence numbers",
+			      (unsigned long long)top);
 	if (err)
 		return refuse(why, size, err, "no memory for a replay window of %u packets", sa->config.replay_window);
 	if (stat->uid != sa->config.uid)
@@ -207,7 +211,8 @@ int esp_sa_new(struct esp_sa **out, const struct crypto_backend *crypto, const s
 		return err;
 	sa = secmem_alloc(sizeof(*sa)); /* holds the salt */
 	if (!sa)
-		return refuse(why, why_size, -errno, "no locked memory for an SA: %s (RLIMIT_MEMLOCK?)", strerror(errno));
+		return refuse(why, why_size, -errno, "no locked memory for an SA: %s (RLIMIT_MEMLOCK?)",
+			      strerror(errno));
 	sa->crypto = crypto;
 	sa->stat = stat;
 	set_common(sa, m);

@@ -60,7 +60,8 @@ static uint64_t take_numbers(const struct esp_sa *sa, unsigned int want, unsigne
 }
 
 /* RFC 4301 section 5.1.2.1, RFC 6040 section 4.1: DSCP, ECN and DF are those of the inner header. */
-static void write_outer(const struct esp_sa *sa, uint8_t *data, const struct wire_ip4 *inner, uint32_t total, uint16_t id)
+static void write_outer(const struct esp_sa *sa, uint8_t *data, const struct wire_ip4 *inner, uint32_t total,
+			uint16_t id)
 {
 	struct wire_ip4 *ip = (struct wire_ip4 *)data;
 	struct wire_udp *udp = (struct wire_udp *)(ip + 1);
@@ -75,7 +76,8 @@ static void write_outer(const struct esp_sa *sa, uint8_t *data, const struct wir
 	ip->total_len = htons((uint16_t)total);
 	ip->id = id;
 	ip->frag = inner->frag & htons(WIRE_IP4_DF);
-	ip->check = (uint16_t)~checksum_fold((uint64_t)sa->out.ip_sum + htons(ip->tos) + ip->total_len + ip->id + ip->frag);
+	ip->check = (uint16_t)~checksum_fold((uint64_t)sa->out.ip_sum + htons(ip->tos) + ip->total_len + ip->id +
+					     ip->frag);
 }
 
 /*

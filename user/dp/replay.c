@@ -41,7 +41,10 @@ int replay_init(struct replay *r, uint32_t window, bool esn, uint64_t top)
 	if (!r->words)
 		return -ENOMEM;
 	memset(r->words, 0xff, words * sizeof(*r->words));
-	/* Later words are cleared when the window slides over them, the rest of this one is not. */
+	/*
+	 * Later words are cleared when the window slides over them, the rest of this one is not.
+	 * Number 0, which no sender uses (RFC 4303 section 3.3.3), is seen from the start.
+	 */
 	*word_of(r, top) = bit_of(top) | (bit_of(top) - 1);
 	return 0;
 }
@@ -76,8 +79,7 @@ bool replay_check(const struct replay *r, uint64_t seq)
 {
 	if (seq > r->top)
 		return r->esn || seq <= UINT32_MAX;
-	/* No sender uses 0: RFC 4303 section 3.3.3 */
-	return seq && r->top - seq < r->window && !(*word_of(r, seq) & bit_of(seq));
+	return r->top - seq < r->window && !(*word_of(r, seq) & bit_of(seq));
 }
 
 static void slide(struct replay *r, uint64_t seq)

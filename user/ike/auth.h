@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared-key authentication and ID payloads (RFC 7296 sections 2.15, 3.5 and 3.8). */
+#ifndef XSWAN_IKE_AUTH_H
+#define XSWAN_IKE_AUTH_H
+
+#include "bytes.h"
+#include "config.h"
+#include "prf.h"
+
+enum auth_method { AUTH_SHARED_KEY = 2 };
+
+struct auth_input {
+	uint16_t prf;
+	struct span psk;
+	struct span message; /* the signer's whole IKE_SA_INIT message */
+	struct span nonce; /* the other side's */
+	struct span sk_p; /* SK_pi or SK_pr, of the signer */
+	struct span id; /* body of the signer's ID payload */
+};
+/* The value of a shared-key AUTH payload, prf_len(prf) bytes. */
+int auth_shared_key(const struct auth_input *in, uint8_t out[static PRF_MAX]) __attribute__((warn_unused_result));
+
+void identity_write(struct writer *w, const struct identity *id);
+int identity_read(struct identity *id, struct span body) __attribute__((warn_unused_result)); /* 0 or -EBADMSG */
+bool identity_equal(const struct identity *a, const struct identity *b);
+struct identity identity_of_addr(const struct addr *addr);
+
+#endif

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proposal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define ATTRIBUTE_SHORT 0x8000 /* type and value, no length */
+#define ATTRIBUTE_KEY_LENGTH 14
+
+static void read_attributes(struct cursor c, struct transform *t)
+{
+	while (cursor_left(&c)) {
+		uint16_t type = cursor_u16(&c), value = cursor_u16(&c);
+
+		if (type == (ATTRIBUTE_SHORT | ATTRIBUTE_KEY_LENGTH)) {
+			t->key_bits = value;
+			continue;
+		}
+		t->unknown_attribute = true;
+		if (!(type & ATTRIBUTE_SHORT))
+			cursor_take(&c, value);
+	}
+	t->unknown_attribute |= c.error;
+}
+
+bool offer_next(struct cursor *c, struct offer *o)
+{
+	struct cursor body;
+	int transforms;
+
+	if (!cursor_left(c))
+		return false;
+	cursor_u16(c);
+	body = cursor_over(cursor_take(c, cursor_u16(c) - 4u));
+	o->number = cursor_u8(&body);
+	o->protocol = cursor_u8(&body);
+	o->spi.len = cursor_u8(&body);
+	transforms = cursor_u8(&body);
+	o->spi = cursor_take(&body, o->spi.len);
+	o->count = 0;
+	for (int i = 0; i < transforms && i < OFFER_TRANSFORMS; i++) {
+		struct transform *t = &o->transform[o->count++];
+		struct cursor one;
+
+		cursor_u16(&body);
+		one = cursor_over(cursor_take(&body, cursor_u16(&body) - 4u));
+		*t = (struct transform){ .type = cursor_u8(&one) };
+		cursor_u8(&one);
+		t->id = cursor_u16(&one);
+		read_attributes(one, t);
+	}
+	return !c->error && !body.error;
+}
+
+static const struct transform *find(const struct offer *o, uint8_t type, uint16_t id, uint16_t key_bits)
+{
+	for (int i = 0; i < o->count; i++) {
+		const struct transform *t = &o->transform[i];
+
+		if (t->type == type && t->id == id && t->key_bits == key_bits && !t->unknown_attribute)
+			return t;
+	}
+	return NULL;
+}
+
+static bool has_type(const struct offer *o, uint8_t type)
+{
+	for (int i = 0; i < o->count; i++) {
+		if (o->transform[i].type == type)
+			return true;
+	}
+	return false;
+}
+
+static bool choose_encr(const struct offer *o, const struct conf_proposal *p, struct suite *out)
+{
+	for (int i = 0; i < p->encr_count; i++) {
+		out->encr = p->encr[i].id;
+		out->encr_bits = p->encr[i].key_bits;
+		if (find(o, TRANSFORM_ENCR, out->encr, out->encr_bits))
+			return true;
+	}
+	return false;
+}
+
+static bool choose(const struct offer *o, uint8_t type, const uint16_t *ids, int count, uint16_t *out)
+{
+	for (int i = 0; i < count; i++) {
+		*out = ids[i];
+		if (find(o, type, ids[i], 0))
+			return true;
+	}
+	return false;
+}
+
+/* ESP proposals without ESN configured want none. */
+static bool choose_esn(const struct offer *o, const struct conf_proposal *p, struct suite *out)
+{
+	uint16_t ids[2] = { 0 };
+
+	for (int i = 0; i < p->esn_count; i++)
+		ids[i] = p->esn[i];
+	return choose(o, TRANSFORM_ESN, ids, p->esn_count ? p->esn_count : 1, &out->esn);
+}
+
+/*
+ * A proposal with a transform type that we do not know is not ours to choose (section 3.3.6).
+ * Integrity beside AEAD may only be NONE (RFC 5282 section 8). Key exchange for the first Child
+ * SA is that of the IKE SA; what some peers say about it there is not looked at (section 1.2).
+ */
+static bool types_allowed(const struct offer *o, enum protocol protocol, uint8_t *culprit)
+{
+	if (has_type(o, TRANSFORM_INTEG) && !find(o, TRANSFORM_INTEG, 0, 0)) {
+		*culprit = TRANSFORM_INTEG;
+		return false;
+	}
+	for (int i = 0; i < o->count; i++) {
+		*culprit = o->transform[i].type;
+		if (*culprit < TRANSFORM_ENCR || *culprit > TRANSFORM_ESN ||
+		    (protocol == PROTOCOL_ESP && *culprit == TRANSFORM_PRF))
+			return false;
+	}
+	return true;
+}
+
+uint8_t offer_match(const struct offer *o, enum protocol protocol, const struct conf_proposal *p, struct suite *out)
+{
+	struct cursor spi = cursor_over(o->spi);
+	uint8_t culprit;
+
+	*out = (struct suite){ .number = o->number };
+	if (o->protocol != protocol || (protocol == PROTOCOL_ESP && o->spi.len != 4))
+		return DIFFERENT_PROTOCOL;
+	if (!choose_encr(o, p, out))
+		return TRANSFORM_ENCR;
+	if (!types_allowed(o, protocol, &culprit))
+		return culprit;
+	if (protocol == PROTOCOL_ESP) {
+		out->spi = cursor_u32(&spi);
+		return choose_esn(o, p, out) ? 0 : TRANSFORM_ESN;
+	}
+	if (!choose(o, TRANSFORM_PRF, p->prf, p->prf_count, &out->prf))
+		return TRANSFORM_PRF;
+	return choose(o, TRANSFORM_KE, p->ke, p->ke_count, &out->ke) ? 0 : TRANSFORM_KE;
+}
+
+int proposal_select(struct span sa, enum protocol protocol, const struct conf_proposal *ours, int count, struct suite *out)
+{
+	struct offer o;
+
+	for (int i = 0; i < count; i++) {
+		struct cursor c = cursor_over(sa);
+
+		while (offer_next(&c, &o)) {
+			if (!offer_match(&o, protocol, &ours[i], out))
+				return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+/* One transform of each type, apart from an integrity of NONE that some echo */
+static bool is_answer(const struct offer *o)
+{
+	for (int i = 0; i < o->count; i++) {
+		for (int j = 0; j < i; j++) {
+			if (o->transform[i].type == o->transform[j].type)
+				return false;
+		}
+	}
+	return true;
+}
+
+int proposal_accept(struct span sa, enum protocol protocol, const struct conf_proposal *ours, int count, struct suite *out)
+{
+	struct cursor c = cursor_over(sa);
+	struct offer o;
+
+	if (!offer_next(&c, &o) || cursor_left(&c) || !is_answer(&o))
+		return -EBADMSG;
+	if (o.number < 1 || o.number > count) /* we number ours from 1 */
+		return -EBADMSG;
+	return offer_match(&o, protocol, &ours[o.number - 1], out) ? -EBADMSG : 0;
+}
+
+bool suite_allowed(const struct suite *s, const struct conf_proposal *ours, int count)
+{
+	for (int i = 0; i < count; i++) {
+		const struct conf_proposal *p = &ours[i];
+		bool encr = false, prf = false, ke = false;
+
+		for (int j = 0; j < p->encr_count; j++)
+			encr |= p->encr[j].id == s->encr && p->encr[j].key_bits == s->encr_bits;
+		for (int j = 0; j < p->prf_count; j++)
+			prf |= p->prf[j] == s->prf;
+		for (int j = 0; j < p->ke_count; j++)
+			ke |= p->ke[j] == s->ke;
+		if (encr && prf && ke)
+			return true;
+	}
+	return false;
+}
+
+bool proposal_has_group(const struct conf_proposal *ours, int count, uint16_t group)
+{
+	for (int i = 0; i < count; i++) {
+		for (int j = 0; j < ours[i].ke_count; j++) {
+			if (ours[i].ke[j] == group)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void write_transform(struct writer *w, bool last, uint8_t type, uint16_t id, uint16_t key_bits)
+{
+	writer_u8(w, last ? 0 : 3);
+	writer_u8(w, 0);
+	writer_u16(w, key_bits ? 12 : 8);
+	writer_u8(w, type);
+	writer_u8(w, 0);
+	writer_u16(w, id);
+	if (key_bits) {
+		writer_u16(w, ATTRIBUTE_SHORT | ATTRIBUTE_KEY_LENGTH);
+		writer_u16(w, key_bits);
+	}
+}
+
+/* ENCR, PRF and KE, or ENCR and ESN */
+static void write_transforms(struct writer *w, enum protocol protocol, const struct conf_proposal *p)
+{
+	const uint8_t none = 0;
+	const uint8_t *esn = p->esn_count ? p->esn : &none;
+	int left = p->encr_count + (p->esn_count ? p->esn_count : 1);
+
+	if (protocol == PROTOCOL_IKE)
+		left = p->encr_count + p->prf_count + p->ke_count;
+	writer_u8(w, left);
+	if (protocol == PROTOCOL_ESP)
+		writer_zero(w, 4); /* the SPI, patched by the caller */
+	for (int i = 0; i < p->encr_count; i++)
+		write_transform(w, !--left, TRANSFORM_ENCR, p->encr[i].id, p->encr[i].key_bits);
+	for (int i = 0; protocol == PROTOCOL_IKE && i < p->prf_count; i++)
+		write_transform(w, !--left, TRANSFORM_PRF, p->prf[i], 0);
+	for (int i = 0; protocol == PROTOCOL_IKE && i < p->ke_count; i++)
+		write_transform(w, !--left, TRANSFORM_KE, p->ke[i], 0);
+	while (left > 0)
+		write_transform(w, !--left, TRANSFORM_ESN, *esn++, 0);
+}
+
+static void write_proposal(struct writer *w, bool last, uint8_t number, enum protocol protocol, uint32_t spi,
+			   const struct conf_proposal *p)
+{
+	size_t start = w->len;
+
+	writer_u8(w, last ? 0 : 2);
+	writer_u8(w, 0);
+	writer_u16(w, 0);
+	writer_u8(w, number);
+	writer_u8(w, protocol);
+	writer_u8(w, protocol == PROTOCOL_ESP ? 4 : 0);
+	write_transforms(w, protocol, p);
+	if (protocol == PROTOCOL_ESP)
+		writer_patch_u32(w, start + 8, spi);
+	writer_patch_u16(w, start + 2, w->len - start);
+}
+
+void proposals_write(struct writer *w, enum protocol protocol, uint32_t spi, const struct conf_proposal *ours, int count)
+{
+	for (int i = 0; i < count; i++)
+		write_proposal(w, i + 1 == count, i + 1, protocol, spi, &ours[i]);
+}
+
+void suite_write(struct writer *w, enum protocol protocol, uint32_t spi, const struct suite *s)
+{
+	struct conf_proposal p = {
+		.encr_count = 1, .encr = { { s->encr, s->encr_bits } },
+		.prf_count = 1, .prf = { s->prf },
+		.ke_count = 1, .ke = { s->ke },
+		.esn_count = 1, .esn = { s->esn },
+	};
+
+	write_proposal(w, true, s->number, protocol, spi, &p);
+}

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "text.h"
+
 static int fail(struct vici_client *c, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 static int fail(struct vici_client *c, int err, const char *fmt, ...)
@@ -22,6 +24,7 @@ static int fail(struct vici_client *c, int err, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(c->error, sizeof(c->error), fmt, args);
 	va_end(args);
+	text_clean(c->error, TEXT_LINES);
 	return err;
 }
 
@@ -95,7 +98,7 @@ static int wait_for(struct vici_client *c, short events, int64_t deadline)
 
 	do {
 		left = deadline - now_ms();
-		n = poll(&pfd, 1, left > 0 ? left : 0);
+		n = poll(&pfd, 1, !c->timeout ? -1 : left > 0 ? left : 0);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return fail(c, -errno, "waiting for xswan-ike failed: %s", strerror(errno));

@@ -15,7 +15,7 @@
 
 struct vici_client {
 	int fd;
-	int timeout; /* milliseconds that the daemon may be silent within a command */
+	int timeout; /* milliseconds that the daemon may be silent within a command; 0: any time */
 	uint8_t *packet; /* the last one received */
 	size_t cap;
 	char error[2048]; /* a sentence about the last failure */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text.h"
+
 struct gateway_block {
 	struct gateway_block *next;
 	char data[];
@@ -24,63 +26,21 @@ static void *arena_alloc(struct gateway *gw, size_t size)
 	return block->data;
 }
 
-/* Length of the UTF-8 sequence at p, 0 when it is not one. Overlong forms and surrogates are not. */
-static size_t utf8_len(const unsigned char *p, size_t left)
+static const char *arena_text(struct gateway *gw, const char *value, size_t len, enum text_lines lines)
 {
-	size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
-
-	if (len > left)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
-	    (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return len;
-}
-
-/* C0, DEL and C1 (U+0080 to U+009F) drive terminals. */
-static bool is_control(const unsigned char *p, size_t len)
-{
-	return (len == 1 && (p[0] < 0x20 || p[0] == 0x7f)) || (len == 2 && p[0] == 0xc2 && p[1] < 0xa0);
-}
-
-/* A copy that is safe to print: the peer chooses some of these (its identity). */
-static char *arena_text(struct gateway *gw, const char *value, size_t len)
-{
-	static char none[1];
-	const unsigned char *p = (const unsigned char *)value;
-	char *copy = arena_alloc(gw, len + 1), *to = copy;
-	size_t n;
+	char *copy = arena_alloc(gw, len + 1);
 
 	if (!copy)
-		return none;
-	for (; len; p += n, len -= n) {
-		n = utf8_len(p, len);
-		if (!n || (is_control(p, n) && *p != '\n')) {
-			n = n ? n : 1;
-			*to++ = '?';
-		} else {
-			memcpy(to, p, n);
-			to += n;
-		}
-	}
-	return copy;
-}
-
-static const char *one_line(char *text)
-{
-	for (char *p = text; (p = strchr(p, '\n'));)
-		*p = ' ';
-	return text;
+		return "";
+	memcpy(copy, value, len);
+	return text_clean(copy, lines);
 }
 
 static const char *text_of(struct gateway *gw, const struct vici_message *m, const char *key, const char *fallback)
 {
 	struct vici_element e;
 
-	return vici_find_value(m, key, &e) ? one_line(arena_text(gw, e.value, e.len)) : fallback;
+	return vici_find_value(m, key, &e) ? arena_text(gw, e.value, e.len, TEXT_ONE_LINE) : fallback;
 }
 
 static struct gateway_text *list_of(struct gateway *gw, const struct vici_message *m, const char *key)
@@ -97,7 +57,7 @@ static struct gateway_text *list_of(struct gateway *gw, const struct vici_messag
 		*last = arena_alloc(gw, sizeof(**last));
 		if (!*last)
 			break;
-		(*last)->text = one_line(arena_text(gw, e.value, e.len));
+		(*last)->text = arena_text(gw, e.value, e.len, TEXT_ONE_LINE);
 		last = &(*last)->next;
 	}
 	return first;
@@ -115,7 +75,7 @@ static struct gateway_conn *conn_get(struct gateway *gw, const char *name)
 	*link = arena_alloc(gw, sizeof(**link));
 	if (!*link)
 		return NULL;
-	**link = (struct gateway_conn){ .name = one_line(arena_text(gw, name, strlen(name))),
+	**link = (struct gateway_conn){ .name = arena_text(gw, name, strlen(name), TEXT_ONE_LINE),
 					.local_id = "%any",
 					.remote_id = "%any" };
 	return *link;
@@ -131,7 +91,7 @@ static struct gateway_child *child_get(struct gateway *gw, struct gateway_conn *
 	*link = arena_alloc(gw, sizeof(**link));
 	if (!*link)
 		return NULL;
-	**link = (struct gateway_child){ .name = one_line(arena_text(gw, name, strlen(name))),
+	**link = (struct gateway_child){ .name = arena_text(gw, name, strlen(name), TEXT_ONE_LINE),
 					 .mode = "",
 					 .failure = "" };
 	return *link;
@@ -327,7 +287,7 @@ static void load_failures(struct gateway *gw, const struct vici_message *m)
 		child = conn && name[0] ? child_get(gw, conn, name) : NULL;
 		if (!child)
 			continue;
-		child->failure = arena_text(gw, text.value, text.len);
+		child->failure = arena_text(gw, text.value, text.len, TEXT_LINES);
 		child->failure_age = vici_get_u64(&e.body, "age", GATEWAY_NEVER);
 	}
 }

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "../lib/options.h"
+
+struct command {
+	const char *name;
+	int (*run)(struct cli *cli, const char *operand); /* NULL: help, which is done here */
+	const char *operand; /* as help calls it; NULL: takes none */
+	bool optional;
+	const char *summary;
+	const char *text; /* what `xswan help NAME` teaches */
+};
+
+static const struct command commands[] = {
+	{ "status", cli_status, NULL, false, "daemons, tunnels, traffic and drops on one screen",
+	  "Shows whether xswan-ike and xswan-dp run and how each port and queue is attached, then\n"
+	  "every configured connection: its IKE SA, and per child the selectors, algorithms, SPIs and\n"
+	  "traffic, or why it is down. Then every reason for drops that has been counted.\n"
+	  "\n"
+	  "With --json the same as one object, described in xswan(8); for scripts.\n"
+	  "\n"
+	  "  xswan status\n"
+	  "  xswan status --json | jq '.connections[].children[] | select(.up | not) | .name'\n" },
+	{ "up", cli_up, "CHILD", false, "bring up a child of a connection, and wait for it",
+	  "CHILD is the name of a child in swanctl.conf, or CONN/CHILD where two connections have a\n"
+	  "child of that name. The negotiation is shown on standard error while it goes on, the\n"
+	  "result on standard output. If it fails, the last lines say what was received, what is\n"
+	  "configured, and what to change.\n"
+	  "\n"
+	  "  xswan up net\n"
+	  "  xswan up site-b/net --timeout 10\n" },
+	{ "down", cli_down, "CONN", false, "close a connection and its children, and wait for it",
+	  "CONN is the name of a connection in swanctl.conf. The peer is told. What selectors protect\n"
+	  "is dropped from then on, not sent in clear, until the connection is up again.\n"
+	  "\n"
+	  "  xswan down site-b\n" },
+	{ "version", cli_version, NULL, false, "version of this program and of the running xswan-ike",
+	  "  xswan version\n" },
+	{ "help", NULL, "COMMAND", true, "this page, or what a command does", "  xswan help up\n" },
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+static void print_usage(const struct option_def *options, FILE *out)
+{
+	char left[32];
+
+	fprintf(out, "xswan: look at and steer an IPsec gateway.\n\n"
+		     "usage: xswan [options] COMMAND\n\n");
+	for (size_t i = 0; i < COMMANDS; i++) {
+		snprintf(left, sizeof(left), commands[i].optional ? "%s [%s]" : "%s %s", commands[i].name,
+			 commands[i].operand ? commands[i].operand : "");
+		fprintf(out, "  %-24s %s\n", left, commands[i].summary);
+	}
+	fprintf(out, "\noptions:\n");
+	options_print(options, out);
+	fprintf(out, "\n"
+		     "Names are those of /etc/xswan/swanctl.conf. A first session:\n\n"
+		     "  xswan status                 # what is configured, and what is up of it?\n"
+		     "  xswan up net                 # negotiate the child `net`, watching\n"
+		     "  xswan -i lab status --json   # another instance, for a script\n\n"
+		     "Exit status: 0 done, 1 failed, 2 wrong usage, 3 daemon not reachable. More: xswan(8).\n");
+}
+
+static void print_command(const struct command *cmd, FILE *out)
+{
+	fprintf(out, "xswan %s%s%s: %s\n\n%s", cmd->name, cmd->operand ? " " : "", cmd->operand ? cmd->operand : "",
+		cmd->summary, cmd->text);
+}
+
+static int usage_error(struct cli *cli, const char *what, const char *detail)
+{
+	fprintf(cli->err, "xswan: %s%s%s; see \"xswan --help\"\n", what, detail ? " " : "", detail ? detail : "");
+	return CLI_USAGE;
+}
+
+static int show_help(struct cli *cli, const struct option_def *options, const char *name)
+{
+	const struct command *cmd = name ? find_command(name) : NULL;
+
+	if (name && !cmd)
+		return usage_error(cli, "no help on an unknown command", name);
+	if (cmd)
+		print_command(cmd, cli->out);
+	else
+		print_usage(options, cli->out);
+	return CLI_OK;
+}
+
+static void fill_path(char path[static INSTANCE_PATH], const char *instance, const char *file)
+{
+	if (!path[0])
+		instance_run_path(instance, file, path);
+}
+
+static int run_command(struct cli *cli, const struct command *cmd, const char *operand)
+{
+	if (cmd->operand && !operand)
+		return usage_error(cli, cmd->name, "needs a name after it");
+	if (!cmd->operand && operand)
+		return usage_error(cli, cmd->name, "takes nothing after it");
+	if (instance_check(cli->instance))
+		return usage_error(cli, "not a name of an instance (1-32 of A-Z a-z 0-9 . _ -):", cli->instance);
+	fill_path(cli->vici_path, cli->instance, "vici");
+	fill_path(cli->ports_path, cli->instance, "ports.json");
+	fill_path(cli->dp_pid_path, cli->instance, "xswan-dp.pid");
+	return cmd->run(cli, operand);
+}
+
+int cli_run(struct cli *cli, int argc, char **argv)
+{
+	const struct option_def options[] = {
+		{ 'i', "instance", OPTION_TEXT, "NAME", &cli->instance, 0, "which gateway of this machine (default)" },
+		{ 'j', "json", OPTION_FLAG, NULL, &cli->json, 0, "one JSON object, for scripts" },
+		{ 't', "timeout", OPTION_NUMBER, "SECONDS", &cli->timeout, 86400, "how long up and down wait (30; 0: for ever)" },
+		{ 'h', "help", OPTION_FLAG, NULL, &cli->help, 0, "this page; after a command, what it does" },
+		{ .name = NULL },
+	};
+	const struct command *cmd;
+	char why[160];
+	int operands;
+
+	operands = options_parse(options, argc, argv, why, sizeof(why));
+	if (operands < 0)
+		return usage_error(cli, why, NULL);
+	if (cli->help)
+		return show_help(cli, options, operands ? argv[1] : NULL);
+	if (!operands) {
+		print_usage(options, cli->err);
+		return CLI_USAGE;
+	}
+	cmd = find_command(argv[1]);
+	if (!cmd)
+		return usage_error(cli, "unknown command", argv[1]);
+	if (operands > 2)
+		return usage_error(cli, "one too many:", argv[3]);
+	if (!cmd->run)
+		return show_help(cli, options, operands == 2 ? argv[2] : NULL);
+	return run_command(cli, cmd, operands == 2 ? argv[2] : NULL);
+}
+
+int cli_connect(struct cli *cli, struct vici_client *client)
+{
+	int err = vici_client_open(client, cli->instance, cli->vici_path);
+
+	if (err)
+		fprintf(cli->err, "xswan: %s\n", client->error);
+	return err ? CLI_UNREACHABLE : CLI_OK;
+}
+
+int cli_request_failed(struct cli *cli, const struct vici_client *client, int err)
+{
+	fprintf(cli->err, "xswan: %s\n", client->error);
+	return err == -EREMOTEIO || err == -EOPNOTSUPP ? CLI_FAILED : CLI_UNREACHABLE;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The program `xswan`: one table of commands, each a function of its own file. */
+#ifndef XSWAN_CLI_CLI_H
+#define XSWAN_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "../lib/instance.h"
+#include "../vici/client.h"
+
+enum cli_exit { CLI_OK, CLI_FAILED, CLI_USAGE, CLI_UNREACHABLE };
+
+struct cli {
+	const char *instance;
+	bool json, help;
+	bool colour; /* out is a terminal */
+	unsigned int timeout; /* seconds; of up and down */
+	FILE *out, *err;
+	/* where the instance's daemons are; filled from `instance` where empty */
+	char vici_path[INSTANCE_PATH], ports_path[INSTANCE_PATH], dp_pid_path[INSTANCE_PATH];
+};
+
+/* Parses argv and runs the command. Returns enum cli_exit. */
+int cli_run(struct cli *cli, int argc, char **argv);
+
+/* Connects, or says on err why not; the exit status. */
+int cli_connect(struct cli *cli, struct vici_client *client) __attribute__((warn_unused_result));
+/* Says client->error on err and returns the exit status that belongs to a failed request. */
+int cli_request_failed(struct cli *cli, const struct vici_client *client, int err);
+
+/* The commands; `operand` is what follows the name, or NULL. */
+int cli_status(struct cli *cli, const char *operand);
+int cli_up(struct cli *cli, const char *operand);
+int cli_down(struct cli *cli, const char *operand);
+int cli_version(struct cli *cli, const char *operand);
+
+#endif

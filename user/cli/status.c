@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "status.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/counters.h"
+#include "cli.h"
+
+/* A part that cannot be read does not hide the others. */
+static void gather(struct status *s, struct cli *cli)
+{
+	struct vici_client client;
+
+	s->instance = cli->instance;
+	s->ike_error = vici_client_open(&client, cli->instance, cli->vici_path);
+	if (!s->ike_error)
+		s->ike_error = gateway_load(&s->gw, &client);
+	if (s->ike_error)
+		snprintf(s->ike_text, sizeof(s->ike_text), "%s", client.error);
+	vici_client_close(&client);
+	dataplane_load(&s->dp, cli->instance, cli->dp_pid_path, cli->ports_path);
+	s->drops_error = counters_read_drops(cli->instance, s->drops);
+	s->counters_error = counters_read_ike(cli->instance, s->counters);
+}
+
+static int print_json(const struct status *s, struct cli *cli)
+{
+	json_t *object = status_json(s);
+	int err = !object || json_dumpf(object, cli->out, JSON_INDENT(2));
+
+	if (err)
+		fprintf(cli->err, "xswan: cannot write JSON: out of memory, or no room to write to\n");
+	putc('\n', cli->out);
+	json_decref(object);
+	return err ? CLI_FAILED : CLI_OK;
+}
+
+int cli_status(struct cli *cli, const char *operand)
+{
+	struct status *s = calloc(1, sizeof(*s));
+	int exit = CLI_OK;
+
+	if (!s) {
+		fprintf(cli->err, "xswan: out of memory\n");
+		return CLI_FAILED;
+	}
+	gather(s, cli);
+	if (cli->json)
+		exit = print_json(s, cli);
+	else
+		status_print(s, cli->out, cli->colour);
+	if (s->ike_error && exit == CLI_OK) {
+		fprintf(cli->err, "xswan: %s\n", s->ike_text);
+		exit = CLI_UNREACHABLE;
+	}
+	gateway_free(&s->gw);
+	dataplane_free(&s->dp);
+	free(s);
+	return exit;
+}

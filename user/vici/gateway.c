@@ -341,11 +341,16 @@ void gateway_free(struct gateway *gw)
 	*gw = (struct gateway){ 0 };
 }
 
+/* A rekeyed or closing SA still carries packets, but is no longer what keeps the child up. */
+bool gateway_child_sa_up(const struct gateway_child_sa *sa)
+{
+	return !strcmp(sa->state, "INSTALLED") || !strcmp(sa->state, "REKEYING") || !strcmp(sa->state, "UPDATING");
+}
+
 bool gateway_child_up(const struct gateway_child *child)
 {
-	/* a rekeyed or closing SA still carries packets, but is no longer what keeps the child up */
 	for (const struct gateway_child_sa *sa = child->sas; sa; sa = sa->next)
-		if (!strcmp(sa->state, "INSTALLED") || !strcmp(sa->state, "REKEYING") || !strcmp(sa->state, "UPDATING"))
+		if (gateway_child_sa_up(sa))
 			return true;
 	return false;
 }

@@ -83,7 +83,8 @@ struct gateway {
 int gateway_load(struct gateway *gw, struct vici_client *client) __attribute__((warn_unused_result));
 void gateway_free(struct gateway *gw);
 
-/* Is there an SA that carries packets? */
+/* Does it carry packets, and is there one of that kind? */
+bool gateway_child_sa_up(const struct gateway_child_sa *sa);
 bool gateway_child_up(const struct gateway_child *child);
 
 #endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One series per configured child and peer, never per SA: SPIs and SA numbers change with every
+ * rekey, and each would be a new series. A child that is down has its series too, or nobody
+ * could raise an alert about it.
+ */
+#include "metrics.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/counters.h"
+
+struct series {
+	const char *conn, *child, *peer;
+	bool up;
+	struct gateway_traffic in, out; /* summed over its SAs */
+};
+
+struct table {
+	struct series *series;
+	size_t count, cap;
+};
+
+static struct series *table_add(struct table *t, const struct series *s)
+{
+	size_t cap = t->cap ? 2 * t->cap : 64;
+	struct series *grown;
+
+	if (t->count == t->cap) {
+		grown = realloc(t->series, cap * sizeof(*grown));
+		if (!grown)
+			return NULL;
+		t->series = grown;
+		t->cap = cap;
+	}
+	t->series[t->count] = *s;
+	return &t->series[t->count++];
+}
+
+static int by_peer(const void *a, const void *b)
+{
+	return strcmp(((const struct series *)a)->peer, ((const struct series *)b)->peer);
+}
+
+static void add_traffic(struct gateway_traffic *sum, const struct gateway_traffic *t)
+{
+	sum->packets += t->packets;
+	sum->bytes += t->bytes;
+	if (t->idle < sum->idle) /* GATEWAY_NEVER is the largest */
+		sum->idle = t->idle;
+}
+
+/* A rekeyed SA and its successor belong to the same peer: one series. */
+static void merge_peers(struct table *t, size_t first)
+{
+	size_t kept = first;
+
+	if (t->count == first)
+		return;
+	qsort(t->series + first, t->count - first, sizeof(*t->series), by_peer);
+	for (size_t i = first + 1; i < t->count; i++) {
+		struct series *last = &t->series[kept], *s = &t->series[i];
+
+		if (strcmp(last->peer, s->peer)) {
+			t->series[++kept] = *s;
+			continue;
+		}
+		last->up |= s->up;
+		add_traffic(&last->in, &s->in);
+		add_traffic(&last->out, &s->out);
+	}
+	t->count = kept + 1;
+}
+
+static int collect_child(struct table *t, const struct gateway_conn *conn, const struct gateway_child *child)
+{
+	struct series s = { .conn = conn->name, .child = child->name };
+	size_t first = t->count;
+
+	for (const struct gateway_child_sa *sa = child->sas; sa; sa = sa->next) {
+		s.peer = sa->ike->remote_id;
+		s.up = gateway_child_sa_up(sa);
+		s.in = sa->in;
+		s.out = sa->out;
+		if (!table_add(t, &s))
+			return -ENOMEM;
+	}
+	merge_peers(t, first);
+	if (child->sas || !child->configured)
+		return 0;
+	s.peer = conn->remote_id;
+	s.in = s.out = (struct gateway_traffic){ .idle = GATEWAY_NEVER };
+	return table_add(t, &s) ? 0 : -ENOMEM;
+}
+
+static int collect(struct table *t, const struct gateway *gw)
+{
+	int err = 0;
+
+	for (const struct gateway_conn *conn = gw->conns; conn; conn = conn->next)
+		for (const struct gateway_child *child = conn->children; child && !err; child = child->next)
+			err = collect_child(t, conn, child);
+	return err;
+}
+
+/* ---- text format ---- */
+
+static void put_family(FILE *out, const char *name, const char *type, const char *help)
+{
+	fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* name="value" with backslash, quote and newline escaped, as the format asks for */
+static void put_label(FILE *out, const char *name, const char *value)
+{
+	fprintf(out, "%s=\"", name);
+	for (; *value; value++) {
+		if (*value == '\n')
+			fputs("\\n", out);
+		else if (*value == '\\' || *value == '"')
+			fprintf(out, "\\%c", *value);
+		else
+			putc(*value, out);
+	}
+	putc('"', out);
+}
+
+/* direction NULL: the family has none */
+static void put_series(FILE *out, const char *family, const struct series *s, const char *direction, uint64_t value)
+{
+	fprintf(out, "%s{", family);
+	put_label(out, "conn", s->conn);
+	putc(',', out);
+	put_label(out, "child", s->child);
+	putc(',', out);
+	put_label(out, "peer_id", s->peer);
+	if (direction)
+		fprintf(out, ",direction=\"%s\"", direction);
+	fprintf(out, "} %" PRIu64 "\n", value);
+}
+
+static void write_children(const struct table *t, FILE *out)
+{
+	put_family(out, "xswan_child_up", "gauge", "1 when an SA of this configured child carries packets, else 0.");
+	for (size_t i = 0; i < t->count; i++)
+		put_series(out, "xswan_child_up", &t->series[i], NULL, t->series[i].up);
+
+	put_family(out, "xswan_child_packets_total", "counter", "Inner packets.");
+	for (size_t i = 0; i < t->count; i++) {
+		put_series(out, "xswan_child_packets_total", &t->series[i], "in", t->series[i].in.packets);
+		put_series(out, "xswan_child_packets_total", &t->series[i], "out", t->series[i].out.packets);
+	}
+
+	put_family(out, "xswan_child_bytes_total", "counter", "Bytes of inner packets.");
+	for (size_t i = 0; i < t->count; i++) {
+		put_series(out, "xswan_child_bytes_total", &t->series[i], "in", t->series[i].in.bytes);
+		put_series(out, "xswan_child_bytes_total", &t->series[i], "out", t->series[i].out.bytes);
+	}
+
+	put_family(out, "xswan_child_idle_seconds", "gauge", "Seconds since the last packet; absent before the first.");
+	for (size_t i = 0; i < t->count; i++) {
+		if (t->series[i].in.idle != GATEWAY_NEVER)
+			put_series(out, "xswan_child_idle_seconds", &t->series[i], "in", t->series[i].in.idle);
+		if (t->series[i].out.idle != GATEWAY_NEVER)
+			put_series(out, "xswan_child_idle_seconds", &t->series[i], "out", t->series[i].out.idle);
+	}
+}
+
+static void write_daemon(const struct metrics *m, FILE *out)
+{
+	put_family(out, "xswan_up", "gauge", "1 when xswan-ike answers, else 0.");
+	fprintf(out, "xswan_up %d\n", m->up);
+	put_family(out, "xswan_build_info", "gauge", "Always 1; versions of this exporter and of xswan-ike.");
+	fputs("xswan_build_info{", out);
+	put_label(out, "version", XSWAN_VERSION);
+	putc(',', out);
+	put_label(out, "ike_version", m->up ? m->gw.version : "");
+	fputs("} 1\n", out);
+	if (!m->up)
+		return;
+	put_family(out, "xswan_ike_sas", "gauge", "IKE SAs, half-open ones included.");
+	fprintf(out, "xswan_ike_sas %" PRIu64 "\n", m->gw.ike_sas);
+	put_family(out, "xswan_ike_sas_half_open", "gauge", "IKE SAs whose peer has not authenticated yet.");
+	fprintf(out, "xswan_ike_sas_half_open %" PRIu64 "\n", m->gw.half_open);
+}
+
+static void write_counters(const struct metrics *m, FILE *out)
+{
+	if (m->have_drops) {
+		put_family(out, "xswan_drops_total", "counter", "Packets dropped, by reason.");
+		for (int i = XSWAN_DROP_NONE + 1; i < XSWAN_DROP_COUNT; i++)
+			fprintf(out, "xswan_drops_total{reason=\"%s\"} %" PRIu64 "\n", counters_drop_name[i],
+				m->drops[i]);
+	}
+	if (m->have_counters) {
+		put_family(out, "xswan_ike_events_total", "counter", "What xswan-ike did and refused, by event.");
+		for (int i = 0; i < XSWAN_IKE_COUNTER_COUNT; i++)
+			fprintf(out, "xswan_ike_events_total{event=\"%s\"} %" PRIu64 "\n", counters_ike_name[i],
+				m->counters[i]);
+	}
+}
+
+int metrics_write(const struct metrics *m, FILE *out)
+{
+	struct table table = { 0 };
+	int err = 0;
+
+	write_daemon(m, out);
+	if (m->up) {
+		err = collect(&table, &m->gw);
+		if (err)
+			goto out;
+		write_children(&table, out);
+	}
+	write_counters(m, out);
+out:
+	free(table.series);
+	return err;
+}

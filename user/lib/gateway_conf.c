@@ -10,6 +10,7 @@
 
 #define FRAMES_MIN 1024u
 #define FRAMES_MAX 1048576u
+#define INTERFACES_MAX (XSWAN_PORTS - 1) /* the tunnel takes one port too */
 #define TUNNEL_SUFFIX "-dp" /* of the dataplane's end of the pair */
 
 struct choice {
@@ -109,8 +110,8 @@ static void load_port(struct gateway_conf *conf, struct section *s, struct probl
 		problem_setting(p, device, "'%s' has a role already", device->value);
 		return;
 	}
-	if (conf->port_count == XSWAN_PORTS) {
-		problem_section(p, s, "more than %u interfaces", XSWAN_PORTS);
+	if (conf->port_count == INTERFACES_MAX) {
+		problem_section(p, s, "more than %u interfaces", INTERFACES_MAX);
 		return;
 	}
 	strcpy(port->device, device->value);

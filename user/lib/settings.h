@@ -74,6 +74,7 @@ struct problems {
 	unsigned int count;
 };
 
+void problem_text(struct problems *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* line 0: the file as a whole */
 void problem_at(struct problems *p, const char *file, unsigned int line, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

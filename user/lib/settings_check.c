@@ -30,6 +30,17 @@ static void begin(struct problems *p, const char *file, unsigned int line, const
 	snprintf(p->why, p->why_size, "%s%s: %s%s", file, at, path, *path ? ": " : "");
 }
 
+void problem_text(struct problems *p, const char *fmt, ...)
+{
+	va_list args;
+
+	if (++p->count > 1)
+		return;
+	va_start(args, fmt);
+	vsnprintf(p->why, p->why_size, fmt, args);
+	va_end(args);
+}
+
 void problem_at(struct problems *p, const char *file, unsigned int line, const char *fmt, ...)
 {
 	va_list args;

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* connections.<conn>.children.<child> */
+#include "config_section.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <netinet/in.h>
+
+#define REPLAY_WINDOW_DEFAULT 1024
+#define REPLAY_WINDOW_MIN 32 /* RFC 4303 section 3.4.3; without protection is not offered at all */
+
+static const struct fixed_key fixed[] = {
+	{ "mode", FIXED_WORD, "tunnel" },
+	{ "rekey_time", FIXED_ZERO, "the SA lives until it is deleted" },
+	{ "life_time", FIXED_ZERO, "the SA lives until it is deleted" },
+	{ "rand_time", FIXED_TIME, NULL },
+	{ "rekey_bytes", FIXED_ZERO, NULL },
+	{ "life_bytes", FIXED_ZERO, NULL },
+	{ "rand_bytes", FIXED_NUMBER, NULL },
+	{ "rekey_packets", FIXED_ZERO, NULL },
+	{ "life_packets", FIXED_ZERO, NULL },
+	{ "rand_packets", FIXED_NUMBER, NULL },
+	{ "inactivity", FIXED_ZERO, NULL },
+	{ "ah_proposals", FIXED_REFUSED, "only ESP is; write esp_proposals" },
+	{ "sha256_96", FIXED_NO, NULL },
+	{ "hostaccess", FIXED_NO, NULL },
+	{ "policies", FIXED_YES, NULL },
+	{ "policies_fwd_out", FIXED_NO, NULL },
+	{ "ipcomp", FIXED_NO, NULL },
+	{ "reqid", FIXED_WORD, "0" },
+	{ "priority", FIXED_WORD, "0" },
+	{ "mark_in", FIXED_WORD, "0" },
+	{ "mark_in_sa", FIXED_NO, NULL },
+	{ "mark_out", FIXED_WORD, "0" },
+	{ "set_mark_in", FIXED_WORD, "0" },
+	{ "set_mark_out", FIXED_WORD, "0" },
+	{ "if_id_in", FIXED_WORD, "0" },
+	{ "if_id_out", FIXED_WORD, "0" },
+	{ "tfc_padding", FIXED_WORD, "0" },
+	{ "hw_offload", FIXED_WORD, "no|auto" },
+	{ "copy_df", FIXED_YES, NULL },
+	{ "copy_ecn", FIXED_YES, NULL },
+	{ "copy_dscp", FIXED_WORD, "out" },
+	{ NULL, 0, NULL },
+};
+
+/* What the dataplane can match and what RFC 7296 section 3.13.1 allows a selector to say. */
+static bool ts_supported(const struct xswan_ts *ts, const struct setting *k, const char *text, struct problems *p)
+{
+	bool ports = ts->port_min > 0 || ts->port_max < UINT16_MAX;
+
+	if (ts->family != 4)
+		problem_setting(p, k, "'%s': IPv6 is not supported yet", text);
+	else if (ports && !ts->proto)
+		problem_setting(p, k, "'%s': ports need a protocol, as in [tcp/80]", text);
+	else if (ports && ts->proto != IPPROTO_TCP && ts->proto != IPPROTO_UDP)
+		problem_setting(p, k, "'%s': ports are supported for tcp and udp only", text);
+	else
+		return true;
+	return false;
+}
+
+static void add_ts(struct xswan_ts *list, int *count, const struct setting *k, const char *text, struct problems *p)
+{
+	struct xswan_ts ts, both;
+	char other[TS_TEXT];
+
+	if (ts_parse(&ts, text) < 0) {
+		problem_setting(p, k,
+				"'%s' is not a traffic selector: write 10.1.0.0/16, 10.1.0.5, 10.1.0.3-10.1.0.9, "
+				"with [tcp/80] after it if need be",
+				text);
+		return;
+	}
+	if (!ts_supported(&ts, k, text, p))
+		return;
+	for (int i = 0; i < *count; i++) {
+		if (ts_intersect(&both, &ts, &list[i])) {
+			problem_setting(p, k, "'%s' overlaps %s in the same list", text, ts_format(&list[i], other));
+			return;
+		}
+	}
+	if (*count == CONF_TS)
+		problem_setting(p, k, "more than %d traffic selectors", CONF_TS);
+	else
+		list[(*count)++] = ts;
+}
+
+static void load_ts(struct section *s, const char *key, struct xswan_ts *list, int *count, struct problems *p)
+{
+	struct setting *k = section_get(s, key);
+	char *copy, *rest, *item;
+
+	if (!k || !strcmp(k->value, "dynamic"))
+		return;
+	copy = rest = strdup(k->value);
+	if (!copy)
+		problem_section(p, s, "out of memory");
+	while ((item = config_next_item(&rest))) {
+		if (!strncmp(item, "dynamic", strlen("dynamic")))
+			problem_setting(p, k, "'%s': dynamic is supported alone only, without ports or other selectors",
+					item);
+		else
+			add_ts(list, count, k, item, p);
+	}
+	free(copy);
+}
+
+static void load_start_action(struct section *s, struct conf_child *child, const struct conf_conn *conn,
+			      struct problems *p)
+{
+	struct setting *k = section_get(s, "start_action");
+
+	if (!k || !strcmp(k->value, "none"))
+		return;
+	if (!strcmp(k->value, "trap"))
+		child->start_action = START_TRAP;
+	else if (!strcmp(k->value, "start"))
+		child->start_action = START_START;
+	else if (!strcmp(k->value, "trap|start") || !strcmp(k->value, "start|trap"))
+		problem_setting(p, k,
+				"'%s' is not supported: write start, which protects the traffic from the start "
+				"and keeps trying",
+				k->value);
+	else
+		problem_setting(p, k, "'%s' is not one of: none, trap, start", k->value);
+	if (child->start_action != START_NONE && !conn->remote_addr_count)
+		problem_setting(p, k, "'%s' needs an address in remote_addrs to start with", k->value);
+}
+
+/* After a loss a child does what its start_action says, so these may only say the same. */
+static void check_loss_action(struct section *s, const char *key, enum start_action start, const char *when_none,
+			      const char *when_start, struct problems *p)
+{
+	struct setting *k = section_get(s, key);
+	const char *right = start == START_START ? when_start : when_none;
+
+	if (!k || !strcmp(k->value, right) || (start == START_NONE && !strcmp(k->value, "none")) ||
+	    (start == START_TRAP && (!strcmp(k->value, "trap") || !strcmp(k->value, "none"))))
+		return;
+	problem_setting(p, k,
+			"'%s' is not supported with this start_action, which also decides what happens after a loss: "
+			"write %s",
+			k->value, right);
+}
+
+struct conf_child *config_load_child(struct section *s, const struct conf_conn *conn, struct problems *p)
+{
+	struct conf_child *child = calloc(1, sizeof(*child));
+	uint64_t window = REPLAY_WINDOW_DEFAULT;
+
+	s->used = true;
+	if (!child || !(child->name = strdup(s->name))) {
+		problem_section(p, s, "out of memory");
+		free(child);
+		return NULL;
+	}
+	config_check_name(s, p);
+	if (strlen(conn->name) + 1 + strlen(child->name) >= XSWAN_NAME_LEN)
+		problem_section(p, s, "'%s/%s' is longer than %u characters", conn->name, child->name,
+				XSWAN_NAME_LEN - 1);
+	load_ts(s, "local_ts", child->local_ts, &child->local_ts_count, p);
+	load_ts(s, "remote_ts", child->remote_ts, &child->remote_ts_count, p);
+	config_load_proposals(s, "esp_proposals", false, child->proposals, &child->proposal_count, p);
+	section_get_number(s, "replay_window", REPLAY_WINDOW_MIN, UINT16_MAX, &window, p);
+	child->replay_window = window;
+	load_start_action(s, child, conn, p);
+	check_loss_action(s, "dpd_action", child->start_action, "clear", "restart", p);
+	check_loss_action(s, "close_action", child->start_action, "none", "start", p);
+	config_check_fixed(s, fixed, p);
+	return child;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* connections.<conn> */
+#include "config_section.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DPD_DELAY_MAX 86400
+
+static const struct fixed_key fixed[] = {
+	{ "version", FIXED_WORD, "2|0" },
+	{ "local_port", FIXED_REFUSED, "the port is one for all connections; write ike { port } in xswan.conf" },
+	{ "remote_port", FIXED_WORD, "500" },
+	{ "aggressive", FIXED_NO, NULL },
+	{ "pull", FIXED_YES, NULL },
+	{ "dscp", FIXED_WORD, "000000" },
+	{ "mobike", FIXED_NO, NULL },
+	{ "dpd_timeout", FIXED_TIME, NULL }, /* IKEv1 only, in strongSwan too */
+	{ "fragmentation", FIXED_NO, NULL },
+	{ "childless", FIXED_WORD, "never" },
+	{ "send_certreq", FIXED_NO, NULL },
+	{ "send_cert", FIXED_WORD, "never" },
+	{ "ppk_required", FIXED_NO, NULL },
+	{ "unique", FIXED_WORD, "never" },
+	{ "reauth_time", FIXED_ZERO, "the IKE SA lives until it is deleted" },
+	{ "rekey_time", FIXED_ZERO, "the IKE SA lives until it is deleted" },
+	{ "over_time", FIXED_TIME, NULL }, /* counted from rekey_time and reauth_time, which are 0 */
+	{ "rand_time", FIXED_TIME, NULL },
+	{ "vips", FIXED_REFUSED, "virtual addresses are not supported yet" },
+	{ "pools", FIXED_REFUSED, "virtual addresses are not supported yet" },
+	{ "if_id_in", FIXED_WORD, "0" },
+	{ "if_id_out", FIXED_WORD, "0" },
+	{ "mediation", FIXED_NO, NULL },
+	{ NULL, 0, NULL },
+};
+
+static const struct fixed_key auth_fixed[] = {
+	{ "round", FIXED_NUMBER, NULL }, /* there is one round only */
+	{ NULL, 0, NULL },
+};
+
+static void add_addr(const struct setting *k, const char *text, struct addr *list, int *count, bool *any,
+		     struct problems *p)
+{
+	struct addr addr;
+
+	if (!strcmp(text, "%any")) {
+		*any = true;
+		return;
+	}
+	if (addr_parse(&addr, text) < 0)
+		problem_setting(p, k,
+				strpbrk(text, "/-") && isdigit((unsigned char)*text)
+					? "'%s': subnets and ranges are not supported yet: write addresses or %%any"
+					: "'%s' is not an address; host names are not supported yet",
+				text);
+	else if (addr.family != 4)
+		problem_setting(p, k, "'%s': IPv6 is not supported yet", text);
+	else if (!memcmp(addr.ip, (uint8_t[4]){ 0 }, 4))
+		problem_setting(p, k, "'%s': write %%any", text);
+	else if (*count == CONF_ADDRS)
+		problem_setting(p, k, "more than %d addresses", CONF_ADDRS);
+	else
+		list[(*count)++] = addr;
+}
+
+static void load_addrs(struct section *s, const char *key, struct addr *list, int *count, struct problems *p)
+{
+	struct setting *k = section_get(s, key);
+	char *copy, *rest, *item;
+	bool any = false;
+
+	if (!k)
+		return;
+	copy = rest = strdup(k->value);
+	if (!copy)
+		problem_section(p, s, "out of memory");
+	while ((item = config_next_item(&rest)))
+		add_addr(k, item, list, count, &any, p);
+	if (any && *count)
+		problem_setting(p, k, "write either %%any or addresses");
+	free(copy);
+}
+
+/* What an identity is when none is configured: the first address, if there is one. */
+static void default_id(struct identity *id, const struct addr *addrs, int count)
+{
+	*id = (struct identity){ .type = ID_ANY };
+	if (!count)
+		return;
+	id->type = addrs[0].family == 4 ? ID_IPV4_ADDR : ID_IPV6_ADDR;
+	id->len = addr_len(&addrs[0]);
+	memcpy(id->data, addrs[0].ip, id->len);
+}
+
+static void load_auth(struct section *s, struct identity *id, struct problems *p)
+{
+	struct setting *auth = section_get(s, "auth"), *k = section_get(s, "id");
+
+	if (!auth)
+		problem_section(p, s,
+				"no auth: write auth = psk (without it, strongSwan means pubkey, which is not "
+				"supported yet)");
+	else if (strcmp(auth->value, "psk"))
+		problem_setting(p, auth, "'%s' is not supported yet: write psk", auth->value);
+	if (k)
+		config_load_id(k, id, p);
+	config_check_fixed(s, auth_fixed, p);
+}
+
+/* Sections "local…" or "remote…": one round of authentication, so one section each. */
+static void load_side(struct section *conn, const char *side, struct identity *id, struct problems *p)
+{
+	struct section *found = NULL;
+
+	for (struct section *s = conn->sections; s; s = s->next) {
+		if (strncmp(s->name, side, strlen(side)))
+			continue;
+		s->used = true;
+		if (found)
+			problem_section(p, s, "a second round of authentication is not supported (the first is '%s')",
+					found->name);
+		else
+			load_auth(s, id, p);
+		found = found ? found : s;
+	}
+	if (!found)
+		problem_section(p, conn, "no section '%s': write %s { auth = psk }", side, side);
+}
+
+static void load_children(struct section *s, struct conf_conn *conn, struct problems *p)
+{
+	struct section *children = section_find(s, "children");
+	struct conf_child **end = &conn->children;
+
+	for (struct section *c = children ? children->sections : NULL; c; c = c->next) {
+		*end = config_load_child(c, conn, p);
+		if (*end)
+			end = &(*end)->next;
+	}
+	if (!conn->children)
+		problem_section(p, s, "no children: an IKE SA without a Child SA is not supported");
+}
+
+static void load_dpd_delay(struct section *s, struct conf_conn *conn, struct problems *p)
+{
+	uint64_t usec = 0;
+
+	if (section_get_time(s, "dpd_delay", DPD_DELAY_MAX, &usec, p) < 0)
+		return;
+	if (usec % 1000000)
+		problem_setting(p, section_get(s, "dpd_delay"), "whole seconds only");
+	conn->dpd_delay = usec / 1000000;
+}
+
+/*
+ * start_action = start tries for ever, which strongSwan calls 0; any other attempt is made
+ * once, which it calls 1.
+ */
+static void check_keyingtries(struct section *s, const struct conf_conn *conn, struct problems *p)
+{
+	struct setting *k = section_get(s, "keyingtries");
+	bool start = false, other = false;
+
+	for (const struct conf_child *c = conn->children; c; c = c->next) {
+		start |= c->start_action == START_START;
+		other |= c->start_action != START_START;
+	}
+	if (!k || (!strcmp(k->value, "0") && !other) || (!strcmp(k->value, "1") && !start))
+		return;
+	problem_setting(p, k,
+			"'%s' is not supported: start_action = start tries until it succeeds (0), others once (1)",
+			k->value);
+}
+
+static struct conf_conn *new_conn(struct section *s)
+{
+	struct conf_conn *conn = calloc(1, sizeof(*conn));
+
+	if (!conn)
+		return NULL;
+	conn->name = strdup(s->name);
+	if (!conn->name || asprintf(&conn->origin, "%s:%u", s->file, s->line) < 0) {
+		free(conn->name);
+		free(conn);
+		return NULL;
+	}
+	return conn;
+}
+
+struct conf_conn *config_load_conn(struct section *s, struct problems *p)
+{
+	struct conf_conn *conn = new_conn(s);
+
+	s->used = true;
+	if (!conn) {
+		problem_section(p, s, "out of memory");
+		return NULL;
+	}
+	config_check_name(s, p);
+	load_addrs(s, "local_addrs", conn->local_addrs, &conn->local_addr_count, p);
+	load_addrs(s, "remote_addrs", conn->remote_addrs, &conn->remote_addr_count, p);
+	config_load_proposals(s, "proposals", true, conn->proposals, &conn->proposal_count, p);
+	section_get_bool(s, "encap", &conn->encap, p);
+	load_dpd_delay(s, conn, p);
+	default_id(&conn->local_id, conn->local_addrs, conn->local_addr_count);
+	default_id(&conn->remote_id, conn->remote_addrs, conn->remote_addr_count);
+	load_side(s, "local", &conn->local_id, p);
+	load_side(s, "remote", &conn->remote_id, p);
+	load_children(s, conn, p);
+	check_keyingtries(s, conn, p);
+	config_check_fixed(s, fixed, p);
+	return conn;
+}

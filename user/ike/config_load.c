@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config_load.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_section.h"
+
+static void load_connections(struct config *cfg, struct section *root, struct problems *p)
+{
+	struct section *all = section_find(root, "connections");
+	struct conf_conn **end = &cfg->conns;
+
+	for (struct section *s = all ? all->sections : NULL; s; s = s->next) {
+		*end = config_load_conn(s, p);
+		if (*end)
+			end = &(*end)->next;
+	}
+}
+
+static void load_secrets(struct config *cfg, struct section *root, struct problems *p)
+{
+	struct section *all = section_find(root, "secrets");
+	struct conf_secret **end = &cfg->secrets;
+
+	for (struct section *s = all ? all->sections : NULL; s; s = s->next) {
+		if (strncmp(s->name, "ike", 3)) {
+			s->used = true;
+			for (struct setting *k = s->settings; k; k = k->next)
+				k->used = true;
+			problem_section(p, s,
+					"not supported yet: only pre-shared keys for IKE are, in sections ike<suffix>");
+			continue;
+		}
+		*end = config_load_secret(s, p);
+		if (*end)
+			end = &(*end)->next;
+	}
+}
+
+/* Sections that may be there, as in strongSwan's own swanctl.conf, but must be empty. */
+static void refuse_content(struct section *root, const char *name, const char *what, struct problems *p)
+{
+	struct section *s = section_find(root, name);
+
+	if (!s || (!s->settings && !s->sections))
+		return;
+	problem_section(p, s, "%s are not supported yet", what);
+	for (struct section *sub = s->sections; sub; sub = sub->next)
+		sub->referenced = true; /* said already */
+	for (struct setting *k = s->settings; k; k = k->next)
+		k->used = true;
+}
+
+/* Of a peer that may be anyone it is not known before IKE_AUTH which secret it has. */
+static void check_secret(const struct config *cfg, const struct conf_conn *conn, struct problems *p)
+{
+	char local[128], remote[128];
+
+	if (conn->remote_id.type == ID_ANY ? cfg->secrets != NULL
+					   : config_find_psk(cfg, &conn->local_id, &conn->remote_id) != NULL)
+		return;
+	identity_format(&conn->local_id, local, sizeof(local));
+	identity_format(&conn->remote_id, remote, sizeof(remote));
+	problem_text(p, "%s: connections.%s: no secret for %s and %s: add a section ike-%s with the secret to secrets",
+		     conn->origin, conn->name, local, remote, conn->name);
+}
+
+static void load(struct config *cfg, struct section *root, struct problems *p)
+{
+	load_connections(cfg, root, p);
+	load_secrets(cfg, root, p);
+	refuse_content(root, "pools", "address pools", p);
+	refuse_content(root, "authorities", "certification authorities", p);
+	problems_unused(p, root);
+	for (const struct conf_conn *conn = cfg->conns; conn && !p->count; conn = conn->next)
+		check_secret(cfg, conn, p);
+}
+
+int config_load(struct config **cfg, const char *dir, char *why, size_t why_size)
+{
+	struct problems p = { .why = why, .why_size = why_size };
+	struct settings *settings = NULL;
+	struct config *out = NULL;
+	char path[PATH_MAX];
+	int err;
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/swanctl.conf", dir) >= sizeof(path)) {
+		snprintf(why, why_size, "path too long");
+		return -ENAMETOOLONG;
+	}
+	err = settings_load(&settings, path, why, why_size);
+	if (err < 0)
+		return err;
+	out = calloc(1, sizeof(*out));
+	if (!out) {
+		snprintf(why, why_size, "%s: out of memory", path);
+		err = -ENOMEM;
+		goto out;
+	}
+	out->refs = 1;
+	load(out, settings_root(settings), &p);
+	err = problems_end(&p);
+	if (err < 0)
+		goto out;
+	*cfg = out;
+	out = NULL;
+out:
+	config_unref(out);
+	settings_free(settings);
+	return err;
+}

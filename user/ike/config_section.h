@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The parts of config_load, section by section. Problems go into p; what is built is valid if there are none. */
+#ifndef XSWAN_IKE_CONFIG_SECTION_H
+#define XSWAN_IKE_CONFIG_SECTION_H
+
+#include "../lib/settings.h"
+#include "config.h"
+
+/* A key that may be written as long as it says what is done anyway. */
+struct fixed_key {
+	const char *key;
+	enum {
+		FIXED_WORD, /* value, or one of "a|b" */
+		FIXED_YES,
+		FIXED_NO,
+		FIXED_ZERO, /* number or time */
+		FIXED_TIME, /* any time: without effect here */
+		FIXED_NUMBER, /* any number: without effect here */
+		FIXED_REFUSED /* no value is right; value says what to do instead */
+	} kind;
+	const char *value;
+};
+
+/* The table ends with a NULL key. */
+void config_check_fixed(struct section *s, const struct fixed_key *table, struct problems *p);
+/* Names become part of tunnel names, metrics and messages. */
+bool config_check_name(const struct section *s, struct problems *p);
+/* Comma-separated: the next one without blanks around it; NULL at the end. */
+char *config_next_item(char **rest);
+void config_load_proposals(struct section *s, const char *key, bool ike, struct conf_proposal *list, int *count,
+			   struct problems *p);
+int config_load_id(struct setting *k, struct identity *id, struct problems *p);
+
+/* One section each; NULL: out of memory (a problem) */
+struct conf_conn *config_load_conn(struct section *s, struct problems *p);
+struct conf_child *config_load_child(struct section *s, const struct conf_conn *conn, struct problems *p);
+struct conf_secret *config_load_secret(struct section *s, struct problems *p);
+
+#endif

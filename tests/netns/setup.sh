@@ -77,7 +77,7 @@ udp()
 # counter SIDE NAME: a drop reason of the dataplane or an IKE counter, 0 while it has not occurred
 counter()
 {
-	xswan "$1" --json status | jq -r --arg n "$2" '[.. | objects | select(has($n)) | .[$n] | numbers] | add // 0'
+	xswan "$1" --json status | jq -r --arg n "$2" '.drops[$n] // .ike_counters[$n] // "no such counter"'
 }
 
 # rises SIDE NAME FROM: has the counter gone beyond what it was? Counters are written once per batch.

@@ -178,8 +178,8 @@ static enum xswan_drop check_inner(const struct esp_sa *sa, uint8_t outer_tos, u
 {
 	struct inner in;
 
-	*len = inner_parse(&in, data,
-			   *len); /* what follows is traffic flow confidentiality padding: RFC 4303 section 2.7 */
+	/* What follows the inner packet is padding for traffic flow confidentiality: RFC 4303 section 2.7. */
+	*len = inner_parse(&in, data, *len);
 	if (!*len)
 		return XSWAN_DROP_INNER_MALFORMED;
 	if (!inner_decapsulate_ecn(data, outer_tos))

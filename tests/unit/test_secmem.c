@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Key memory is locked, left out of core dumps, zeroed when given and wiped when taken back. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <errno.h>
+
+#include <cmocka.h>
+
+#include "../../user/lib/secmem.h"
+
+/* The flags that the kernel shows for the mapping that holds p. */
+static void mapping_flags(const void *p, char *out, size_t size)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	unsigned long from, to;
+	bool inside = false;
+	char line[512];
+
+	assert_non_null(f);
+	out[0] = '\0';
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			inside = (uintptr_t)p >= from && (uintptr_t)p < to;
+		else if (inside && !strncmp(line, "VmFlags:", 8))
+			snprintf(out, size, "%s", line + 8);
+	}
+	fclose(f);
+}
+
+static void test_locked_and_not_dumped(void **state)
+{
+	uint8_t *p = secmem_alloc(100);
+	char flags[512];
+
+	assert_non_null(p);
+	mapping_flags(p, flags, sizeof(flags));
+	assert_non_null(strstr(flags, " lo ")); /* VM_LOCKED */
+	assert_non_null(strstr(flags, " dd ")); /* VM_DONTDUMP */
+	mapping_flags(flags, flags, sizeof(flags));
+	assert_null(strstr(flags, " lo ")); /* and the stack is neither: the test can tell */
+	secmem_free(p, 100);
+}
+
+static bool is_zero(const uint8_t *p, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if (p[i])
+			return false;
+	return true;
+}
+
+static void test_wiped_when_freed(void **state)
+{
+	uint8_t *p = secmem_alloc(1000), *again;
+
+	assert_non_null(p);
+	assert_true(is_zero(p, 1000));
+	memset(p, 0xa5, 1000);
+	secmem_free(p, 1000);
+	assert_true(is_zero(p + sizeof(void *), 1000 - sizeof(void *))); /* still mapped; starts with the free list's link */
+	again = secmem_alloc(1000);
+	assert_ptr_equal(again, p);
+	assert_true(is_zero(again, 1000));
+	secmem_free(again, 1000);
+	secmem_free(NULL, 5);
+}
+
+static void test_sizes_and_alignment(void **state)
+{
+	static const size_t sizes[] = { 1, 63, 64, 65, 4096, 10000, SECMEM_MAX - 1, SECMEM_MAX };
+	uint8_t *p[8][20];
+
+	for (size_t s = 0; s < 8; s++)
+		for (int i = 0; i < 20; i++) {
+			p[s][i] = secmem_alloc(sizes[s]);
+			assert_non_null(p[s][i]);
+			assert_int_equal((uintptr_t)p[s][i] % SECMEM_ALIGN, 0);
+			assert_true(is_zero(p[s][i], sizes[s]));
+			memset(p[s][i], (int)(s * 20 + i), sizes[s]);
+		}
+	for (size_t s = 0; s < 8; s++) /* no block overlaps another */
+		for (int i = 0; i < 20; i++) {
+			for (size_t b = 0; b < sizes[s]; b++)
+				assert_int_equal(p[s][i][b], (uint8_t)(s * 20 + i));
+			secmem_free(p[s][i], sizes[s]);
+		}
+	errno = 0;
+	assert_null(secmem_alloc(SECMEM_MAX + 1));
+	assert_int_equal(errno, EINVAL);
+	assert_null(secmem_alloc(0));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_locked_and_not_dumped),
+		cmocka_unit_test(test_wiped_when_freed),
+		cmocka_unit_test(test_sizes_and_alignment),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -86,15 +86,13 @@ static int parse_options(int argc, char **argv, struct options *o)
 	return 3;
 }
 
-/* Keys and plaintext are in this process: no core dumps, no ptrace, nothing swapped that secmem locks. */
+/* Keys and plaintext are in this process: no core dumps, no ptrace. */
 static void harden(void)
 {
-	const struct rlimit none = { 0, 0 }, all = { RLIM_INFINITY, RLIM_INFINITY };
+	const struct rlimit none = { 0, 0 };
 
 	if (prctl(PR_SET_DUMPABLE, 0) || setrlimit(RLIMIT_CORE, &none))
 		log_warn("cannot switch core dumps off: %s", strerror(errno));
-	if (setrlimit(RLIMIT_MEMLOCK, &all))
-		log_debug("cannot raise RLIMIT_MEMLOCK: %s", strerror(errno));
 }
 
 static void drop_capabilities(void)

@@ -25,21 +25,26 @@
 static const char *const role_program[] = {
 	[XSWAN_ROLE_OUTSIDE] = "outside",
 	[XSWAN_ROLE_INSIDE] = "inside",
-	[XSWAN_ROLE_TUNNEL] = "tunnel",
+	[XSWAN_ROLE_TUNNEL] = "tunnel_dp", /* `tunnel` is a map */
 };
+
+/* libbpf warns of what we try and handle, too: its last words are shown only when something failed. */
+static char last_warning[512];
 
 static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
 {
-	char line[1024];
+	char line[sizeof(last_warning)];
 	size_t len;
 
 	vsnprintf(line, sizeof(line), fmt, args);
 	len = strlen(line);
 	if (len && line[len - 1] == '\n')
 		line[len - 1] = '\0';
-	/* libbpf warns of what we try and handle, too: its words help only when something failed. */
-	if (level == LIBBPF_WARN)
-		log_debug("libbpf: %s", line);
+	if (level != LIBBPF_WARN)
+		return 0;
+	log_debug("%s", line);
+	if (!last_warning[0])
+		memcpy(last_warning, line, sizeof(last_warning) - 1);
 	return 0;
 }
 
@@ -75,14 +80,26 @@ static int make_pin_dir(const char *instance, char path[static INSTANCE_PATH], c
 	return 0;
 }
 
+/* iproute2 tells our programs apart by section, "xdp/outside"; libbpf derives types from fewer section names. */
+static void set_types(struct bpf_object *obj)
+{
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, obj)
+		bpf_program__set_type(prog, strncmp(bpf_program__section_name(prog), "tc", 2) ? BPF_PROG_TYPE_XDP
+											   : BPF_PROG_TYPE_SCHED_CLS);
+}
+
 static int open_object(struct bpf_object **obj, const char *name, const char *pin_dir, char *why, size_t why_size)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = pin_dir);
 	char path[PATH_MAX];
 
 	*obj = bpf_object__open_file(object_path(name, path), &opts);
-	if (*obj)
+	if (*obj) {
+		set_types(*obj);
 		return 0;
+	}
 	snprintf(why, why_size, "%s: %s", path, strerror(errno));
 	return -errno;
 }
@@ -150,13 +167,14 @@ int programs_load(struct programs *p, const char *instance, const struct port *p
 		err = adopt_maps(p->obj, ports, port_count, pin_dir, why, why_size);
 	if (err)
 		return err;
+	last_warning[0] = '\0';
 	err = bpf_object__load(p->obj);
 	if (!err)
 		err = bpf_object__load(p->nexthop_obj);
 	if (err) {
 		snprintf(why, why_size,
-			 "cannot load the BPF programs: %s (maps of another version under %s are removed by "
-			 "xswan-dp --detach)", strerror(-err), pin_dir);
+			 "cannot load the BPF programs: %s: %s (maps of another version under %s are removed by "
+			 "xswan-dp --detach)", strerror(-err), last_warning, pin_dir);
 		return err;
 	}
 	return find_descriptors(p, why, why_size);

@@ -14,13 +14,13 @@
 #define ICMP_QUOTE 548u /* of the offending packet: 576 in all (RFC 1812 section 4.3.2.3) */
 #define ICMP_PER_SECOND 1000u
 
-/* There is room: the frame came in with a link header, behind 256 bytes of headroom. */
-static uint8_t *push_link(struct esp_packet *p, const uint8_t *header, uint32_t len)
+/* With its link header. There is room: the frame came in with one, behind 256 bytes of headroom. */
+static void send_frame(struct worker *w, const struct port *port, struct esp_packet *p, const uint8_t *link, uint32_t len)
 {
 	p->data -= len;
 	p->len += len;
-	memcpy(p->data, header, len);
-	return p->data;
+	memcpy(p->data, link, len);
+	queue_send(w, port, p->data, p->len);
 }
 
 /* Into xswN-dp, out of xswN: the kernel delivers, forwards, asks for neighbours. */
@@ -32,7 +32,7 @@ static void send_to_host(struct worker *w, struct esp_packet *p)
 	memcpy(eth + ETH_ALEN, w->dp->tunnel->mac, ETH_ALEN);
 	eth[12] = ETH_P_IP >> 8;
 	eth[13] = ETH_P_IP & 0xff;
-	queue_send(w, w->dp->tunnel, push_link(p, eth, ETH_HLEN), p->len);
+	send_frame(w, w->dp->tunnel, p, eth, ETH_HLEN);
 }
 
 void send_inner(struct worker *w, struct esp_packet *p)
@@ -47,7 +47,7 @@ void send_inner(struct worker *w, struct esp_packet *p)
 		return;
 	}
 	ip_decrement_ttl(ip);
-	queue_send(w, hop->port, push_link(p, hop->eth, ETH_HLEN), p->len);
+	send_frame(w, hop->port, p, hop->eth, ETH_HLEN);
 }
 
 static void send_raw(struct worker *w, struct esp_packet *p)
@@ -68,7 +68,7 @@ void send_outer(struct worker *w, struct esp_packet *p)
 	if (hop->kind == NEXTHOP_KERNEL)
 		send_raw(w, p);
 	else
-		queue_send(w, hop->port, push_link(p, hop->eth, ETH_HLEN), p->len);
+		send_frame(w, hop->port, p, hop->eth, ETH_HLEN);
 }
 
 static bool icmp_allowed(struct worker *w)
@@ -150,5 +150,5 @@ void send_too_big(struct worker *w, struct esp_packet *p, const struct port *fro
 	*icmp = (struct icmphdr){ .type = ICMP_DEST_UNREACH, .code = ICMP_FRAG_NEEDED };
 	icmp->un.frag.mtu = htons(mtu);
 	icmp->checksum = (uint16_t)~checksum_fold(checksum_add(0, icmp, sizeof(*icmp) + quote));
-	queue_send(w, from, push_link(p, link, l2_len), p->len);
+	send_frame(w, from, p, link, l2_len);
 }

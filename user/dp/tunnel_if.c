@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tunnel_if.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -85,6 +87,29 @@ static int set_up(const char *name)
 	return ifm->ifi_index ? request(nlh) : -ENODEV;
 }
 
+/*
+ * Reverse path filtering, loose mode included, lets nothing in from an interface without an address. This
+ * one, of host scope, is never a source and never announced.
+ */
+static int add_address(const char *name)
+{
+	const uint32_t addr = htonl(0xa9fe0001); /* 169.254.0.1 */
+	char buf[MNL_SOCKET_BUFFER_SIZE];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct ifaddrmsg *ifa;
+
+	nlh->nlmsg_type = RTM_NEWADDR;
+	nlh->nlmsg_flags = NLM_F_CREATE | NLM_F_REPLACE;
+	ifa = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifa));
+	ifa->ifa_family = AF_INET;
+	ifa->ifa_prefixlen = 32;
+	ifa->ifa_scope = RT_SCOPE_HOST;
+	ifa->ifa_index = if_nametoindex(name);
+	mnl_attr_put_u32(nlh, IFA_LOCAL, addr);
+	mnl_attr_put_u32(nlh, IFA_ADDRESS, addr);
+	return request(nlh);
+}
+
 static void write_sysctl(const char *family, const char *device, const char *key, const char *value)
 {
 	char path[128];
@@ -122,6 +147,8 @@ int tunnel_if_make(const char *name, uint32_t queues, char peer[static IFNAMSIZ]
 	}
 	if (!err)
 		err = set_up(name);
+	if (!err)
+		err = add_address(name);
 	if (err)
 		snprintf(why, why_size, "cannot make the tunnel interface %s: %s", name, strerror(-err));
 	return err;

@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# xswan on gateway A, strongSwan on gateway B, in both roles: proposals, traffic both ways, delete from either side. The
+# whole is captured, and tshark decrypts the exchanges with keys from a test build of xswan-ike and judges their form.
+set -u
+. "$(dirname "$0")/../netns/setup.sh"
+. "$(dirname "$0")/charon.sh"
+
+missing=$(charon_missing)
+[ -z "$missing" ] || {
+	echo "1..0 # SKIP $missing"
+	exit 0
+}
+
+we_initiate()
+{
+	xswan a up net
+}
+
+it_initiates()
+{
+	peer --initiate --child net --timeout 20
+}
+
+we_delete()
+{
+	xswan a down site
+}
+
+it_deletes()
+{
+	peer --terminate --ike site --timeout 10
+}
+
+none_left()
+{
+	[ "$(xswan a --json status | jq '[.connections[].ike_sas[], .connections[].children[].sas[]] | length')" = 0 ] &&
+		! peer --list-sas | grep -q .
+}
+
+# agreed KEY-BITS KE: what was negotiated, as both daemons tell it
+agreed()
+{
+	xswan a --json status | jq -c '.connections[] | .ike_sas[], .children[].sas[]'
+	xswan a --json status | jq -e --arg bits "$1" '[.connections[].children[].sas[].encryption] |
+		length == 1 and (.[0] | endswith($bits))' &&
+		peer --list-sas | tee /dev/stderr | grep -q "/$2" && peer --list-sas | grep -q "ESP:AES_GCM_16-$1"
+}
+
+# negotiate WHAT IKE ESP KEY-BITS KE INITIATE DELETE
+negotiate()
+{
+	local what=$1 initiate=$6 delete=$7
+
+	PEER_IKE=$2 PEER_ESP=$3 charon_conf b
+	need "$what: strongSwan takes its configuration" charon_load b
+	check "$what: the tunnel comes up" "$initiate" || return
+	check "$what: as proposed" agreed "$4" "$5"
+	check "$what: the client pings the server" pings client $SERVER
+	check "$what: the server pings the client" pings server $CLIENT
+	check "$what: TCP from client to server" tcp client $SERVER 1
+	check "$what: TCP from server to client" tcp client $SERVER 1 -R
+	check "$what: deleted" "$delete"
+	check "$what: neither side has an SA left" wait_for 5 none_left
+}
+
+# --- the exchanges, decrypted ---
+
+# fields FILTER FIELD…: of the captured IKE messages, one line per message
+fields()
+{
+	local filter=$1 field args=()
+
+	shift
+	for field; do
+		args+=(-e "$field")
+	done
+	HOME=$STATE/home XDG_CONFIG_HOME='' tshark -r "$STATE/ike.pcap" -Y "$filter" -T fields "${args[@]}" 2>/dev/null
+}
+
+tshark_keys()
+{
+	mkdir -p "$STATE/home/.config/wireshark" &&
+		cp "$STATE/keys" "$STATE/home/.config/wireshark/ikev2_decryption_table" &&
+		[ -s "$STATE/keys" ]
+}
+
+nothing_malformed()
+{
+	local bad
+
+	bad=$(fields 'isakmp && (_ws.malformed || isakmp.ikev2.icv.bad || _ws.expert.severity == "error")' \
+		frame.number isakmp.exchangetype _ws.expert.message)
+	equal "$bad" ""
+}
+
+# every message of EXCHANGE, requests and responses, has all the payload TYPEs in clear after decryption
+has_payloads()
+{
+	local exchange=$1 flag=$2 lines type
+
+	shift 2
+	lines=$(fields "isakmp.exchangetype == $exchange && isakmp.flag_r == $flag" isakmp.typepayload)
+	[ -n "$lines" ] || { echo "no such message in the capture" && return 1; }
+	for type; do
+		if printf '%s\n' "$lines" | grep -Evq "(^|,)$type(,|\$)"; then
+			printf 'a message without payload %s:\n%s\n' "$type" "$lines"
+			return 1
+		fi
+	done
+}
+
+need "topology" topology_up
+SNAPLEN=65535 need "a capture of IKE between the gateways" capture ike udp port 500 or 'udp[8:4] = 0'
+SNAPLEN=128 need "a capture between the gateways" capture wire
+IKE_PROGRAM=xswan-ike-keylog IKE_OPTIONS="--keylog $STATE/keys"
+IKE_PROPOSAL=aes256gcm16-aes128gcm16-prfsha384-prfsha256-x25519-ecp256 ESP_PROPOSAL=aes256gcm16-aes128gcm16
+need "configuration" gateway_conf a
+need "configuration of strongSwan" charon_conf b
+need "xswan on gateway A" gateway_start a
+need "strongSwan on gateway B" charon_start b
+need "iperf3 on the server" iperf_start server
+
+i=aes256gcm16-prfsha256-x25519
+negotiate "AES-256, X25519, we initiate" $i aes256gcm16 256 CURVE_25519 we_initiate we_delete
+negotiate "AES-256, X25519, it initiates" $i aes256gcm16 256 CURVE_25519 it_initiates it_deletes
+i=aes128gcm16-prfsha256-ecp256
+negotiate "AES-128, P-256, we initiate" $i aes128gcm16 128 ECP_256 we_initiate it_deletes
+negotiate "AES-128, P-256, it initiates" $i aes128gcm16 128 ECP_256 it_initiates we_delete
+i=aes256gcm16-prfsha384-ecp256
+negotiate "AES-256, SHA-384, P-256, we initiate" $i aes256gcm16 256 ECP_256 we_initiate we_delete
+negotiate "AES-256, SHA-384, P-256, it initiates" $i aes256gcm16 256 ECP_256 it_initiates it_deletes
+
+capture_end wire
+capture_end ike
+check "no plaintext on the wire" plaintext_free wire
+if command -v tshark >/dev/null; then
+	# RFC 7296 section 3.2: SA 33, KE 34, IDi 35, IDr 36, AUTH 39, Nonce 40, TSi 44, TSr 45
+	need "keys for tshark" tshark_keys
+	check "tshark: IKE_SA_INIT requests have SA, KE, Nonce" has_payloads 34 0 33 34 40
+	check "tshark: IKE_AUTH requests decrypt to IDi, AUTH, SA, TSi, TSr" has_payloads 35 0 35 39 33 44 45
+	check "tshark: IKE_AUTH responses decrypt to IDr, AUTH, SA, TSi, TSr" has_payloads 35 1 36 39 33 44 45
+	check "tshark: INFORMATIONAL requests decrypt to DELETE" has_payloads 37 0 42
+	check "tshark: no message is malformed" nothing_malformed
+else
+	skip "tshark: the exchanges decrypted" "tshark is not installed"
+fi
+check_end

@@ -357,7 +357,7 @@ static int refuse_loop(struct parser *p)
 {
 	for (struct parser *o = p->outer; o; o = o->outer)
 		if (o->dev == p->dev && o->ino == p->ino)
-			return fail_at(o, o->line, "include of '%s' goes round in a circle", p->file);
+			return fail_at(p->outer, p->outer->line, "include of '%s' goes round in a circle", p->file);
 	return 0;
 }
 

@@ -76,13 +76,14 @@ wait_for()
 
 # --- processes, by name ---
 
-# start NAME NAMESPACE COMMAND…: in the background, with its output in $STATE/NAME.log
+# start NAME NAMESPACE COMMAND…: in the background, with its output in $STATE/NAME.log. DETACH=setsid lets it outlive
+# the terminal.
 start()
 {
 	local name=$1 ns=$2
 
 	shift 2
-	nsenter --net="/run/netns/$RUN_ID-$ns" -- "$@" >>"$STATE/$name.log" 2>&1 </dev/null &
+	${DETACH:-} nsenter --net="/run/netns/$RUN_ID-$ns" -- "$@" >>"$STATE/$name.log" 2>&1 </dev/null &
 	echo $! >"$STATE/$name.pid"
 	echo "$name" >>"$STATE/started"
 }

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The dataplane's control socket: what it accepts, what it refuses, and with which words. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../../user/dp/control.h"
+#include "../../user/lib/log.h"
+
+static struct fixture {
+	struct event_base *base;
+	struct control *control;
+	struct sa_table *sas;
+	struct xswan_sa_stat in[XSWAN_SA_SLOTS], out[XSWAN_SA_SLOTS];
+	char dir[32], path[64];
+	int fd;
+} f;
+
+static void spin(void)
+{
+	for (int i = 0; i < 4; i++)
+		event_base_loop(f.base, EVLOOP_NONBLOCK);
+}
+
+static int set_up(void **state)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+	memset(&f, 0, sizeof(f));
+	strcpy(f.dir, "/tmp/xswan-control-XXXXXX");
+	assert_non_null(mkdtemp(f.dir));
+	snprintf(f.path, sizeof(f.path), "%s/dp", f.dir);
+	f.base = event_base_new();
+	f.sas = sa_table_new(crypto_backend_find(NULL), f.in, f.out);
+	f.control = control_new(f.base, f.path, f.sas, 4711);
+	assert_non_null(f.control);
+	f.fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	strcpy(addr.sun_path, f.path);
+	assert_int_equal(connect(f.fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	spin();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	close(f.fd);
+	control_free(f.control);
+	assert_int_equal(access(f.path, F_OK), -1); /* it cleans up behind itself */
+	sa_table_free(f.sas);
+	event_base_free(f.base);
+	rmdir(f.dir);
+	return 0;
+}
+
+static struct xswan_dp_reply ask(const void *request, size_t len)
+{
+	struct xswan_dp_reply reply = { 0 };
+
+	assert_int_equal(send(f.fd, request, len, MSG_NOSIGNAL), len);
+	spin();
+	assert_int_equal(recv(f.fd, &reply, sizeof(reply), MSG_DONTWAIT), sizeof(reply));
+	return reply;
+}
+
+static struct xswan_dp_sa_add sa_add(uint32_t dir, uint32_t slot, uint64_t uid)
+{
+	struct xswan_dp_sa_add m = {
+		.h = { .op = XSWAN_DP_SA_ADD, .id = 99 },
+		.dir = dir,
+		.slot = slot,
+		.sa = { .uid = uid, .spi = htonl(0x10000000 | slot), .family = 4, .alg = XSWAN_ALG_AES_GCM_16_256,
+			.mode = XSWAN_MODE_TUNNEL, .flags = XSWAN_SA_LIVE | XSWAN_SA_ESN, .replay_window = 1024, .tunnel = 1 },
+		.key_len = 36,
+		.local_ts_count = 1,
+		.remote_ts_count = 1,
+	};
+
+	m.local_ts[0] = m.remote_ts[0] = (struct xswan_ts){ .family = 4, .port_max = 65535 };
+	memset(m.local_ts[0].addr_max, 0xff, 4);
+	memset(m.remote_ts[0].addr_max, 0xff, 4);
+	return m;
+}
+
+static void test_hello(void **state)
+{
+	struct xswan_dp_hello hello = { .h = { .op = XSWAN_DP_HELLO, .id = 5 }, .version = XSWAN_DP_VERSION };
+	struct xswan_dp_reply reply = ask(&hello, sizeof(hello));
+
+	assert_int_equal(reply.error, 0);
+	assert_int_equal(reply.h.id, 5);
+	assert_int_equal(reply.stat_map_id, 4711);
+	assert_int_not_equal(reply.epoch, 0);
+	hello.version++;
+	reply = ask(&hello, sizeof(hello));
+	assert_int_equal(reply.error, -EPROTONOSUPPORT);
+	assert_string_equal(reply.text, "protocol version 2, this xswan-dp speaks 1");
+}
+
+static void test_add_and_remove(void **state)
+{
+	struct xswan_dp_sa_add m = sa_add(XSWAN_DP_IN, 7, 1234);
+	struct xswan_dp_sa_remove gone = { .h.op = XSWAN_DP_SA_REMOVE, .dir = XSWAN_DP_IN, .slot = 7, .uid = 1234 };
+	struct xswan_dp_reply reply = ask(&m, sizeof(m));
+
+	assert_string_equal(reply.text, "");
+	assert_int_equal(reply.error, 0);
+	assert_non_null(sa_table_in(f.sas, 7));
+	assert_int_equal(f.in[7].uid, 1234);
+	assert_int_equal(ask(&m, sizeof(m)).error, 0); /* the same again is no error */
+
+	m.sa.uid = 1235;
+	reply = ask(&m, sizeof(m));
+	assert_int_equal(reply.error, -EEXIST);
+	assert_string_equal(reply.text, "slot 7 holds another SA");
+
+	gone.uid = 1;
+	assert_int_equal(ask(&gone, sizeof(gone)).error, -ENOENT);
+	assert_non_null(sa_table_in(f.sas, 7));
+	gone.uid = 1234;
+	assert_int_equal(ask(&gone, sizeof(gone)).error, 0);
+	assert_null(sa_table_in(f.sas, 7));
+}
+
+static void test_out_of_range(void **state)
+{
+	const struct {
+		uint32_t dir, slot;
+	} bad[] = { { 0, 5 }, { 3, 5 }, { XSWAN_DP_IN, 0 }, { XSWAN_DP_OUT, XSWAN_SA_SLOTS }, { XSWAN_DP_IN, UINT32_MAX } };
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct xswan_dp_sa_add m = sa_add(bad[i].dir, bad[i].slot, 1);
+		struct xswan_dp_reply reply = ask(&m, sizeof(m));
+
+		assert_int_equal(reply.error, -EINVAL);
+		assert_true(strlen(reply.text) > 10);
+	}
+}
+
+static void expect_refused(struct xswan_dp_sa_add m, const char *what)
+{
+	struct xswan_dp_reply reply = ask(&m, sizeof(m));
+
+	if (!reply.error || !reply.text[0])
+		fail_msg("%s: error %d, text '%s'", what, reply.error, reply.text);
+	assert_null(sa_table_in(f.sas, 7));
+}
+
+static void test_impossible_sa(void **state)
+{
+	struct xswan_dp_sa_add m = sa_add(XSWAN_DP_IN, 7, 1);
+
+	m.sa.alg = 200;
+	expect_refused(m, "algorithm");
+	m = sa_add(XSWAN_DP_IN, 7, 1);
+	m.key_len = 20;
+	expect_refused(m, "key too short");
+	m.key_len = UINT32_MAX;
+	expect_refused(m, "key too long");
+	m = sa_add(XSWAN_DP_IN, 7, 1);
+	m.local_ts_count = XSWAN_DP_TS_MAX + 1;
+	expect_refused(m, "too many selectors");
+	m = sa_add(XSWAN_DP_IN, 7, 1);
+	m.sa.mode = 9;
+	expect_refused(m, "mode");
+	m = sa_add(XSWAN_DP_IN, 7, 1);
+	m.sa.family = 5;
+	expect_refused(m, "family");
+}
+
+/* Every wrong length is answered or ends the connection; the server stays. */
+static void test_lengths(void **state)
+{
+	struct xswan_dp_sa_add m = sa_add(XSWAN_DP_IN, 7, 1);
+	uint8_t longer[sizeof(m) + 64] = { 0 };
+	struct xswan_dp_reply reply;
+
+	for (size_t len = sizeof(m.h); len < sizeof(m); len += 97)
+		assert_int_equal(ask(&m, len).error, -EMSGSIZE);
+	memcpy(longer, &m, sizeof(m));
+	assert_int_equal(ask(longer, sizeof(longer)).error, -EMSGSIZE);
+	m.h.op = 77;
+	reply = ask(&m, sizeof(m));
+	assert_int_equal(reply.error, -EOPNOTSUPP);
+	assert_string_equal(reply.text, "unknown request 77");
+	assert_null(sa_table_in(f.sas, 7));
+
+	assert_int_equal(send(f.fd, &m, 3, MSG_NOSIGNAL), 3); /* not even a header */
+	spin();
+	assert_int_equal(recv(f.fd, longer, sizeof(longer), MSG_DONTWAIT), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_hello, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_add_and_remove, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_out_of_range, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_impossible_sa, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_lengths, set_up, tear_down),
+	};
+
+	log_set_level(LOG_LEVEL_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -13,7 +13,7 @@
 
 bool dp_client_connected(const struct dp_client *c)
 {
-	return c->fd >= 0;
+	return c->fd >= 0 && !c->broken;
 }
 
 void dp_client_close(struct dp_client *c)
@@ -21,6 +21,14 @@ void dp_client_close(struct dp_client *c)
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
+	c->broken = false;
+}
+
+/* The owner's event loop sees the end of the stream and closes. */
+static void give_up(struct dp_client *c)
+{
+	c->broken = true;
+	shutdown(c->fd, SHUT_RDWR);
 }
 
 /* One record out, one in. The reply has to be of this request and of the right size. */
@@ -56,12 +64,12 @@ static int request(struct dp_client *c, struct xswan_dp_header *h, uint32_t op, 
 	struct xswan_dp_reply reply;
 	int err;
 
-	if (c->fd < 0)
+	if (!dp_client_connected(c))
 		return -ENOTCONN;
 	err = exchange(c, h, op, len, &reply);
 	if (err) {
 		log_error("xswan-dp: %s: %s; connection closed", what, strerror(-err));
-		dp_client_close(c);
+		give_up(c);
 		return err;
 	}
 	c->epoch = reply.epoch;

@@ -17,6 +17,7 @@
 
 struct dp_client {
 	int fd; /* -1: not connected; readable means that xswan-dp has gone */
+	bool broken; /* of no use any more; the fd stays open for whoever watches it, until closed */
 	uint32_t next_id;
 	uint64_t epoch; /* of xswan-dp, from its last reply */
 	uint32_t stat_map_id;

@@ -152,6 +152,8 @@ int sa_store_attach(struct sa_store *store, const struct sa_maps *maps, uint64_t
 {
 	int err;
 
+	for (size_t i = 0; i < store->orphans.count; i++)
+		slots_give(slots_of(store, store->orphans.list[i].dir), store->orphans.list[i].slot);
 	orphans_clear(&store->orphans);
 	store->maps = *maps;
 	err = adopt_orphans(store, XSWAN_DP_IN, now_seconds);
@@ -405,9 +407,8 @@ out:
 	return err;
 }
 
-void sa_store_remove(void *ctx, uint64_t id)
+static void remove_pair(struct sa_store *store, uint64_t id, bool give_spi)
 {
-	struct sa_store *store = ctx;
 	struct sa_pair *pair = pair_find(store, id);
 
 	if (!pair)
@@ -417,8 +418,18 @@ void sa_store_remove(void *ctx, uint64_t id)
 	entry_clear(&store->maps.in[pair->slot_in]);
 	store->pairs[pair->slot_in] = NULL;
 	dp_remove(store, XSWAN_DP_OUT, pair->slot_out, pair->out.uid, true);
-	dp_remove(store, XSWAN_DP_IN, pair->slot_in, pair->in.uid, true);
+	dp_remove(store, XSWAN_DP_IN, pair->slot_in, pair->in.uid, give_spi);
 	pair_free(pair);
+}
+
+void sa_store_remove(void *ctx, uint64_t id)
+{
+	remove_pair(ctx, id, true);
+}
+
+void sa_store_withdraw(struct sa_store *store, uint64_t id)
+{
+	remove_pair(store, id, false);
 }
 
 /* The writer is the worker that owns the SA; figures of another uid are an earlier SA's. */
@@ -499,6 +510,8 @@ int sa_store_resync(struct sa_store *store, bool restarted, void (*lost)(void *c
 		return 0;
 	}
 	forget_unsent(store);
+	for (size_t i = 0; i < store->orphans.count; i++)
+		store->orphans.list[i].replaced = true;
 	for (uint32_t slot = 1; slot < XSWAN_SA_SLOTS; slot++) {
 		struct sa_pair *pair = store->pairs[slot];
 

@@ -63,6 +63,9 @@ int sa_store_add(void *ctx, const struct child_install *sa, uint64_t *id);
 void sa_store_remove(void *ctx, uint64_t id);
 int sa_store_query(void *ctx, uint64_t id, struct xswan_sa_stat *in, struct xswan_sa_stat *out);
 
+/* Undoes an add that was not reported to the engine: the SPI stays reserved. */
+void sa_store_withdraw(struct sa_store *store, uint64_t id);
+
 uint32_t sa_store_tunnel(const struct sa_store *store, uint64_t id); /* 0: no such SA */
 bool sa_store_tunnel_in_use(const struct sa_store *store, uint32_t tunnel); /* by an SA or an orphan */
 bool sa_store_has_orphan(const struct sa_store *store, uint32_t tunnel);
@@ -70,7 +73,8 @@ bool sa_store_has_orphan(const struct sa_store *store, uint32_t tunnel);
 /*
  * After connecting to xswan-dp. `restarted`: it has a new epoch and knows no SA; all are added
  * again, except those whose counter is lost (another stat map), which are reported to `lost`.
- * Otherwise only what could not be removed while it was away is removed now.
+ * Otherwise only what could not be removed while it was away is removed now. Orphans do not survive
+ * a restart of xswan-dp: nobody has their keys.
  */
 int sa_store_resync(struct sa_store *store, bool restarted, void (*lost)(void *ctx, uint64_t id), void *ctx);
 

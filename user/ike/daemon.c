@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/instance.h"
+#include "vici_control.h"
+#include "vici_handlers.h"
+
+#define KEEPALIVE_SECONDS 20 /* RFC 3948 section 4 */
+#define FAREWELL_SECONDS 1 /* for the answers to our DELETEs */
+
+static uint64_t clock_us(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+uint64_t daemon_now(void)
+{
+	return clock_us(CLOCK_MONOTONIC);
+}
+
+uint64_t daemon_boottime(void)
+{
+	return clock_us(CLOCK_BOOTTIME) / 1000000;
+}
+
+/* ---- the pump ---- */
+
+/* The counters of both, where the command line and the exporter read them. */
+static void publish_counters(struct daemon *d)
+{
+	const uint64_t *engine = engine_counters(d->engine);
+
+	for (int i = 0; d->have_maps && i < XSWAN_IKE_COUNTER_COUNT; i++)
+		__atomic_store_n(&d->maps.drops_ike[i], engine[i] + d->counters[i], __ATOMIC_RELAXED);
+}
+
+static void set_timer(struct event *timer, uint64_t deadline)
+{
+	uint64_t now = daemon_now(), wait = deadline > now ? deadline - now : 0;
+	struct timeval tv = { wait / 1000000, wait % 1000000 };
+
+	if (deadline == IKE_TIME_NEVER)
+		event_del(timer);
+	else
+		event_add(timer, &tv);
+}
+
+static void send_all(struct daemon *d)
+{
+	struct ike_datagram datagram;
+	char remote[ENDPOINT_TEXT];
+	int err;
+
+	while (engine_output(d->engine, &datagram, daemon_now())) {
+		err = udp_send(d->udp, &datagram.local, &datagram.remote, datagram.data, datagram.len);
+		if (err)
+			log_warn("sending to %s: %s", endpoint_format(&datagram.remote, remote), strerror(-err));
+	}
+}
+
+static void count_sa(void *ctx, const struct ike_sa_info *sa)
+{
+	++*(unsigned int *)ctx;
+}
+
+void daemon_pump(struct daemon *d)
+{
+	unsigned int count = 0;
+
+	send_all(d);
+	publish_counters(d);
+	set_timer(d->engine_timer, engine_next_deadline(d->engine));
+	set_timer(d->retry_timer, daemon_ready(d) && !d->stopping ? wanted_next_deadline(&d->wanted) : IKE_TIME_NEVER);
+	if (!d->stopping)
+		return;
+	engine_foreach_sa(d->engine, count_sa, &count);
+	if (!count)
+		event_base_loopbreak(d->base);
+}
+
+static void on_datagram(void *ctx, const struct endpoint *local, const struct endpoint *remote, const uint8_t *data,
+			size_t len)
+{
+	engine_input(((struct daemon *)ctx)->engine, local, remote, data, len, daemon_now());
+}
+
+static void on_drained(void *ctx)
+{
+	daemon_pump(ctx);
+}
+
+static void on_engine_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	engine_timeout(d->engine, daemon_now());
+	daemon_pump(d);
+}
+
+static void on_retry_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	daemon_try_wanted(d);
+	daemon_pump(d);
+}
+
+static void keep_alive(void *ctx, const struct ike_sa_info *sa)
+{
+	struct daemon *d = ctx;
+
+	if (sa->state == IKE_ESTABLISHED && sa->nat_local && sa->local.port == UDP_NAT_PORT)
+		udp_send_keepalive(d->udp, &sa->local, &sa->remote);
+}
+
+static void on_second(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+	static unsigned int seconds;
+
+	daemon_dp_check(d);
+	if (d->have_maps && sa_store_expire(d->store, daemon_boottime())) {
+		policy_refresh(d->policy);
+		daemon_sweep_tunnels(d);
+	}
+	if (++seconds % KEEPALIVE_SECONDS == 0)
+		engine_foreach_sa(d->engine, keep_alive, d);
+	publish_counters(d);
+}
+
+struct uniqueids {
+	uint32_t *ids;
+	size_t count, room;
+};
+
+static void collect_id(void *ctx, const struct ike_sa_info *sa)
+{
+	struct uniqueids *all = ctx;
+
+	if (all->count < all->room)
+		all->ids[all->count++] = sa->uniqueid;
+}
+
+/* Queues a DELETE for each; engine_foreach_sa must not be the one who changes what it walks. */
+static void delete_all(struct daemon *d)
+{
+	unsigned int count = 0;
+	struct uniqueids all = { 0 };
+
+	engine_foreach_sa(d->engine, count_sa, &count);
+	all.room = count;
+	all.ids = calloc(count + 1, sizeof(*all.ids));
+	if (!all.ids)
+		return;
+	engine_foreach_sa(d->engine, collect_id, &all);
+	for (size_t i = 0; i < all.count; i++)
+		engine_terminate_ike(d->engine, NULL, all.ids[i], daemon_now());
+	free(all.ids);
+}
+
+/* ---- signals ---- */
+
+static void on_reload(evutil_socket_t fd, short what, void *arg)
+{
+	daemon_config_reload(arg);
+}
+
+/* The peers are told; a second time, nobody is waited for. */
+static void on_stop(evutil_socket_t sig, short what, void *arg)
+{
+	const struct timeval patience = { .tv_sec = FAREWELL_SECONDS };
+	struct daemon *d = arg;
+
+	if (d->stopping) {
+		event_base_loopbreak(d->base);
+		return;
+	}
+	log_info("stopping: deleting the IKE SAs");
+	d->stopping = true;
+	delete_all(d);
+	event_base_loopexit(d->base, &patience);
+	daemon_pump(d);
+}
+
+static int watch_signals(struct daemon *d)
+{
+	static const struct {
+		int number;
+		event_callback_fn fn;
+	} signals[] = { { SIGTERM, on_stop }, { SIGINT, on_stop }, { SIGHUP, on_reload } };
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		d->signals[i] = evsignal_new(d->base, signals[i].number, signals[i].fn, d);
+		if (!d->signals[i] || event_add(d->signals[i], NULL))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* ---- start and end ---- */
+
+static int load_configuration(struct daemon *d)
+{
+	char why[512];
+	int err = gateway_conf_load(&d->gateway, d->options.config_dir, why, sizeof(why));
+
+	if (!err)
+		err = daemon_config_load(d, &d->cfg, why, sizeof(why));
+	if (err)
+		log_error("%s", why);
+	else
+		log_set_level(d->options.debug ? LOG_LEVEL_DEBUG : d->gateway.log_level);
+	return err;
+}
+
+static int open_sockets(struct daemon *d)
+{
+	const struct udp_config config = {
+		.ike_port = d->gateway.ike_port,
+		.nat_port = d->gateway.ike_nat_port,
+		.input = on_datagram,
+		.drained = on_drained,
+		.oversized = &d->counters[XSWAN_IKE_RX_OVERSIZED],
+		.no_marker = &d->counters[XSWAN_IKE_RX_NO_MARKER],
+		.ctx = d,
+	};
+
+	return udp_open(&d->udp, d->base, &config);
+}
+
+static uint32_t path_mtu(void *ctx, const struct endpoint *local, const struct endpoint *remote)
+{
+	return udp_path_mtu(&local->addr, &remote->addr);
+}
+
+static bool keep_selectors(void *ctx, uint32_t tunnel)
+{
+	const struct daemon *d = ctx;
+
+	return sa_store_has_orphan(d->store, tunnel);
+}
+
+static int make_engine(struct daemon *d)
+{
+	const struct engine_settings settings = {
+		.retransmit_base = d->gateway.retransmit_timeout,
+		.retransmit_tries = d->gateway.retransmit_tries,
+	};
+	struct engine_callbacks callbacks;
+
+	daemon_engine_callbacks(d, &callbacks);
+	d->engine = engine_new(&daemon_sink, d, &callbacks, &settings);
+	return d->engine ? 0 : -ENOMEM;
+}
+
+static int make_parts(struct daemon *d)
+{
+	struct sa_store_config store = { .path_mtu = path_mtu, .ctx = d };
+
+	daemon_store_dp(d, &store.dp);
+	d->store = sa_store_new(&store);
+	d->policy = policy_new(keep_selectors, d);
+	d->control = vici_control_new(d);
+	d->engine_timer = evtimer_new(d->base, on_engine_timer, d);
+	d->retry_timer = evtimer_new(d->base, on_retry_timer, d);
+	d->second_timer = event_new(d->base, -1, EV_PERSIST, on_second, d);
+	if (!d->store || !d->policy || !d->control || !d->engine_timer || !d->retry_timer || !d->second_timer)
+		return -ENOMEM;
+	return make_engine(d);
+}
+
+int daemon_init(struct daemon *d, const struct daemon_options *options)
+{
+	const struct timeval second = { .tv_sec = 1 };
+	int err;
+
+	*d = (struct daemon){ .options = *options, .dp = DP_CLIENT_INIT, .started = time(NULL) };
+	err = load_configuration(d);
+	if (err)
+		return err;
+	d->base = event_base_new();
+	if (!d->base)
+		return -ENOMEM;
+	err = open_sockets(d);
+	if (!err)
+		err = make_parts(d);
+	if (!err)
+		err = watch_signals(d);
+	if (!err)
+		err = vici_start(d);
+	if (!err)
+		err = daemon_config_apply(d, d->cfg);
+	if (!err && event_add(d->second_timer, &second))
+		err = -ENOMEM;
+	return err;
+}
+
+int daemon_run(struct daemon *d)
+{
+	daemon_dp_check(d);
+	return event_base_dispatch(d->base) < 0 ? -EIO : 0;
+}
+
+int daemon_engine_restart(struct daemon *d)
+{
+	int err;
+
+	delete_all(d);
+	send_all(d);
+	vici_control_free(d->control);
+	engine_free(d->engine);
+	wanted_clear(&d->wanted);
+	d->control = vici_control_new(d);
+	err = make_engine(d);
+	return d->control ? err : -ENOMEM;
+}
+
+static void free_event(struct event *event)
+{
+	if (event)
+		event_free(event);
+}
+
+/* The vici server last of what the engine's events may reach; the maps after the SAs are out of them. */
+void daemon_destroy(struct daemon *d)
+{
+	if (d->engine)
+		engine_free(d->engine);
+	vici_control_free(d->control);
+	d->control = NULL;
+	log_set_hook(NULL, NULL);
+	if (d->vici)
+		vici_server_free(d->vici);
+	policy_free(d->policy);
+	daemon_dp_close(d);
+	daemon_maps_close(d);
+	sa_store_free(d->store);
+	udp_close(d->udp);
+	wanted_clear(&d->wanted);
+	free_event(d->engine_timer);
+	free_event(d->retry_timer);
+	free_event(d->second_timer);
+	for (size_t i = 0; i < sizeof(d->signals) / sizeof(d->signals[0]); i++)
+		free_event(d->signals[i]);
+	if (d->cfg)
+		config_unref(d->cfg);
+	if (d->base)
+		event_base_free(d->base);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The shell around the IKE engine: one libevent loop that owns the engine, the UDP sockets, the
+ * pinned maps, the connection to xswan-dp and the vici server.
+ *
+ * It starts before xswan-dp may be there: maps and socket are looked for once a second, and
+ * nothing is received or initiated until they are. When xswan-dp goes away later, IKE SAs and maps
+ * stay; when it comes back, it gets the keys of the live SAs again (daemon_dp.c).
+ *
+ *   daemon.c         start, stop, signals, the pump between engine, sockets and timers
+ *   daemon_config.c  loading swanctl.conf, tunnel numbers, reload
+ *   daemon_dp.c      maps, xswan-dp, acquire events; the sa_sink given to the engine
+ *   daemon_events.c  what the engine reports; initiating, and trying again
+ */
+#ifndef XSWAN_IKE_DAEMON_H
+#define XSWAN_IKE_DAEMON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include <event2/event.h>
+
+#include "../lib/gateway_conf.h"
+#include "../vici/server.h"
+#include "config.h"
+#include "dp_client.h"
+#include "engine.h"
+#include "gateway_maps.h"
+#include "policy.h"
+#include "sa_store.h"
+#include "udp.h"
+#include "wanted.h"
+
+struct vici_control; /* vici requests that wait for the engine */
+struct ring_buffer;
+
+struct daemon_options {
+	const char *config_dir, *instance;
+	bool debug;
+	const char *keylog; /* test builds only */
+};
+
+struct daemon {
+	struct daemon_options options;
+	struct gateway_conf gateway;
+	struct config *cfg;
+	struct event_base *base;
+	struct engine *engine;
+	struct udp *udp;
+	struct sa_store *store;
+	struct policy *policy;
+	struct wanted wanted;
+	bool tunnel_configured[XSWAN_TUNNELS];
+
+	struct gateway_maps maps;
+	struct ring_buffer *events;
+	struct dp_client dp;
+	bool have_maps, waiting_said;
+	uint64_t synced_epoch; /* of the xswan-dp that has our SAs */
+
+	struct vici_server *vici;
+	struct vici_control *control;
+
+	struct event *engine_timer, *retry_timer, *second_timer;
+	struct event *dp_event, *ring_event, *signals[4];
+	uint64_t counters[XSWAN_IKE_COUNTER_COUNT]; /* the daemon's own, beside the engine's */
+	time_t started;
+	bool stopping;
+};
+
+uint64_t daemon_now(void); /* CLOCK_MONOTONIC, microseconds: the engine's clock */
+uint64_t daemon_boottime(void); /* CLOCK_BOOTTIME, seconds: the clock of xswan_sa_stat.last_use */
+
+/* Checks the configuration and binds the sockets; privileges can go afterwards. 0 or -errno, said in the log. */
+int daemon_init(struct daemon *d, const struct daemon_options *options);
+int daemon_run(struct daemon *d); /* until a signal ends it */
+void daemon_destroy(struct daemon *d);
+
+/* Deletes every IKE SA, waits for no answer, and starts with an empty engine. */
+int daemon_engine_restart(struct daemon *d);
+/* Sends what the engine has to send and sets the timers: after every call into the engine. */
+void daemon_pump(struct daemon *d);
+
+/* daemon_config.c */
+int daemon_config_load(struct daemon *d, struct config **cfg, char *why, size_t why_size);
+int daemon_config_apply(struct daemon *d, struct config *cfg); /* takes over the caller's reference */
+void daemon_config_reload(struct daemon *d);
+void daemon_sweep_tunnels(struct daemon *d); /* frees numbers that nothing uses any more */
+
+/* daemon_dp.c */
+bool daemon_ready(const struct daemon *d); /* maps and xswan-dp are there */
+void daemon_dp_check(struct daemon *d); /* once a second: connects, attaches, says what is missing */
+void daemon_dp_close(struct daemon *d);
+void daemon_maps_close(struct daemon *d);
+extern const struct sa_sink daemon_sink; /* ctx: the daemon */
+const struct sa_store_dp *daemon_store_dp(struct daemon *d, struct sa_store_dp *dp);
+
+/* daemon_events.c */
+void daemon_engine_callbacks(struct daemon *d, struct engine_callbacks *cb);
+/* By hand or by an acquire. 0, or -errno with a sentence in why; the outcome comes as an event. */
+int daemon_initiate(struct daemon *d, const char *conn, const char *child, char *why, size_t why_size);
+void daemon_try_wanted(struct daemon *d);
+
+#endif

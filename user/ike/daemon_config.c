@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config_load.h"
+#include "daemon.h"
+
+/* Names end up in the tunnel map, which has room for XSWAN_NAME_LEN - 1 bytes. */
+static int check_names(const struct config *cfg, char *why, size_t why_size)
+{
+	char name[XSWAN_NAME_LEN];
+
+	for (const struct conf_conn *conn = cfg->conns; conn; conn = conn->next) {
+		for (const struct conf_child *child = conn->children; child; child = child->next) {
+			if (!tunnel_name(name, conn->name, child->name))
+				continue;
+			snprintf(why, why_size,
+				 "%s: connections.%s.children.%s: both names together are longer than %u",
+				 conn->origin ? conn->origin : "swanctl.conf", conn->name, child->name,
+				 XSWAN_NAME_LEN - 2);
+			return -ENAMETOOLONG;
+		}
+	}
+	return 0;
+}
+
+int daemon_config_load(struct daemon *d, struct config **cfg, char *why, size_t why_size)
+{
+	int err = config_load(cfg, d->options.config_dir, why, why_size);
+
+	if (err)
+		return err;
+	err = check_names(*cfg, why, why_size);
+	if (!err)
+		err = policy_check(*cfg, why, why_size);
+	if (err) {
+		config_unref(*cfg);
+		*cfg = NULL;
+	}
+	return err;
+}
+
+static int assign_tunnels(struct daemon *d, struct config *cfg)
+{
+	char name[XSWAN_NAME_LEN];
+
+	for (struct conf_conn *conn = cfg->conns; conn; conn = conn->next) {
+		for (struct conf_child *child = conn->children; child; child = child->next) {
+			int err = tunnel_name(name, conn->name, child->name);
+
+			if (err)
+				return err;
+			child->tunnel = tunnels_assign(&d->maps.sa.tunnels, name, child->start_action == START_TRAP);
+			if (!child->tunnel) {
+				log_error("tunnel '%s': all %u tunnel numbers are in use", name, XSWAN_TUNNELS - 1);
+				return -ENOSPC;
+			}
+		}
+	}
+	return 0;
+}
+
+static void mark_tunnels(struct daemon *d, const struct config *cfg)
+{
+	memset(d->tunnel_configured, 0, sizeof(d->tunnel_configured));
+	for (const struct conf_conn *conn = cfg->conns; conn; conn = conn->next)
+		for (const struct conf_child *child = conn->children; child; child = child->next)
+			d->tunnel_configured[child->tunnel] = true;
+}
+
+/* Selectors protect before the engine knows the connection, and so before a packet could want it. */
+int daemon_config_apply(struct daemon *d, struct config *cfg)
+{
+	struct config *old = d->cfg;
+	int err = 0;
+
+	if (d->have_maps) {
+		err = assign_tunnels(d, cfg);
+		if (!err)
+			err = policy_configure(d->policy, cfg);
+	}
+	if (!err)
+		err = wanted_configure(&d->wanted, cfg, daemon_now());
+	if (err) {
+		if (cfg != old)
+			config_unref(cfg);
+		return err;
+	}
+	if (d->have_maps) {
+		mark_tunnels(d, cfg);
+		engine_configure(d->engine, cfg);
+		daemon_sweep_tunnels(d);
+	}
+	d->cfg = cfg;
+	if (old && old != cfg)
+		config_unref(old);
+	return 0;
+}
+
+void daemon_config_reload(struct daemon *d)
+{
+	struct config *cfg;
+	char why[512];
+
+	if (daemon_config_load(d, &cfg, why, sizeof(why))) {
+		log_error("reload: %s; the running configuration stays", why);
+		return;
+	}
+	if (daemon_config_apply(d, cfg)) {
+		log_error("reload: the new configuration could not be applied; the running one stays");
+		return;
+	}
+	log_info("configuration reloaded; running SAs keep what they were negotiated with");
+	daemon_pump(d);
+}
+
+void daemon_sweep_tunnels(struct daemon *d)
+{
+	const struct tunnels *t = &d->maps.sa.tunnels;
+
+	for (uint32_t i = 1; d->have_maps && i < t->count; i++)
+		if (t->map[i].state != XSWAN_TUNNEL_FREE && !d->tunnel_configured[i] &&
+		    !sa_store_tunnel_in_use(d->store, i))
+			tunnels_release(&d->maps.sa.tunnels, i);
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+
+#include <bpf/libbpf.h>
+
+#include "../lib/instance.h"
+#include "daemon.h"
+
+/* ---- what the SA store needs of xswan-dp ---- */
+
+static int dp_add(void *ctx, struct xswan_dp_sa_add *m)
+{
+	return dp_client_sa_add(&((struct daemon *)ctx)->dp, m);
+}
+
+static int dp_remove(void *ctx, uint32_t dir, uint32_t slot, uint64_t uid)
+{
+	return dp_client_sa_remove(&((struct daemon *)ctx)->dp, dir, slot, uid);
+}
+
+static uint32_t dp_stat_map_id(void *ctx)
+{
+	return ((struct daemon *)ctx)->dp.stat_map_id;
+}
+
+const struct sa_store_dp *daemon_store_dp(struct daemon *d, struct sa_store_dp *dp)
+{
+	*dp = (struct sa_store_dp){ .add = dp_add, .remove = dp_remove, .stat_map_id = dp_stat_map_id, .ctx = d };
+	return dp;
+}
+
+/* ---- the engine's sink: the store, and the selectors that go with an SA ---- */
+
+static int sink_spi_alloc(void *ctx, uint32_t *spi)
+{
+	return sa_store_spi_alloc(((struct daemon *)ctx)->store, spi);
+}
+
+static void sink_spi_free(void *ctx, uint32_t spi)
+{
+	sa_store_spi_free(((struct daemon *)ctx)->store, spi);
+}
+
+/* The SA is installed before selectors point at it. */
+static int sink_add(void *ctx, const struct child_install *sa, uint64_t *id)
+{
+	struct daemon *d = ctx;
+	struct child_install wire = *sa;
+	int err;
+
+	if (!daemon_ready(d)) {
+		log_error("'%s/%s': no Child SA can be installed while xswan-dp is away", sa->conn->name,
+			  sa->child->name);
+		return -ENOTCONN;
+	}
+	wire.local.port = udp_wire_port(d->udp, sa->local.port);
+	err = sa_store_add(d->store, &wire, id);
+	if (err)
+		return err;
+	err = policy_add(d->policy, &wire, *id);
+	if (err)
+		sa_store_withdraw(d->store, *id);
+	return err;
+}
+
+static void sink_remove(void *ctx, uint64_t id)
+{
+	struct daemon *d = ctx;
+
+	/* the other way round, packets could leave in clear while the SA is still there */
+	sa_store_remove(d->store, id);
+	policy_remove(d->policy, id);
+	daemon_sweep_tunnels(d);
+}
+
+static int sink_query(void *ctx, uint64_t id, struct xswan_sa_stat *in, struct xswan_sa_stat *out)
+{
+	return sa_store_query(((struct daemon *)ctx)->store, id, in, out);
+}
+
+const struct sa_sink daemon_sink = {
+	.spi_alloc = sink_spi_alloc,
+	.spi_free = sink_spi_free,
+	.add = sink_add,
+	.remove = sink_remove,
+	.query = sink_query,
+};
+
+/* ---- acquire events ---- */
+
+static const struct wanted_child *find_tunnel(const struct daemon *d, uint32_t tunnel)
+{
+	for (const struct wanted_child *c = d->wanted.children; c; c = c->next)
+		if (c->tunnel == tunnel)
+			return c;
+	return NULL;
+}
+
+static int on_ring_record(void *ctx, void *data, size_t size)
+{
+	struct daemon *d = ctx;
+	const struct xswan_event *event = data;
+	const struct wanted_child *c;
+	char why[256];
+
+	if (size < sizeof(*event) || event->kind != XSWAN_EVENT_ACQUIRE || d->stopping || !daemon_ready(d))
+		return 0;
+	c = find_tunnel(d, event->tunnel);
+	if (!c || !wanted_may_acquire(c, daemon_now()))
+		return 0;
+	log_info("'%s/%s': a packet wants this tunnel, which has no SA", c->conn, c->child);
+	if (daemon_initiate(d, c->conn, c->child, why, sizeof(why)))
+		log_error("'%s/%s': %s", c->conn, c->child, why);
+	return 0;
+}
+
+static void on_ring_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	ring_buffer__consume(d->events);
+	daemon_pump(d);
+}
+
+static int watch_events(struct daemon *d)
+{
+	d->events = ring_buffer__new(d->maps.events_fd, on_ring_record, d, NULL);
+	if (!d->events)
+		return -errno;
+	d->ring_event = event_new(d->base, ring_buffer__epoll_fd(d->events), EV_READ | EV_PERSIST, on_ring_readable, d);
+	if (!d->ring_event || event_add(d->ring_event, NULL))
+		return -ENOMEM;
+	return 0;
+}
+
+/* ---- maps ---- */
+
+static void close_maps(struct daemon *d)
+{
+	if (d->ring_event)
+		event_free(d->ring_event);
+	d->ring_event = NULL;
+	if (d->events)
+		ring_buffer__free(d->events);
+	d->events = NULL;
+	if (d->have_maps)
+		gateway_maps_close(&d->maps);
+	d->have_maps = false;
+}
+
+static int attach_maps(struct daemon *d)
+{
+	const char *which = "";
+	int err = gateway_maps_open(&d->maps, d->options.instance, &which);
+
+	if (err) {
+		if (err != -ENOENT)
+			log_error("pinned map %s of instance %s: %s", which, d->options.instance,
+				  err == -EPROTO ? "made by another version of xswan" : strerror(-err));
+		return err;
+	}
+	d->have_maps = true;
+	err = sa_store_attach(d->store, &d->maps.sa, daemon_boottime());
+	if (!err)
+		err = policy_attach(d->policy, d->maps.selector4_fd);
+	if (!err)
+		err = watch_events(d);
+	if (!err)
+		err = daemon_config_apply(d, d->cfg);
+	if (err) {
+		log_error("taking over the maps of instance %s: %s", d->options.instance, strerror(-err));
+		close_maps(d);
+	}
+	return err;
+}
+
+struct lost {
+	struct daemon *d;
+	uint64_t id;
+	uint32_t uniqueid; /* of the IKE SA; 0: not found */
+};
+
+static void find_ike_sa(void *ctx, const struct ike_sa_info *sa)
+{
+	struct lost *lost = ctx;
+
+	for (int i = 0; i < sa->child_count; i++)
+		if (sa->children[i].sink_id == lost->id)
+			lost->uniqueid = sa->uniqueid;
+}
+
+/* A Child SA that xswan-dp cannot have back: its IKE SA goes, and is negotiated anew if it is wanted. */
+static void on_lost(void *ctx, uint64_t id)
+{
+	struct lost lost = { .d = ctx, .id = id };
+
+	engine_foreach_sa(lost.d->engine, find_ike_sa, &lost);
+	log_warn("the dataplane lost the counters of Child SA %08x: its IKE SA has to be negotiated again",
+		 (uint32_t)id);
+	if (lost.uniqueid)
+		engine_terminate_ike(lost.d->engine, NULL, lost.uniqueid, daemon_now());
+}
+
+/* ---- xswan-dp ---- */
+
+bool daemon_ready(const struct daemon *d)
+{
+	return d->have_maps && dp_client_connected(&d->dp);
+}
+
+void daemon_dp_close(struct daemon *d)
+{
+	if (d->dp_event)
+		event_free(d->dp_event);
+	d->dp_event = NULL;
+	dp_client_close(&d->dp);
+}
+
+/* xswan-dp never speaks first: readable means gone. */
+static void on_dp_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	daemon_dp_close(d);
+	log_warn("xswan-dp has gone; IKE SAs stay, and the selectors drop what it does not protect");
+}
+
+static int watch_dp(struct daemon *d)
+{
+	d->dp_event = event_new(d->base, d->dp.fd, EV_READ | EV_PERSIST, on_dp_readable, d);
+	return d->dp_event && !event_add(d->dp_event, NULL) ? 0 : -ENOMEM;
+}
+
+/* Somebody removed the pins, and xswan-dp made new maps: nothing that is up is in them. */
+static int start_over(struct daemon *d)
+{
+	int err;
+
+	log_warn("the maps of instance %s have been made anew: every IKE SA has to be negotiated again",
+		 d->options.instance);
+	err = daemon_engine_restart(d);
+	close_maps(d);
+	return err ? err : attach_maps(d);
+}
+
+static int synchronize(struct daemon *d)
+{
+	bool restarted = d->synced_epoch && d->synced_epoch != d->dp.epoch;
+	int err = gateway_maps_replaced(&d->maps, d->options.instance);
+
+	if (err < 0)
+		return err;
+	if (err)
+		err = start_over(d);
+	if (!err)
+		err = sa_store_resync(d->store, restarted, on_lost, d);
+	if (!err)
+		err = watch_dp(d);
+	if (!err)
+		err = udp_start(d->udp);
+	return err;
+}
+
+static void say_waiting(struct daemon *d, int err)
+{
+	char path[INSTANCE_PATH];
+
+	if (d->waiting_said)
+		return;
+	d->waiting_said = true;
+	if (!d->have_maps)
+		log_info("waiting for xswan-dp: no maps in %s yet", instance_pin_path(d->options.instance, "", path));
+	else
+		log_info("waiting for xswan-dp: %s: %s", instance_run_path(d->options.instance, "dp", path),
+			 strerror(-err));
+}
+
+void daemon_dp_check(struct daemon *d)
+{
+	char path[INSTANCE_PATH];
+	int err = 0;
+
+	if (daemon_ready(d) || d->stopping)
+		return;
+	if (!d->have_maps)
+		err = attach_maps(d);
+	if (!err && d->dp.fd < 0) {
+		err = dp_client_connect(&d->dp, instance_run_path(d->options.instance, "dp", path));
+		if (!err) {
+			err = synchronize(d);
+			if (err)
+				daemon_dp_close(d);
+		}
+	}
+	if (err || !daemon_ready(d)) {
+		say_waiting(d, err);
+		return;
+	}
+	log_info("xswan-dp is there");
+	d->waiting_said = false;
+	d->synced_epoch = d->dp.epoch;
+	daemon_pump(d);
+}
+
+void daemon_maps_close(struct daemon *d)
+{
+	close_maps(d);
+}

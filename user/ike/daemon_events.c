@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "vici_control.h"
+#include "daemon.h"
+#include "keylog.h"
+#include "vici_handlers.h"
+
+static void on_log(void *ctx, enum log_level level, const char *conn, uint32_t uniqueid, const char *line)
+{
+	struct daemon *d = ctx;
+
+	if (conn && uniqueid)
+		log_write(level, "%s[%u]: %s", conn, uniqueid, line);
+	else if (conn)
+		log_write(level, "%s: %s", conn, line);
+	else
+		log_write(level, "%s", line);
+	vici_control_log(d->control, level, conn, uniqueid, line);
+}
+
+static void on_event(void *ctx, const struct ike_event *event)
+{
+	struct daemon *d = ctx;
+
+	wanted_event(&d->wanted, event, daemon_now());
+	vici_raise_updown(d, event);
+	vici_control_event(d->control, event);
+}
+
+#ifdef XSWAN_KEYLOG
+static void on_keylog(void *ctx, uint64_t spi_i, uint64_t spi_r, const uint8_t *sk_ei, const uint8_t *sk_er,
+		      size_t key_len)
+{
+	const struct daemon *d = ctx;
+
+	if (d->options.keylog)
+		keylog_append(d->options.keylog, spi_i, spi_r, sk_ei, sk_er, key_len);
+}
+#endif
+
+void daemon_engine_callbacks(struct daemon *d, struct engine_callbacks *cb)
+{
+	*cb = (struct engine_callbacks){ .ctx = d, .log = on_log, .event = on_event };
+#ifdef XSWAN_KEYLOG
+	cb->keylog = on_keylog;
+#endif
+}
+
+/* The configured local address, or the one the kernel would use. */
+static int choose_local(const struct conf_conn *conn, struct endpoint *local, char *why, size_t why_size)
+{
+	const struct addr *remote = &conn->remote_addrs[0];
+	char text[ADDR_TEXT];
+	int err;
+
+	*local = (struct endpoint){ .port = UDP_IKE_PORT };
+	if (!conn->remote_addr_count || !remote->family) {
+		snprintf(why, why_size, "connection '%s' has no remote_addrs to initiate to", conn->name);
+		return -EDESTADDRREQ;
+	}
+	for (int i = 0; i < conn->local_addr_count; i++) {
+		if (conn->local_addrs[i].family != remote->family)
+			continue;
+		local->addr = conn->local_addrs[i];
+		return 0;
+	}
+	err = udp_local_address(remote, &local->addr);
+	if (err)
+		snprintf(why, why_size, "no way to %s: %s", addr_format(remote, text), strerror(-err));
+	return err;
+}
+
+static int begin(struct daemon *d, const struct conf_conn *conn, const char *child, char *why, size_t why_size)
+{
+	struct endpoint local;
+	int err = choose_local(conn, &local, why, why_size);
+
+	if (err)
+		return err;
+	err = engine_initiate(d->engine, conn->name, child, &local, daemon_now());
+	if (err == -EALREADY)
+		snprintf(why, why_size, "it is up already");
+	else if (err == -EOPNOTSUPP)
+		snprintf(why, why_size,
+			 "the IKE SA is up without this child, and adding one to it is not supported yet: take '%s' "
+			 "down first",
+			 conn->name);
+	else if (err)
+		snprintf(why, why_size, "initiating '%s/%s': %s", conn->name, child, strerror(-err));
+	return err;
+}
+
+int daemon_initiate(struct daemon *d, const char *conn_name, const char *child, char *why, size_t why_size)
+{
+	const struct conf_conn *conn = config_find_conn(d->cfg, conn_name);
+	struct wanted_child *c = wanted_find(&d->wanted, conn_name, child);
+	int err;
+
+	if (!conn || !conn_find_child(conn, child) || !c) {
+		snprintf(why, why_size, "CHILD_SA config '%s/%s' not found", conn_name, child);
+		return -ENOENT;
+	}
+	if (!daemon_ready(d)) {
+		snprintf(why, why_size, "xswan-dp is not running for instance %s", d->options.instance);
+		return -ENOTCONN;
+	}
+	err = begin(d, conn, child, why, why_size);
+	if (!err)
+		wanted_started(c);
+	else
+		wanted_not_started(c, err == -EALREADY ? NULL : why, daemon_now());
+	return err;
+}
+
+void daemon_try_wanted(struct daemon *d)
+{
+	struct wanted_child *c;
+	char why[256];
+	int err;
+
+	while (daemon_ready(d) && !d->stopping && (c = wanted_due(&d->wanted, daemon_now()))) {
+		err = daemon_initiate(d, c->conn, c->child, why, sizeof(why));
+		if (err && err != -EALREADY)
+			log_error("'%s/%s': %s", c->conn, c->child, why);
+	}
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* xswan-ike: the IKEv2 daemon of one gateway instance. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "../lib/instance.h"
+#include "../lib/log.h"
+#include "../lib/options.h"
+#include "daemon.h"
+#include "privileges.h"
+
+static struct daemon_options options = { .config_dir = CONFIG_DIR_DEFAULT, .instance = INSTANCE_DEFAULT };
+static bool help, version;
+
+static const struct option_def defs[] = {
+	{ 'c', "config", OPTION_TEXT, "DIR", &options.config_dir, 0,
+	  "where xswan.conf and swanctl.conf are (" CONFIG_DIR_DEFAULT ")" },
+	{ 'i', "instance", OPTION_TEXT, "NAME", &options.instance, 0,
+	  "which gateway on this machine (" INSTANCE_DEFAULT ")" },
+	{ 'd', "debug", OPTION_FLAG, NULL, &options.debug, 0, "log everything" },
+#ifdef XSWAN_KEYLOG
+	{ 0, "keylog", OPTION_TEXT, "FILE", &options.keylog, 0,
+	  "append IKE keys for a protocol analyser: every secret is lost" },
+#endif
+	{ 0, "version", OPTION_FLAG, NULL, &version, 0, "print the version and exit" },
+	{ 'h', "help", OPTION_FLAG, NULL, &help, 0, "print this and exit" },
+	{ 0 },
+};
+
+static void print_help(void)
+{
+	puts("Usage: xswan-ike [OPTION]...\n"
+	     "Negotiates IKEv2 for one gateway and hands the SAs to xswan-dp. Runs in the foreground,\n"
+	     "logs to standard error, and is controlled with xswan or any vici client.\n");
+	options_print(defs, stdout);
+	puts("\nSIGHUP loads swanctl.conf again; SIGTERM deletes the SAs and ends.\n"
+	     "See xswan-ike(8), xswan.conf(5), xswan-swanctl.conf(5).");
+}
+
+/* libevent's own complaints belong in the log too. */
+static void on_event_log(int severity, const char *message)
+{
+	log_write(severity == EVENT_LOG_ERR    ? LOG_LEVEL_ERROR
+		  : severity == EVENT_LOG_WARN ? LOG_LEVEL_WARN
+					       : LOG_LEVEL_DEBUG,
+		  "libevent: %s", message);
+}
+
+static int take_instance(void)
+{
+	int other = 0, err = instance_check(options.instance);
+
+	if (err) {
+		log_error("instance '%s': 1 to 32 of letters, digits, '.', '_' and '-', not starting with a dot",
+			  options.instance);
+		return err;
+	}
+	err = instance_make_run_dir(options.instance);
+	if (err) {
+		log_error("making /run/xswan/%s: %s", options.instance, strerror(-err));
+		return err;
+	}
+	err = instance_lock(options.instance, "xswan-ike", &other);
+	if (err == -EBUSY)
+		log_error("instance %s has a running xswan-ike already: process %d", options.instance, other);
+	else if (err)
+		log_error("locking /run/xswan/%s/xswan-ike.pid: %s", options.instance, strerror(-err));
+	return err;
+}
+
+static int run(void)
+{
+	static struct daemon daemon; /* a few pages: too much for a stack, needed to the end */
+	int err = privileges_protect_memory();
+
+	if (err) {
+		log_error("protecting memory: %s", strerror(-err));
+		return err;
+	}
+	err = take_instance();
+	if (err)
+		return err;
+	err = daemon_init(&daemon, &options);
+	if (err)
+		goto out;
+	err = privileges_drop();
+	if (err) {
+		log_error("giving up capabilities: %s", strerror(-err));
+		goto out;
+	}
+	log_info("xswan-ike " XSWAN_VERSION ", instance %s, UDP ports %u and %u", options.instance,
+		 daemon.gateway.ike_port, daemon.gateway.ike_nat_port);
+	err = daemon_run(&daemon);
+out:
+	daemon_destroy(&daemon);
+	return err;
+}
+
+int main(int argc, char **argv)
+{
+	char why[160];
+	int operands = options_parse(defs, argc, argv, why, sizeof(why));
+
+	log_set_program("xswan-ike");
+	if (operands) {
+		fprintf(stderr, "xswan-ike: %s; try --help\n", operands < 0 ? why : "it takes no operands");
+		return 2;
+	}
+	if (help) {
+		print_help();
+		return 0;
+	}
+	if (version) {
+		puts("xswan-ike " XSWAN_VERSION);
+		return 0;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	event_set_log_callback(on_event_log);
+	return run() ? 1 : 0;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "daemon.h"
+#include "vici_handlers.h"
+
+static void put_addrs(struct vici_builder *b, const char *name, const struct addr *addrs, int count)
+{
+	char text[ADDR_TEXT];
+
+	vici_begin_list(b, name);
+	for (int i = 0; i < count; i++)
+		vici_add_item(b, addr_format(&addrs[i], text));
+	if (!count)
+		vici_add_item(b, "%any");
+	vici_end_list(b);
+}
+
+static void put_auth(struct vici_builder *b, const char *section, const struct identity *id)
+{
+	char text[300];
+
+	vici_begin_section(b, section);
+	vici_put(b, "class", "pre-shared key");
+	vici_put(b, "id", identity_format(id, text, sizeof(text)));
+	vici_end_section(b);
+}
+
+static void put_ts(struct vici_builder *b, const char *name, const struct xswan_ts *ts, int count)
+{
+	char text[TS_TEXT];
+
+	vici_begin_list(b, name);
+	for (int i = 0; i < count; i++)
+		vici_add_item(b, ts_format(&ts[i], text));
+	if (!count)
+		vici_add_item(b, "dynamic");
+	vici_end_list(b);
+}
+
+/* Rekeying by time does not exist yet: 0 says so. */
+static void put_child(struct vici_builder *b, const struct conf_child *child)
+{
+	static const char *const actions[] = { [START_NONE] = "none", [START_TRAP] = "trap", [START_START] = "start" };
+
+	vici_begin_section(b, child->name);
+	vici_put(b, "mode", "TUNNEL");
+	vici_put(b, "rekey_time", "0");
+	vici_put(b, "rekey_bytes", "0");
+	vici_put(b, "rekey_packets", "0");
+	vici_put(b, "start_action", actions[child->start_action]);
+	put_ts(b, "local-ts", child->local_ts, child->local_ts_count);
+	put_ts(b, "remote-ts", child->remote_ts, child->remote_ts_count);
+	vici_end_section(b);
+}
+
+static void put_conn(struct vici_builder *b, const struct conf_conn *conn)
+{
+	vici_begin_section(b, conn->name);
+	put_addrs(b, "local_addrs", conn->local_addrs, conn->local_addr_count);
+	put_addrs(b, "remote_addrs", conn->remote_addrs, conn->remote_addr_count);
+	vici_putf(b, "local_port", "%u", UDP_IKE_PORT);
+	vici_putf(b, "remote_port", "%u", UDP_IKE_PORT);
+	vici_put(b, "version", "IKEv2");
+	vici_put(b, "reauth_time", "0");
+	vici_put(b, "rekey_time", "0");
+	vici_put(b, "unique", "UNIQUE_NO");
+	vici_putf(b, "dpd_delay", "%u", conn->dpd_delay);
+	put_auth(b, "local-1", &conn->local_id);
+	put_auth(b, "remote-1", &conn->remote_id);
+	vici_begin_section(b, "children");
+	for (const struct conf_child *child = conn->children; child; child = child->next)
+		put_child(b, child);
+	vici_end_section(b);
+	vici_end_section(b);
+}
+
+enum vici_verdict vici_list_conns(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				  struct vici_builder *reply)
+{
+	const struct daemon *d = daemon;
+	char ike[256];
+	bool all = !vici_get(msg, "ike", ike, sizeof(ike));
+
+	for (const struct conf_conn *conn = d->cfg->conns; conn; conn = conn->next) {
+		struct vici_builder b = { 0 };
+
+		if (!all && strcmp(ike, conn->name))
+			continue;
+		put_conn(&b, conn);
+		vici_request_event(req, "list-conn", &b);
+		vici_builder_free(&b);
+	}
+	return VICI_REPLY;
+}
+
+enum vici_verdict vici_get_conns(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				 struct vici_builder *reply)
+{
+	const struct daemon *d = daemon;
+
+	vici_begin_list(reply, "conns");
+	for (const struct conf_conn *conn = d->cfg->conns; conn; conn = conn->next)
+		vici_add_item(reply, conn->name);
+	vici_end_list(reply);
+	return VICI_REPLY;
+}

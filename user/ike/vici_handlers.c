@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vici_handlers.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "../lib/instance.h"
+#include "daemon.h"
+#include "vici_control.h"
+
+static enum vici_verdict on_version(void *ctx, struct vici_request *req, const struct vici_message *msg,
+				    struct vici_builder *reply)
+{
+	struct utsname system;
+
+	vici_put(reply, "daemon", "xswan-ike");
+	vici_put(reply, "version", XSWAN_VERSION);
+	if (!uname(&system)) {
+		vici_put(reply, "sysname", system.sysname);
+		vici_put(reply, "release", system.release);
+		vici_put(reply, "machine", system.machine);
+	}
+	return VICI_REPLY;
+}
+
+static void put_since(struct vici_builder *b, time_t started)
+{
+	long seconds = time(NULL) - started;
+	struct tm tm;
+	char text[64];
+
+	vici_begin_section(b, "uptime");
+	if (seconds < 120)
+		vici_putf(b, "running", "%ld seconds", seconds);
+	else if (seconds < 7200)
+		vici_putf(b, "running", "%ld minutes", seconds / 60);
+	else if (seconds < 172800)
+		vici_putf(b, "running", "%ld hours", seconds / 3600);
+	else
+		vici_putf(b, "running", "%ld days", seconds / 86400);
+	strftime(text, sizeof(text), "%b %d %H:%M:%S %Y", localtime_r(&started, &tm));
+	vici_put(b, "since", text);
+	vici_end_section(b);
+}
+
+struct ike_count {
+	unsigned int total, half_open;
+};
+
+static void count_sa(void *ctx, const struct ike_sa_info *sa)
+{
+	struct ike_count *count = ctx;
+
+	count->total++;
+	count->half_open += sa->state == IKE_CONNECTING;
+}
+
+/* One thread does everything: it is the one worker, and active while it answers this. */
+static void put_workers(struct vici_builder *b)
+{
+	static const char *const priorities[] = { "critical", "high", "medium", "low" };
+
+	vici_begin_section(b, "workers");
+	vici_put(b, "total", "1");
+	vici_put(b, "idle", "0");
+	vici_begin_section(b, "active");
+	for (int i = 0; i < 4; i++)
+		vici_put(b, priorities[i], i == 2 ? "1" : "0");
+	vici_end_section(b);
+	vici_end_section(b);
+	vici_begin_section(b, "queues");
+	for (int i = 0; i < 4; i++)
+		vici_put(b, priorities[i], "0");
+	vici_end_section(b);
+	vici_put(b, "scheduled", "0");
+}
+
+static enum vici_verdict on_stats(void *ctx, struct vici_request *req, const struct vici_message *msg,
+				  struct vici_builder *reply)
+{
+	const struct daemon *d = ctx;
+	struct ike_count count = { 0 };
+
+	engine_foreach_sa(d->engine, count_sa, &count);
+	put_since(reply, d->started);
+	put_workers(reply);
+	vici_begin_section(reply, "ikesas");
+	vici_putf(reply, "total", "%u", count.total);
+	vici_putf(reply, "half-open", "%u", count.half_open);
+	vici_end_section(reply);
+	vici_begin_list(reply, "plugins");
+	vici_end_list(reply);
+	return VICI_REPLY;
+}
+
+/* A section per child that failed, named after its connection. */
+static enum vici_verdict on_failures(void *ctx, struct vici_request *req, const struct vici_message *msg,
+				     struct vici_builder *reply)
+{
+	const struct daemon *d = ctx;
+
+	for (const struct wanted_child *c = d->wanted.children; c; c = c->next) {
+		if (!c->failure)
+			continue;
+		vici_begin_section(reply, c->conn);
+		vici_put(reply, "child", c->child);
+		vici_put(reply, "text", c->failure);
+		vici_putf(reply, "age", "%" PRIu64, (daemon_now() - c->failed_at) / 1000000);
+		vici_end_section(reply);
+	}
+	return VICI_REPLY;
+}
+
+static enum vici_verdict refuse(struct vici_builder *reply, const char *name)
+{
+	vici_put_failure(reply, "%s is not supported by xswan-ike yet", name);
+	return VICI_REPLY;
+}
+
+/* strongSwan's other commands; each needs a function, since a handler is not told its name. */
+#define UNSUPPORTED(X)                          \
+	X(reload_settings, "reload-settings")   \
+	X(rekey, "rekey")                       \
+	X(redirect, "redirect")                 \
+	X(install, "install")                   \
+	X(uninstall, "uninstall")               \
+	X(list_policies, "list-policies")       \
+	X(list_certs, "list-certs")             \
+	X(list_authorities, "list-authorities") \
+	X(get_authorities, "get-authorities")   \
+	X(load_conn, "load-conn")               \
+	X(unload_conn, "unload-conn")           \
+	X(load_cert, "load-cert")               \
+	X(load_key, "load-key")                 \
+	X(unload_key, "unload-key")             \
+	X(get_keys, "get-keys")                 \
+	X(load_token, "load-token")             \
+	X(load_shared, "load-shared")           \
+	X(unload_shared, "unload-shared")       \
+	X(get_shared, "get-shared")             \
+	X(flush_certs, "flush-certs")           \
+	X(clear_creds, "clear-creds")           \
+	X(load_authority, "load-authority")     \
+	X(unload_authority, "unload-authority") \
+	X(load_pool, "load-pool")               \
+	X(unload_pool, "unload-pool")           \
+	X(get_pools, "get-pools")               \
+	X(get_algorithms, "get-algorithms")     \
+	X(get_counters, "get-counters")         \
+	X(reset_counters, "reset-counters")
+
+#define X(id, name)                                                                                               \
+	static enum vici_verdict refuse_##id(void *ctx, struct vici_request *req, const struct vici_message *msg, \
+					     struct vici_builder *reply)                                          \
+	{                                                                                                         \
+		return refuse(reply, name);                                                                       \
+	}
+UNSUPPORTED(X)
+#undef X
+
+static const struct vici_command commands[] = {
+	{ "version", on_version },
+	{ "stats", on_stats },
+	{ "initiate", vici_control_initiate },
+	{ "terminate", vici_control_terminate },
+	{ "list-sas", vici_list_sas },
+	{ "list-conns", vici_list_conns },
+	{ "get-conns", vici_get_conns },
+	{ "xswan-failures", on_failures },
+#define X(id, name) { name, refuse_##id },
+	UNSUPPORTED(X)
+#undef X
+		{ NULL, NULL },
+};
+
+/* All of strongSwan's: clients register for some before they ask, and must not be told that these do not exist. */
+static const char *const events[] = {
+	"log",        "control-log", "list-sa",      "list-policy", "list-conn",  "list-cert", "list-authority",
+	"ike-updown", "ike-rekey",   "child-updown", "child-rekey", "ike-update", "alert",     NULL,
+};
+
+static void put_updown_ike(struct vici_builder *b, const struct ike_event *event, bool up)
+{
+	vici_put_flag(b, "up", up);
+	vici_begin_section(b, event->sa->conn ? event->sa->conn->name : "(unnamed)");
+	vici_put_ike_sa(b, event->sa);
+}
+
+void vici_raise_updown(struct daemon *d, const struct ike_event *event)
+{
+	bool child = event->kind == IKE_EVENT_CHILD_UP || event->kind == IKE_EVENT_CHILD_DOWN;
+	bool up = event->kind == IKE_EVENT_CHILD_UP || event->kind == IKE_EVENT_IKE_UP;
+	const char *name = child ? "child-updown" : "ike-updown";
+	struct vici_builder b = { 0 };
+
+	if (!d->vici || !event->sa || event->kind == IKE_EVENT_FAILED || !vici_server_wants(d->vici, name))
+		return;
+	put_updown_ike(&b, event, up);
+	if (child) {
+		vici_begin_section(&b, "child-sas");
+		vici_put_child_sa(&b, d, event->child);
+		vici_end_section(&b);
+	}
+	vici_end_section(&b);
+	vici_server_raise(d->vici, name, &b);
+	vici_builder_free(&b);
+}
+
+/* Every log line, to whoever asks. What the vici server itself logs meanwhile goes to stderr alone. */
+static void on_log_line(void *ctx, enum log_level level, const char *line)
+{
+	static bool busy;
+	struct daemon *d = ctx;
+	struct vici_builder b = { 0 };
+
+	if (busy || !d->vici || level > LOG_LEVEL_INFO || !vici_server_wants(d->vici, "log"))
+		return;
+	busy = true;
+	vici_put(&b, "group", "IKE");
+	vici_put(&b, "level", level == LOG_LEVEL_INFO ? "1" : "0");
+	vici_put(&b, "thread", "1");
+	vici_put(&b, "msg", line);
+	vici_server_raise(d->vici, "log", &b);
+	vici_builder_free(&b);
+	busy = false;
+}
+
+int vici_start(struct daemon *d)
+{
+	char path[INSTANCE_PATH];
+	int err = vici_server_new(&d->vici, d->base, instance_run_path(d->options.instance, "vici", path), commands,
+				  events, d);
+
+	if (!err)
+		log_set_hook(on_log_line, d);
+	return err;
+}

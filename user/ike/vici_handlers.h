@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The vici commands and events of xswan-ike. Names, keys and their order are strongSwan's, so
+ * that swanctl and other clients work unchanged; xswan-failures is our own. A command of
+ * strongSwan's that is not supported yet answers success = no and names itself.
+ */
+#ifndef XSWAN_IKE_VICI_HANDLERS_H
+#define XSWAN_IKE_VICI_HANDLERS_H
+
+#include "../vici/server.h"
+#include "engine.h"
+
+struct daemon;
+
+int vici_start(struct daemon *d); /* 0 or -errno, said in the log */
+void vici_raise_updown(struct daemon *d, const struct ike_event *event);
+
+/* vici_sas.c: the keys of one IKE SA, without child-sas; and one Child SA as a section of it */
+void vici_put_ike_sa(struct vici_builder *b, const struct ike_sa_info *sa);
+void vici_put_child_sa(struct vici_builder *b, struct daemon *d, const struct child_info *child);
+enum vici_verdict vici_list_sas(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				struct vici_builder *reply);
+
+/* vici_conns.c */
+enum vici_verdict vici_list_conns(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				  struct vici_builder *reply);
+enum vici_verdict vici_get_conns(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				 struct vici_builder *reply);
+
+#endif

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <string.h>
+
+#include "daemon.h"
+#include "vici_handlers.h"
+
+struct name {
+	uint16_t id;
+	const char *name;
+};
+
+/* strongSwan's names for the transforms of RFC 7296 section 3.3.2 and RFC 5282 */
+static const struct name encr_names[] = { { 20, "AES_GCM_16" }, { 0, NULL } };
+static const struct name prf_names[] = { { 5, "PRF_HMAC_SHA2_256" }, { 6, "PRF_HMAC_SHA2_384" }, { 0, NULL } };
+static const struct name ke_names[] = { { 19, "ECP_256" }, { 31, "CURVE_25519" }, { 0, NULL } };
+
+static void put_named(struct vici_builder *b, const char *key, const struct name *names, uint16_t id)
+{
+	while (names->name && names->id != id)
+		names++;
+	if (names->name)
+		vici_put(b, key, names->name);
+	else if (id)
+		vici_putf(b, key, "%u", id);
+}
+
+static const char *ike_state(enum ike_sa_state state)
+{
+	switch (state) {
+	case IKE_CONNECTING:
+		return "CONNECTING";
+	case IKE_ESTABLISHED:
+		return "ESTABLISHED";
+	case IKE_DELETING:
+		return "DELETING";
+	}
+	return "CREATED";
+}
+
+static const char *child_state(enum child_state state)
+{
+	switch (state) {
+	case CHILD_CREATED:
+		return "CREATED";
+	case CHILD_INSTALLED:
+		return "INSTALLED";
+	case CHILD_DELETING:
+		return "DELETING";
+	}
+	return "CREATED";
+}
+
+static void put_endpoint(struct vici_builder *b, const char *side, const struct endpoint *ep, const struct identity *id)
+{
+	char key[32], text[ADDR_TEXT], id_text[300];
+
+	snprintf(key, sizeof(key), "%s-host", side);
+	vici_put(b, key, addr_format(&ep->addr, text));
+	snprintf(key, sizeof(key), "%s-port", side);
+	vici_putf(b, key, "%u", ep->port);
+	snprintf(key, sizeof(key), "%s-id", side);
+	vici_put(b, key, identity_format(id, id_text, sizeof(id_text)));
+}
+
+void vici_put_ike_sa(struct vici_builder *b, const struct ike_sa_info *sa)
+{
+	vici_putf(b, "uniqueid", "%u", sa->uniqueid);
+	vici_put(b, "version", "2");
+	vici_put(b, "state", ike_state(sa->state));
+	put_endpoint(b, "local", &sa->local, &sa->local_id);
+	put_endpoint(b, "remote", &sa->remote, &sa->remote_id);
+	vici_put_flag(b, "initiator", sa->initiator);
+	vici_putf(b, "initiator-spi", "%016" PRIx64, sa->spi_i);
+	vici_putf(b, "responder-spi", "%016" PRIx64, sa->spi_r);
+	vici_put_flag(b, "nat-local", sa->nat_local);
+	vici_put_flag(b, "nat-remote", sa->nat_remote);
+	vici_put_flag(b, "nat-fake", sa->nat_fake);
+	vici_put_flag(b, "nat-any", sa->nat_local || sa->nat_remote || sa->nat_fake);
+	if (sa->encr) {
+		put_named(b, "encr-alg", encr_names, sa->encr);
+		vici_putf(b, "encr-keysize", "%u", sa->encr_bits);
+		put_named(b, "prf-alg", prf_names, sa->prf);
+		put_named(b, "dh-group", ke_names, sa->ke);
+	}
+	if (sa->state == IKE_ESTABLISHED)
+		vici_putf(b, "established", "%" PRIu64, (daemon_now() - sa->established_at) / 1000000);
+}
+
+static void put_traffic(struct vici_builder *b, const char *direction, const struct xswan_sa_stat *stat)
+{
+	uint64_t now = daemon_boottime();
+	char key[32];
+
+	snprintf(key, sizeof(key), "bytes-%s", direction);
+	vici_putf(b, key, "%" PRIu64, (uint64_t)stat->bytes);
+	snprintf(key, sizeof(key), "packets-%s", direction);
+	vici_putf(b, key, "%" PRIu64, (uint64_t)stat->packets);
+	if (!stat->last_use)
+		return;
+	snprintf(key, sizeof(key), "use-%s", direction);
+	vici_putf(b, key, "%" PRIu64, now > stat->last_use ? now - (uint64_t)stat->last_use : 0);
+}
+
+static void put_ts(struct vici_builder *b, const char *name, const struct xswan_ts *ts, int count)
+{
+	char text[TS_TEXT];
+
+	vici_begin_list(b, name);
+	for (int i = 0; i < count; i++)
+		vici_add_item(b, ts_format(&ts[i], text));
+	vici_end_list(b);
+}
+
+static void put_installed(struct vici_builder *b, struct daemon *d, const struct child_info *child)
+{
+	struct xswan_sa_stat in, out;
+
+	vici_put_flag(b, "encap", child->encap);
+	vici_putf(b, "spi-in", "%08x", child->spi_in);
+	vici_putf(b, "spi-out", "%08x", child->spi_out);
+	vici_put(b, "encr-alg", "AES_GCM_16");
+	vici_put(b, "encr-keysize", child->alg == XSWAN_ALG_AES_GCM_16_128 ? "128" : "256");
+	if (child->esn)
+		vici_put(b, "esn", "1");
+	if (!sa_store_query(d->store, child->sink_id, &in, &out)) {
+		put_traffic(b, "in", &in);
+		put_traffic(b, "out", &out);
+	}
+	vici_putf(b, "install-time", "%" PRIu64, (daemon_now() - child->installed_at) / 1000000);
+}
+
+void vici_put_child_sa(struct vici_builder *b, struct daemon *d, const struct child_info *child)
+{
+	char name[VICI_NAME_MAX + 1];
+
+	snprintf(name, sizeof(name), "%.200s-%u", child->name, child->uniqueid);
+	vici_begin_section(b, name);
+	vici_put(b, "name", child->name);
+	vici_putf(b, "uniqueid", "%u", child->uniqueid);
+	/* strongSwan's reqid ties policies to SAs; here the tunnel number does */
+	vici_putf(b, "reqid", "%u", sa_store_tunnel(d->store, child->sink_id));
+	vici_put(b, "state", child_state(child->state));
+	vici_put(b, "mode", "TUNNEL");
+	vici_put(b, "protocol", "ESP");
+	if (child->state != CHILD_CREATED)
+		put_installed(b, d, child);
+	put_ts(b, "local-ts", child->local_ts, child->local_ts_count);
+	put_ts(b, "remote-ts", child->remote_ts, child->remote_ts_count);
+	vici_end_section(b);
+}
+
+struct list_sas {
+	struct daemon *d;
+	struct vici_request *req;
+	char ike[256], child[256]; /* empty: all */
+	uint64_t ike_id, child_id; /* 0: all */
+};
+
+static bool child_selected(const struct list_sas *l, const struct child_info *child)
+{
+	return (!l->child[0] || !strcmp(l->child, child->name)) && (!l->child_id || l->child_id == child->uniqueid);
+}
+
+static bool sa_selected(const struct list_sas *l, const struct ike_sa_info *sa)
+{
+	if ((l->ike[0] && (!sa->conn || strcmp(l->ike, sa->conn->name))) || (l->ike_id && l->ike_id != sa->uniqueid))
+		return false;
+	if (!l->child[0] && !l->child_id)
+		return true;
+	for (int i = 0; i < sa->child_count; i++)
+		if (child_selected(l, &sa->children[i]))
+			return true;
+	return false;
+}
+
+/* child-sas comes last, and is there even when empty: swanctl prints the IKE SA when it meets it. */
+static void list_one(void *ctx, const struct ike_sa_info *sa)
+{
+	const struct list_sas *l = ctx;
+	struct vici_builder b = { 0 };
+
+	if (!sa_selected(l, sa))
+		return;
+	vici_begin_section(&b, sa->conn ? sa->conn->name : "(unnamed)");
+	vici_put_ike_sa(&b, sa);
+	vici_begin_section(&b, "child-sas");
+	for (int i = 0; i < sa->child_count; i++)
+		if (child_selected(l, &sa->children[i]))
+			vici_put_child_sa(&b, l->d, &sa->children[i]);
+	vici_end_section(&b);
+	vici_end_section(&b);
+	vici_request_event(l->req, "list-sa", &b);
+	vici_builder_free(&b);
+}
+
+enum vici_verdict vici_list_sas(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				struct vici_builder *reply)
+{
+	struct daemon *d = daemon;
+	struct list_sas l = {
+		.d = d,
+		.req = req,
+		.ike_id = vici_get_u64(msg, "ike-id", 0),
+		.child_id = vici_get_u64(msg, "child-id", 0),
+	};
+
+	vici_get(msg, "ike", l.ike, sizeof(l.ike));
+	vici_get(msg, "child", l.child, sizeof(l.child));
+	engine_foreach_sa(d->engine, list_one, &l);
+	return VICI_REPLY;
+}

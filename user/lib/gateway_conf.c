@@ -96,15 +96,16 @@ static const struct gateway_port *find_port(const struct gateway_conf *conf, con
 static void load_port(struct gateway_conf *conf, struct section *s, struct problems *p)
 {
 	struct setting *device = section_get(s, "device"), *role = section_get(s, "role");
-	const struct choice *c = choose(s, "role", roles, p);
 	struct gateway_port *port = &conf->ports[conf->port_count];
+	bool named = device && device_name(device, "", p);
+	const struct choice *c = choose(s, "role", roles, p);
 
 	s->used = true;
 	if (!device)
 		problem_section(p, s, "no device");
 	if (!role)
 		problem_section(p, s, "no role: outside (IKE and ESP) or inside (plaintext)");
-	if (!device || !c || !device_name(device, "", p))
+	if (!named || !c)
 		return;
 	if (find_port(conf, device->value)) {
 		problem_setting(p, device, "'%s' has a role already", device->value);

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* xswan.conf: defaults, every key, and the exact words about every mistake. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../user/lib/gateway_conf.h"
+#include "files.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define WAN "interfaces {\n wan {\n  device = eth0\n  role = outside\n }\n}\n"
+
+static int load(struct gateway_conf *conf, const char *text, char why[512])
+{
+	int err;
+
+	files_put("xswan.conf", text);
+	strcpy(why, "(no reason given)");
+	err = gateway_conf_load(conf, files_dir, why, 512);
+	files_relative(why);
+	return err;
+}
+
+static void defaults(void **state)
+{
+	struct gateway_conf c;
+	char why[512];
+
+	memset(&c, 0xff, sizeof(c));
+	assert_int_equal(load(&c, WAN, why), 0);
+	assert_int_equal(c.port_count, 1);
+	assert_string_equal(c.ports[0].device, "eth0");
+	assert_int_equal(c.ports[0].role, XSWAN_ROLE_OUTSIDE);
+	assert_int_equal(c.attach, ATTACH_AUTO);
+	assert_string_equal(c.crypto, "auto");
+	assert_int_equal(c.workers, 0);
+	assert_int_equal(c.frames, 16384);
+	assert_string_equal(c.tunnel, "xsw0");
+	assert_int_equal(c.ike_port, 500);
+	assert_int_equal(c.ike_nat_port, 4500);
+	assert_int_equal(c.retransmit_tries, 5);
+	assert_int_equal(c.retransmit_timeout, 1000000);
+	assert_int_equal(c.log_level, LOG_LEVEL_INFO);
+}
+
+static void everything(void **state)
+{
+	struct gateway_conf c;
+	char why[512];
+
+	if (load(&c,
+		 "interfaces {\n wan {\n  device = eth0\n  role = outside\n }\n"
+		 " lan {\n  device = a-name-of-15-ch\n  role = inside\n }\n wan2 {\n  device = eth0.7\n  role = "
+		 "outside\n }\n}\n"
+		 "dataplane {\n attach = external\n crypto = openssl\n workers = 64\n frames = 1048576\n tunnel = "
+		 "tunnel123456\n}\n"
+		 "ike {\n port = 1500\n nat_port = 14500\n retransmit_tries = 7\n retransmit_timeout = 250ms\n}\n"
+		 "log {\n level = debug\n}\n",
+		 why) < 0)
+		fail_msg("%s", why);
+	assert_int_equal(c.port_count, 3);
+	assert_string_equal(c.ports[1].device, "a-name-of-15-ch");
+	assert_int_equal(c.ports[1].role, XSWAN_ROLE_INSIDE);
+	assert_string_equal(c.ports[2].device, "eth0.7");
+	assert_int_equal(c.attach, ATTACH_EXTERNAL);
+	assert_string_equal(c.crypto, "openssl");
+	assert_int_equal(c.workers, 64);
+	assert_int_equal(c.frames, 1048576);
+	assert_string_equal(c.tunnel, "tunnel123456");
+	assert_int_equal(c.ike_port, 1500);
+	assert_int_equal(c.ike_nat_port, 14500);
+	assert_int_equal(c.retransmit_tries, 7);
+	assert_int_equal(c.retransmit_timeout, 250000);
+	assert_int_equal(c.log_level, LOG_LEVEL_DEBUG);
+}
+
+static void mistakes(void **state)
+{
+	static const struct {
+		const char *text, *message;
+	} t[] = {
+		{ "", "xswan.conf: no section interfaces with an interface of role = outside" },
+		{ "interfaces { }\n", "xswan.conf:1: interfaces: no interface with role = outside" },
+		{ "interfaces {\n lan {\n  device = eth1\n  role = inside\n }\n}\n",
+		  "xswan.conf:1: interfaces: no interface with role = outside" },
+		{ "interfaces {\n wan {\n  role = outside\n }\n}\n", "xswan.conf:2: interfaces.wan: no device" },
+		{ "interfaces {\n wan {\n  device = eth0\n }\n}\n",
+		  "xswan.conf:2: interfaces.wan: no role: outside (IKE and ESP) or inside (plaintext)" },
+		{ "interfaces {\n wan {\n  device = eth0\n  role = outsider\n }\n}\n",
+		  "xswan.conf:4: interfaces.wan.role: 'outsider' is not one of: outside, inside" },
+		{ "interfaces {\n wan { device = eth0   role = outside }\n}\n",
+		  "xswan.conf:2: interfaces.wan.device: 'eth0 role = outside' is not a device name (each key needs a "
+		  "line of "
+		  "its own) (and 1 more problem)" },
+		{ WAN "interfaces {\n lan {\n  device = eth 1\n  role = inside\n }\n}\n",
+		  "xswan.conf:9: interfaces.lan.device: 'eth 1' is not a device name (each key needs a line of its "
+		  "own)" },
+		{ WAN "interfaces {\n lan {\n  device = a/b\n  role = inside\n }\n}\n",
+		  "xswan.conf:9: interfaces.lan.device: 'a/b' is not a device name" },
+		{ WAN "interfaces {\n lan {\n  device = \"\"\n  role = inside\n }\n}\n",
+		  "xswan.conf:9: interfaces.lan.device: '' is not a device name" },
+		{ WAN "interfaces {\n lan {\n  device = a-name-of-16-chr\n  role = inside\n }\n}\n",
+		  "xswan.conf:9: interfaces.lan.device: 'a-name-of-16-chr' is longer than 15 characters" },
+		{ WAN "interfaces {\n lan {\n  device = eth0\n  role = inside\n }\n}\n",
+		  "xswan.conf:9: interfaces.lan.device: 'eth0' has a role already" },
+		{ WAN "interfaces {\n mtu = 1500\n}\n", "xswan.conf:8: interfaces.mtu: not supported" },
+		{ WAN "interfaces {\n wan {\n  mtu = 1500\n }\n}\n",
+		  "xswan.conf:9: interfaces.wan.mtu: not supported" },
+		{ WAN "dataplane {\n attach = skb\n}\n",
+		  "xswan.conf:8: dataplane.attach: 'skb' is not one of: auto, native, generic, external" },
+		{ WAN "dataplane {\n crypto = gnutls\n}\n",
+		  "xswan.conf:8: dataplane.crypto: 'gnutls' is not one of: auto, ipsec-mb, openssl" },
+		{ WAN "dataplane {\n workers = 0\n}\n", "xswan.conf:8: dataplane.workers: 0 is out of range: 1 to 64" },
+		{ WAN "dataplane {\n workers = 65\n}\n",
+		  "xswan.conf:8: dataplane.workers: 65 is out of range: 1 to 64" },
+		{ WAN "dataplane {\n workers = many\n}\n", "xswan.conf:8: dataplane.workers: 'many' is not a number" },
+		{ WAN "dataplane {\n frames = 512\n}\n",
+		  "xswan.conf:8: dataplane.frames: 512 is out of range: 1024 to 1048576" },
+		{ WAN "dataplane {\n frames = 2097152\n}\n",
+		  "xswan.conf:8: dataplane.frames: 2097152 is out of range: 1024 to 1048576" },
+		{ WAN "dataplane {\n frames = 5000\n}\n",
+		  "xswan.conf:8: dataplane.frames: 5000 is not a power of two" },
+		{ WAN "dataplane {\n tunnel = tunnel1234567\n}\n",
+		  "xswan.conf:8: dataplane.tunnel: 'tunnel1234567' is longer than 12 characters" },
+		{ WAN "dataplane {\n tunnel = eth0\n}\n", "xswan.conf:8: dataplane.tunnel: 'eth0' is one of the "
+							  "interfaces: the tunnel needs a name of its own" },
+		{ WAN "ike {\n port = 0\n}\n", "xswan.conf:8: ike.port: 0 is out of range: 1 to 65535" },
+		{ WAN "ike {\n nat_port = 65536\n}\n",
+		  "xswan.conf:8: ike.nat_port: 65536 is out of range: 1 to 65535" },
+		{ WAN "ike {\n port = 4500\n}\n",
+		  "xswan.conf:7: ike: port and nat_port are both 4500: they must differ" },
+		{ WAN "ike {\n retransmit_tries = 0\n}\n",
+		  "xswan.conf:8: ike.retransmit_tries: 0 is out of range: 1 to 100" },
+		{ WAN "ike {\n retransmit_timeout = 0\n}\n",
+		  "xswan.conf:8: ike.retransmit_timeout: 0 is too short: at least 1ms" },
+		{ WAN "ike {\n retransmit_timeout = 2h\n}\n",
+		  "xswan.conf:8: ike.retransmit_timeout: 2h is too long: at most 3600s" },
+		{ WAN "log {\n level = chatty\n}\n",
+		  "xswan.conf:8: log.level: 'chatty' is not one of: error, warning, info, debug" },
+		{ WAN "bgp {\n}\n", "xswan.conf:7: bgp: section not supported" },
+		{ WAN "attach = auto\n", "xswan.conf:7: attach: not supported" },
+		{ WAN "log {\n level = x\n}\nike {\n port = x\n mtu = 1\n}\n",
+		  "xswan.conf:8: log.level: 'x' is not one of: error, warning, info, debug (and 2 more problems)" },
+		{ WAN "log {\n level = info\n", "xswan.conf:7: section 'log' has no closing '}'" },
+	};
+	struct gateway_conf c, before;
+	char why[512];
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		memset(&c, 0x55, sizeof(c));
+		before = c;
+		if (load(&c, t[i].text, why) == 0)
+			fail_msg("accepted, instead of: %s", t[i].message);
+		assert_string_equal(why, t[i].message);
+		assert_memory_equal(&c, &before, sizeof(c)); /* left alone */
+	}
+}
+
+static void too_many(void **state)
+{
+	static char text[XSWAN_PORTS * 64];
+	struct gateway_conf c;
+	size_t used;
+	char why[512];
+
+	for (unsigned int count = XSWAN_PORTS - 1; count <= XSWAN_PORTS; count++) {
+		used = sprintf(text, "interfaces {\n");
+		for (unsigned int i = 0; i < count; i++)
+			used += sprintf(text + used, "i%u {\n device = d%u\n role = outside\n }\n", i, i);
+		sprintf(text + used, "}\n");
+		if (count < XSWAN_PORTS) {
+			assert_int_equal(load(&c, text, why), 0);
+			assert_int_equal(c.port_count, count);
+		} else {
+			assert_true(load(&c, text, why) < 0);
+			assert_string_equal(why, "xswan.conf:254: interfaces.i63: more than 63 interfaces");
+		}
+	}
+}
+
+static void missing_file(void **state)
+{
+	struct gateway_conf c;
+	char why[512];
+
+	assert_true(gateway_conf_load(&c, files_dir, why, sizeof(why)) < 0);
+	assert_string_equal(files_relative(why), "xswan.conf: No such file or directory");
+}
+
+static void example(void **state)
+{
+	struct gateway_conf c;
+	char why[512];
+
+	if (gateway_conf_load(&c, "docs/examples", why, sizeof(why)) < 0)
+		fail_msg("%s", why);
+	assert_int_equal(c.port_count, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(defaults, files_begin, files_end),
+		cmocka_unit_test_setup_teardown(everything, files_begin, files_end),
+		cmocka_unit_test_setup_teardown(mistakes, files_begin, files_end),
+		cmocka_unit_test_setup_teardown(too_many, files_begin, files_end),
+		cmocka_unit_test_setup_teardown(missing_file, files_begin, files_end),
+		cmocka_unit_test(example),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

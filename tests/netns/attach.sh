@@ -12,10 +12,14 @@ xdp_mode()
 	"$1" ip -d link show "$2" | grep -Eo '\bxdp(generic|drv|offload|multi)?\b' | head -n 1
 }
 
+# iproute2 pins maps under one path for all of a mount namespace; `ip netns exec` makes one, so the two gateways get
+# maps of their own, and no pin is left when it ends: only the programs themselves lead to their maps.
 operator_attaches()
 {
-	"$1" ip link set dev wan xdp obj "$BUILD/xswan.bpf.o" sec xdp/outside &&
-		"$1" ip link set dev lan xdp obj "$BUILD/xswan.bpf.o" sec xdp/inside
+	# shellcheck disable=SC2016  # $1 is the inner shell's
+	ip netns exec "$RUN_ID-$1" sh -c '
+		ip link set dev wan xdp obj "$1" sec xdp/outside && ip link set dev lan xdp obj "$1" sec xdp/inside
+	' - "$(realpath "$BUILD")/xswan.bpf.o"
 }
 
 still_attached()

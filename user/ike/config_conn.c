@@ -119,13 +119,15 @@ static void load_side(struct section *conn, const char *side, struct identity *i
 	for (struct section *s = conn->sections; s; s = s->next) {
 		if (strncmp(s->name, side, strlen(side)))
 			continue;
-		s->used = true;
-		if (found)
+		if (found) {
+			s->referenced = true; /* said here, so not once more for each key */
 			problem_section(p, s, "a second round of authentication is not supported (the first is '%s')",
 					found->name);
-		else
-			load_auth(s, id, p);
-		found = found ? found : s;
+			continue;
+		}
+		found = s;
+		s->used = true;
+		load_auth(s, id, p);
 	}
 	if (!found)
 		problem_section(p, conn, "no section '%s': write %s { auth = psk }", side, side);

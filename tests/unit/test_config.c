@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* swanctl.conf as a whole: what a connection becomes, and the exact words about what is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+
+#include "../../user/ike/config_load.h"
+#include "files.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static int load_dir(struct config **cfg, char why[1024])
+{
+	int err;
+
+	strcpy(why, "(no reason given)");
+	err = config_load(cfg, files_dir, why, 1024);
+	files_relative(why);
+	return err;
+}
+
+static int load(struct config **cfg, const char *text, char why[1024])
+{
+	files_put("swanctl.conf", text);
+	return load_dir(cfg, why);
+}
+
+/*
+ * A whole file with one place each for lines of the connection (line 3), its local and remote
+ * sections (7 and 11), its child (17), the secret (25) and after it all (28).
+ */
+struct lines {
+	const char *conn, *local, *remote, *child, *secret, *after;
+};
+
+static const char *whole(const struct lines *l)
+{
+	static char text[4096];
+
+#define OR_NOTHING(line) ((line) ? (line) : "#")
+	snprintf(text, sizeof(text),
+		 "connections {\n"
+		 " gw {\n"
+		 "  %s\n"
+		 "  remote_addrs = 198.51.100.1\n"
+		 "  local {\n"
+		 "   auth = psk\n"
+		 "   %s\n"
+		 "  }\n"
+		 "  remote {\n"
+		 "   auth = psk\n"
+		 "   %s\n"
+		 "  }\n"
+		 "  children {\n"
+		 "   net {\n"
+		 "    local_ts = 10.1.0.0/16\n"
+		 "    remote_ts = 10.2.0.0/16\n"
+		 "    %s\n"
+		 "   }\n"
+		 "  }\n"
+		 " }\n"
+		 "}\n"
+		 "secrets {\n"
+		 " ike-gw {\n"
+		 "  secret = abc\n"
+		 "  %s\n"
+		 " }\n"
+		 "}\n"
+		 "%s\n",
+		 OR_NOTHING(l->conn), OR_NOTHING(l->local), OR_NOTHING(l->remote), OR_NOTHING(l->child),
+		 OR_NOTHING(l->secret), OR_NOTHING(l->after));
+	return text;
+}
+
+static void minimal(void **state)
+{
+	const struct lines nothing = { 0 };
+	char why[1024], text[TS_TEXT], id[64];
+	struct config *cfg;
+	struct conf_conn *conn;
+	struct conf_child *child;
+
+	if (load(&cfg, whole(&nothing), why) < 0)
+		fail_msg("%s", why);
+	assert_int_equal(cfg->refs, 1);
+	conn = config_find_conn(cfg, "gw");
+	assert_non_null(conn);
+	assert_null(conn->next);
+	assert_null(config_find_conn(cfg, "g"));
+	assert_string_equal(files_relative(conn->origin), "swanctl.conf:2");
+	assert_int_equal(conn->local_addr_count, 0);
+	assert_int_equal(conn->remote_addr_count, 1);
+	assert_int_equal(conn->local_id.type, ID_ANY);
+	assert_string_equal(identity_format(&conn->remote_id, id, sizeof(id)), "198.51.100.1");
+	assert_int_equal(conn->proposal_count, 1);
+	assert_int_equal(conn->proposals[0].encr_count, 2);
+	assert_int_equal(conn->proposals[0].encr[0].key_bits, 256);
+	assert_int_equal(conn->dpd_delay, 0);
+	assert_false(conn->encap);
+
+	child = conn_find_child(conn, "net");
+	assert_non_null(child);
+	assert_null(conn_find_child(conn, "nett"));
+	assert_int_equal(child->local_ts_count, 1);
+	assert_string_equal(ts_format(&child->local_ts[0], text), "10.1.0.0/16");
+	assert_string_equal(ts_format(&child->remote_ts[0], text), "10.2.0.0/16");
+	assert_int_equal(child->proposal_count, 1);
+	assert_int_equal(child->proposals[0].esn_count, 2);
+	assert_int_equal(child->start_action, START_NONE);
+	assert_int_equal(child->replay_window, 1024);
+
+	assert_int_equal(cfg->secrets->len, 3);
+	assert_memory_equal(cfg->secrets->data, "abc", 3);
+	assert_ptr_equal(config_ref(cfg), cfg);
+	config_unref(cfg);
+	assert_string_equal(cfg->conns->name, "gw"); /* one reference is left */
+	config_unref(cfg);
+}
+
+static void everything(void **state)
+{
+	char why[1024], id[64], text[TS_TEXT];
+	struct config *cfg;
+	struct conf_conn *conn;
+	struct conf_child *child;
+
+	files_mkdir("conf.d");
+	files_put("conf.d/secret.conf",
+		  "secrets {\n ike-1 {\n  id-a = gw-b\n  id-b = %any\n  secret = 0x00fF10\n }\n}\n");
+	if (load(&cfg,
+		 "defaults { rekey_time = 0\n remote { auth = psk } }\n"
+		 "connections { gw : defaults {\n"
+		 " version = 2\n local_addrs = 192.0.2.1 , 192.0.2.2\n remote_addrs = 198.51.100.1, 198.51.100.2\n"
+		 " proposals = aes128gcm16-prfsha256-ecp256, default\n encap = yes\n dpd_delay = 2m\n"
+		 " mobike = no\n fragmentation = no\n reauth_time = 0s\n over_time = 10m\n unique = never\n "
+		 "keyingtries = 1\n"
+		 " send_cert = never\n send_certreq = no\n dscp = 000000\n childless = never\n"
+		 " local-1 { auth = psk\n id = gw-a@example.com }\n"
+		 " remote { id = gw-b }\n"
+		 " children { one { local_ts = 10.1.0.0/24, 10.1.2.3-10.1.2.9[udp]\n remote_ts = "
+		 "10.2.0.0/16[tcp/80-90]\n"
+		 "  esp_proposals = aes128gcm16-esn\n start_action = trap\n dpd_action = trap\n close_action = none\n"
+		 "  replay_window = 32\n mode = tunnel\n rekey_time = 0\n life_time = 0\n hw_offload = no\n copy_df = "
+		 "yes }\n"
+		 " two { local_ts = dynamic\n remote_ts = dynamic } } } }\n"
+		 "pools { }\nauthorities { }\ninclude conf.d/*.conf\n",
+		 why) < 0)
+		fail_msg("%s", why);
+	conn = config_find_conn(cfg, "gw");
+	assert_int_equal(conn->local_addr_count, 2);
+	assert_int_equal(conn->remote_addr_count, 2);
+	assert_int_equal(conn->remote_addrs[1].ip[3], 2);
+	assert_string_equal(identity_format(&conn->local_id, id, sizeof(id)), "gw-a@example.com");
+	assert_int_equal(conn->local_id.type, ID_RFC822_ADDR);
+	assert_string_equal(identity_format(&conn->remote_id, id, sizeof(id)), "gw-b");
+	assert_int_equal(conn->proposal_count, 2);
+	assert_int_equal(conn->proposals[0].ke[0], 19);
+	assert_int_equal(conn->proposals[1].ke[0], 31);
+	assert_int_equal(conn->dpd_delay, 120);
+	assert_true(conn->encap);
+
+	child = conn_find_child(conn, "one");
+	assert_int_equal(child->local_ts_count, 2);
+	assert_string_equal(ts_format(&child->local_ts[1], text), "10.1.2.3..10.1.2.9[udp]");
+	assert_string_equal(ts_format(&child->remote_ts[0], text), "10.2.0.0/16[tcp/80-90]");
+	assert_int_equal(child->start_action, START_TRAP);
+	assert_int_equal(child->replay_window, 32);
+	assert_int_equal(child->proposals[0].esn_count, 1);
+	assert_int_equal(child->proposals[0].esn[0], 1);
+	child = conn_find_child(conn, "two");
+	assert_ptr_equal(conn->children->next, child);
+	assert_int_equal(child->local_ts_count, 0);
+	assert_int_equal(child->remote_ts_count, 0);
+
+	assert_int_equal(cfg->secrets->id_count, 2);
+	assert_int_equal(cfg->secrets->ids[1].type, ID_ANY);
+	assert_int_equal(cfg->secrets->len, 3);
+	assert_memory_equal(cfg->secrets->data, "\x00\xff\x10", 3);
+	config_unref(cfg);
+}
+
+static void refused(void **state)
+{
+	static const struct {
+		struct lines lines;
+		const char *message;
+	} t[] = {
+		{ { .conn = "version = 1" }, "3: connections.gw.version: '1' is not supported: write 2" },
+		{ { .conn = "mobike = yes" }, "3: connections.gw.mobike: 'yes' is not supported: write no" },
+		{ { .conn = "mobike = perhaps" }, "3: connections.gw.mobike: 'perhaps' is neither yes nor no" },
+		{ { .conn = "fragmentation = yes" },
+		  "3: connections.gw.fragmentation: 'yes' is not supported: write no" },
+		{ { .conn = "unique = replace" }, "3: connections.gw.unique: 'replace' is not supported: write never" },
+		{ { .conn = "rekey_time = 4h" },
+		  "3: connections.gw.rekey_time: '4h' is not supported yet: write 0, the IKE SA lives until it is "
+		  "deleted" },
+		{ { .conn = "over_time = soon" },
+		  "3: connections.gw.over_time: 'soon' is not a time: write seconds, or a number with ms, s, m, h or "
+		  "d" },
+		{ { .conn = "vips = 0.0.0.0" },
+		  "3: connections.gw.vips: not supported: virtual addresses are not supported yet" },
+		{ { .conn = "local_port = 500" },
+		  "3: connections.gw.local_port: not supported: the port is one for all connections; write ike { port "
+		  "} in "
+		  "xswan.conf" },
+		{ { .conn = "mobyke = no" }, "3: connections.gw.mobyke: not supported" },
+		{ { .conn = "ppk_id = x" }, "3: connections.gw.ppk_id: not supported" },
+		{ { .conn = "remote-1 { auth = psk }" },
+		  "9: connections.gw.remote: a second round of authentication is not supported (the first is "
+		  "'remote-1')" },
+		{ { .conn = "other { }" }, "3: connections.gw.other: section not supported" },
+		{ { .conn = "dpd_delay = 0.5" }, "3: connections.gw.dpd_delay: whole seconds only" },
+		{ { .conn = "dpd_delay = 2d" }, "3: connections.gw.dpd_delay: 2d is too long: at most 86400s" },
+		{ { .conn = "keyingtries = 0" },
+		  "3: connections.gw.keyingtries: '0' is not supported: start_action = start tries until it succeeds "
+		  "(0), "
+		  "others once (1)" },
+		{ { .conn = "local_addrs = gw.example.com" },
+		  "3: connections.gw.local_addrs: 'gw.example.com' is not an address; host names are not supported "
+		  "yet" },
+		{ { .conn = "local_addrs = 192.0.2.0/24" },
+		  "3: connections.gw.local_addrs: '192.0.2.0/24': subnets and ranges are not supported yet: write "
+		  "addresses "
+		  "or %any" },
+		{ { .conn = "local_addrs = 192.0.2.1, %any" },
+		  "3: connections.gw.local_addrs: write either %any or addresses" },
+		{ { .conn = "local_addrs = 0.0.0.0" }, "3: connections.gw.local_addrs: '0.0.0.0': write %any" },
+		{ { .conn = "local_addrs = 2001:db8::1" },
+		  "3: connections.gw.local_addrs: '2001:db8::1': IPv6 is not supported yet" },
+		{ { .conn = "local_addrs = 1.0.0.1,1.0.0.2,1.0.0.3,1.0.0.4,1.0.0.5,1.0.0.6,1.0.0.7,1.0.0.8,1.0.0.9" },
+		  "3: connections.gw.local_addrs: more than 8 addresses" },
+		{ { .conn = "proposals = aes256-sha256-modp2048" },
+		  "3: connections.gw.proposals: 'aes256' is not supported; supported: aes128gcm16, aes256gcm16, "
+		  "prfsha256, "
+		  "prfsha384, x25519, ecp256" },
+		{ { .conn = "proposals = default,default,default,default,default,default,default,default,default" },
+		  "3: connections.gw.proposals: more than 8 proposals" },
+		{ { .local = "auth = pubkey" },
+		  "7: connections.gw.local.auth: 'pubkey' is not supported yet: write psk" },
+		{ { .local = "auth =" },
+		  "5: connections.gw.local: no auth: write auth = psk (without it, strongSwan means pubkey, which is "
+		  "not "
+		  "supported yet)" },
+		{ { .local = "certs = a.pem" }, "7: connections.gw.local.certs: not supported" },
+		{ { .local = "id = CN=gw" },
+		  "7: connections.gw.local.id: 'CN=gw': distinguished names are not supported yet" },
+		{ { .remote = "id = *.example.com" },
+		  "11: connections.gw.remote.id: '*.example.com': patterns are not supported, only %any" },
+		{ { .remote = "id = @#6b" },
+		  "11: connections.gw.remote.id: '@' is not an identity: write an address, a host name, user@host, "
+		  "\"@#hex\" "
+		  "in quotes, or %any" },
+		{ { .remote = "revocation = strict" }, "11: connections.gw.remote.revocation: not supported" },
+		{ { .child = "local_ts = 10.1.0.0/16, 10.1.2.0/24" },
+		  "17: connections.gw.children.net.local_ts: '10.1.2.0/24' overlaps 10.1.0.0/16 in the same list" },
+		{ { .child = "local_ts = 2001:db8::/32" },
+		  "17: connections.gw.children.net.local_ts: '2001:db8::/32': IPv6 is not supported yet" },
+		{ { .child = "local_ts = 10.1.0.0/16[/80]" },
+		  "17: connections.gw.children.net.local_ts: '10.1.0.0/16[/80]': ports need a protocol, as in "
+		  "[tcp/80]" },
+		{ { .child = "local_ts = 10.1.0.0/16[icmp/8]" },
+		  "17: connections.gw.children.net.local_ts: '10.1.0.0/16[icmp/8]': ports are supported for tcp and "
+		  "udp "
+		  "only" },
+		{ { .child = "remote_ts = dynamic, 10.2.0.0/16" },
+		  "17: connections.gw.children.net.remote_ts: 'dynamic': dynamic is supported alone only, without "
+		  "ports or "
+		  "other selectors" },
+		{ { .child = "remote_ts = dynamic[tcp]" },
+		  "17: connections.gw.children.net.remote_ts: 'dynamic[tcp]': dynamic is supported alone only, without "
+		  "ports "
+		  "or other selectors" },
+		{ { .child = "remote_ts = 10.2.0.0/16,," },
+		  "17: connections.gw.children.net.remote_ts: '' is not a traffic selector: write 10.1.0.0/16, "
+		  "10.1.0.5, "
+		  "10.1.0.3-10.1.0.9, with [tcp/80] after it if need be (and 1 more problem)" },
+		{ { .child = "remote_ts = "
+			     "1.0.0.0,1.0.0.1,1.0.0.2,1.0.0.3,1.0.0.4,1.0.0.5,1.0.0.6,1.0.0.7,1.0.0.8,1.0.0.9,"
+			     "1.0.0.10,1.0.0.11,1.0.0.12,1.0.0.13,1.0.0.14,1.0.0.15,1.0.0.16" },
+		  "17: connections.gw.children.net.remote_ts: more than 16 traffic selectors" },
+		{ { .child = "esp_proposals = aes256gcm16-x25519" },
+		  "17: connections.gw.children.net.esp_proposals: 'x25519' in an ESP proposal asks for a key exchange "
+		  "of its "
+		  "own when the Child SA is rekeyed, and rekeying is not supported yet: leave it out" },
+		{ { .child = "mode = transport" },
+		  "17: connections.gw.children.net.mode: 'transport' is not supported: write tunnel" },
+		{ { .child = "rekey_time = 1h" },
+		  "17: connections.gw.children.net.rekey_time: '1h' is not supported yet: write 0, the SA lives until "
+		  "it is "
+		  "deleted" },
+		{ { .child = "life_bytes = 1000" },
+		  "17: connections.gw.children.net.life_bytes: '1000' is not supported yet: write 0" },
+		{ { .child = "start_action = route" },
+		  "17: connections.gw.children.net.start_action: 'route' is not one of: none, trap, start" },
+		{ { .child = "start_action = trap|start" },
+		  "17: connections.gw.children.net.start_action: 'trap|start' is not supported: write start, which "
+		  "protects "
+		  "the traffic from the start and keeps trying" },
+		{ { .conn = "remote_addrs = %any\n remote_addrs = %any", .child = "copy_df = no" },
+		  "18: connections.gw.children.net.copy_df: 'no' is not supported: write yes" },
+		{ { .child = "dpd_action = restart" },
+		  "17: connections.gw.children.net.dpd_action: 'restart' is not supported with this start_action, "
+		  "which also "
+		  "decides what happens after a loss: write clear" },
+		{ { .child = "start_action = start\n dpd_action = clear" },
+		  "18: connections.gw.children.net.dpd_action: 'clear' is not supported with this start_action, which "
+		  "also "
+		  "decides what happens after a loss: write restart" },
+		{ { .child = "start_action = start\n close_action = none" },
+		  "18: connections.gw.children.net.close_action: 'none' is not supported with this start_action, which "
+		  "also "
+		  "decides what happens after a loss: write start" },
+		{ { .child = "replay_window = 0" },
+		  "17: connections.gw.children.net.replay_window: 0 is out of range: 32 to 65535" },
+		{ { .child = "updown = /bin/true" }, "17: connections.gw.children.net.updown: not supported" },
+		{ { .child = "ah_proposals = sha256" },
+		  "17: connections.gw.children.net.ah_proposals: not supported: only ESP is; write esp_proposals" },
+		{ { .secret = "secret =" }, "23: secrets.ike-gw: no secret" },
+		{ { .secret = "secret = \"\"" }, "25: secrets.ike-gw.secret: empty" },
+		{ { .secret = "secret = 0x" }, "25: secrets.ike-gw.secret: empty" },
+		{ { .secret = "secret = 0x123" },
+		  "25: secrets.ike-gw.secret: after 0x come pairs of hex digits, after 0s comes base64" },
+		{ { .secret = "secret = 0sQUJD=" },
+		  "25: secrets.ike-gw.secret: after 0x come pairs of hex digits, after 0s comes base64" },
+		{ { .secret = "id-1 = other.example.com" },
+		  "2: connections.gw: no secret for %any and 198.51.100.1: add a section ike-gw with the secret to "
+		  "secrets" },
+		{ { .secret = "id-1 = a/b" },
+		  "25: secrets.ike-gw.id-1: 'a/b' is not an identity: write an address, a host name, user@host, "
+		  "\"@#hex\" in "
+		  "quotes, or %any" },
+		{ { .secret = "file = x" }, "25: secrets.ike-gw.file: not supported" },
+		{ { .after = "secrets { eap-a { secret = geheim } }" },
+		  "28: secrets.eap-a: not supported yet: only pre-shared keys for IKE are, in sections ike<suffix>" },
+		{ { .after = "pools { p { addrs = 10.0.0.0/24 } }" },
+		  "28: pools: address pools are not supported yet" },
+		{ { .after = "authorities { a { cacert = x } }" },
+		  "28: authorities: certification authorities are not supported yet" },
+		{ { .after = "charon { }" }, "28: charon: section not supported" },
+		{ { .after = "connections { \"a b\" : connections.gw { } }" },
+		  "28: connections.a b: a name here is printable ASCII without blanks, /, \" or \\" },
+		{ { .after = "connections { x { remote_addrs = 198.51.100.2 } }" },
+		  "28: connections.x: no section 'local': write local { auth = psk } (and 2 more problems)" },
+	};
+	char why[1024], message[1024];
+	struct config *cfg = NULL;
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		snprintf(message, sizeof(message), "swanctl.conf:%s", t[i].message);
+		if (load(&cfg, whole(&t[i].lines), why) == 0)
+			fail_msg("accepted, instead of: %s", message);
+		assert_null(cfg);
+		assert_string_equal(why, message);
+		assert_null(strstr(why, "geheim"));
+	}
+	files_delete("swanctl.conf");
+	assert_int_equal(load_dir(&cfg, why), -ENOENT);
+	assert_string_equal(why, "swanctl.conf: No such file or directory");
+}
+
+/* What is written elsewhere and says what is done anyway. */
+static void accepted(void **state)
+{
+	static const struct lines t[] = {
+		{ .conn = "version = 0" },
+		{ .conn = "local_addrs = %any" },
+		{ .conn = "remote_port = 500" },
+		{ .conn = "reauth_time = 0" },
+		{ .conn = "over_time = 10m" },
+		{ .conn = "encap = no" },
+		{ .local = "id = %any" },
+		{ .local = "id = \"@#6b6579\"" },
+		{ .local = "round = 0" },
+		{ .child = "start_action = start\n dpd_action = restart\n close_action = start" },
+		{ .child = "start_action = start", .conn = "keyingtries = 0" },
+		{ .child = "start_action = trap\n dpd_action = clear" },
+		{ .child = "dpd_action = clear\n close_action = none" },
+		{ .child = "rekey_time = 0s\n life_time = 0\n rand_time = 5m\n rekey_bytes = 0" },
+		{ .child = "reqid = 0\n priority = 0\n mark_in = 0\n if_id_out = 0\n tfc_padding = 0" },
+		{ .child = "hw_offload = auto\n copy_dscp = out\n copy_ecn = yes\n ipcomp = no\n policies = yes" },
+		{ .child = "esp_proposals = default" },
+		{ .secret = "id-1 = 198.51.100.1" },
+		{ .after = "template { vips = 0.0.0.0 }\nconnections { gw : template { vips =\n } }" },
+	};
+	char why[1024];
+	struct config *cfg;
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		if (load(&cfg, whole(&t[i]), why) < 0)
+			fail_msg("case %zu: %s", i, why);
+		config_unref(cfg);
+	}
+}
+
+/* A peer that may come from anywhere and be anyone: the secret is known only when it has said who it is. */
+static void anyone(void **state)
+{
+	static const char text[] =
+		"connections { any { local_addrs = 192.0.2.1\n local { auth = psk }\n remote { auth = psk }\n"
+		"children { n { remote_ts = 10.0.0.0/8\n %s } } } }\n"
+		"secrets { ike { id-1 = road@example.com\n secret = x } }\n";
+	char file[1024], why[1024], id[64];
+	struct config *cfg;
+
+	snprintf(file, sizeof(file), text, "");
+	if (load(&cfg, file, why) < 0)
+		fail_msg("%s", why);
+	assert_int_equal(cfg->conns->remote_id.type, ID_ANY);
+	assert_string_equal(identity_format(&cfg->conns->local_id, id, sizeof(id)), "192.0.2.1");
+	config_unref(cfg);
+
+	snprintf(file, sizeof(file), text, "start_action = trap");
+	assert_int_equal(load(&cfg, file, why), -EINVAL);
+	assert_string_equal(why, "swanctl.conf:5: connections.any.children.n.start_action: 'trap' needs an address in "
+				 "remote_addrs to start with");
+}
+
+static void example(void **state)
+{
+	char why[1024];
+	struct config *cfg;
+
+	if (config_load(&cfg, "docs/examples", why, sizeof(why)) < 0)
+		fail_msg("%s", why);
+	assert_non_null(config_find_conn(cfg, "site-b"));
+	assert_non_null(config_find_conn(cfg, "edge"));
+	config_unref(cfg);
+}
+
+static void damaged(void **state)
+{
+	const struct lines lines = { .conn = "proposals = aes128gcm16-prfsha256-x25519, default",
+				     .local = "id = \"@#6b6579\"",
+				     .child = "local_ts = 10.1.0.0/16[tcp/80], 10.4.0.1-10.4.0.7",
+				     .secret = "secret = 0sQUJDRA==\n  id-1 = 198.51.100.1" };
+	char text[4096], damage[4096], why[1024];
+	unsigned int seed = 7, good = 0, bad = 0;
+	struct config *cfg;
+	size_t len;
+
+	strcpy(text, whole(&lines));
+	len = strlen(text);
+	for (size_t i = 0; i < 2500; i++) {
+		size_t n = i < len ? i : len;
+
+		memcpy(damage, text, len);
+		for (int k = i < len ? 0 : 1 + rand_r(&seed) % 3; k > 0; k--)
+			damage[rand_r(&seed) % len] = i % 2 ? "/,-[]=0x9%@"[rand_r(&seed) % 11] : rand_r(&seed) & 0xff;
+		files_put_bytes("swanctl.conf", damage, n);
+		if (load_dir(&cfg, why) == 0) {
+			config_unref(cfg);
+			good++;
+		} else {
+			assert_memory_equal(why, "swanctl.conf:", 13);
+			bad++;
+		}
+	}
+	assert_true(good > 20 && bad > 500);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(minimal, files_begin, files_end),
+		cmocka_unit_test_setup_teardown(everything, files_begin, files_end),
+		cmocka_unit_test_setup_teardown(refused, files_begin, files_end),
+		cmocka_unit_test_setup_teardown(accepted, files_begin, files_end),
+		cmocka_unit_test_setup_teardown(anyone, files_begin, files_end),
+		cmocka_unit_test(example),
+		cmocka_unit_test_setup_teardown(damaged, files_begin, files_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tables for identities, the choice of a pre-shared key, and proposals. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+
+#include "../../user/ike/config.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static void identities(void **state)
+{
+	static const struct {
+		const char *text;
+		int type; /* -1: refused */
+		uint16_t len;
+		const char *formatted;
+	} t[] = {
+		{ "192.0.2.1", ID_IPV4_ADDR, 4, "192.0.2.1" },
+		{ "2001:db8::1", ID_IPV6_ADDR, 16, "2001:db8::1" },
+		{ "gw.example.com", ID_FQDN, 14, "gw.example.com" },
+		{ "gw", ID_FQDN, 2, "gw" },
+		{ "@gw", ID_FQDN, 2, "gw" },
+		{ "@192.0.2.1", ID_FQDN, 9, "192.0.2.1" },
+		{ "fqdn:gw", ID_FQDN, 2, "gw" },
+		{ "admin@example.com", ID_RFC822_ADDR, 17, "admin@example.com" },
+		{ "@@admin@example.com", ID_RFC822_ADDR, 17, "admin@example.com" },
+		{ "email:admin@example.com", ID_RFC822_ADDR, 17, "admin@example.com" },
+		{ "@#6b6579", ID_KEY_ID, 3, "@#6b6579" },
+		{ "@#6B65", ID_KEY_ID, 2, "@#6b65" },
+		{ "keyid:key", ID_KEY_ID, 3, "@#6b6579" },
+		{ "keyid:#6b6579", ID_KEY_ID, 3, "@#6b6579" },
+		{ "%any", ID_ANY, 0, "%any" },
+		{ "", -1, 0, NULL },
+		{ "@", -1, 0, NULL },
+		{ "@#", -1, 0, NULL },
+		{ "@#6", -1, 0, NULL },
+		{ "@#6g", -1, 0, NULL },
+		{ "a b", -1, 0, NULL },
+		{ "*.example.com", -1, 0, NULL },
+		{ "C=CH, O=xswan, CN=gw", -1, 0, NULL },
+		{ "asn1dn:#3000", -1, 0, NULL },
+		{ "10.0.0.0/8", -1, 0, NULL },
+	};
+	struct identity id;
+	char out[600], longest[300];
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		int err;
+
+		memset(&id, 0x55, sizeof(id));
+		err = identity_parse(&id, t[i].text);
+		if (err != (t[i].type < 0 ? -EINVAL : 0))
+			fail_msg("'%s': %d", t[i].text, err);
+		if (err)
+			continue;
+		assert_int_equal(id.type, t[i].type);
+		assert_int_equal(id.len, t[i].len);
+		assert_string_equal(identity_format(&id, out, sizeof(out)), t[i].formatted);
+	}
+	memset(longest, 'a', 257);
+	longest[257] = '\0';
+	assert_int_equal(identity_parse(&id, longest), -EINVAL);
+	longest[256] = '\0';
+	assert_int_equal(identity_parse(&id, longest), 0);
+	assert_string_equal(identity_format(&id, out, sizeof(out)), longest);
+}
+
+/* What a peer sends is shown without harm, whatever the size of the buffer. */
+static void hostile_identities(void **state)
+{
+	struct identity fqdn = { .type = ID_FQDN, .len = 5, .data = "a\033[\n\0" };
+	struct identity addr = { .type = ID_IPV4_ADDR, .len = 3, .data = { 1, 2, 3 } };
+	struct identity dn = { .type = 9, .len = 2, .data = { 0x30, 0 } };
+	struct identity key = { .type = ID_KEY_ID, .len = 256 };
+	char out[64];
+
+	assert_string_equal(identity_format(&fqdn, out, sizeof(out)), "a?[??");
+	assert_string_equal(identity_format(&addr, out, sizeof(out)), "(malformed address) #010203");
+	assert_string_equal(identity_format(&dn, out, sizeof(out)), "(ID type 9) #3000");
+	assert_string_equal(identity_format(&key, out, 7), "@#0000");
+	for (size_t size = 1; size < sizeof(out); size++) {
+		memset(out, 'x', sizeof(out));
+		identity_format(&key, out, size);
+		assert_non_null(memchr(out, '\0', size));
+		identity_format(&fqdn, out, size);
+		assert_non_null(memchr(out, '\0', size));
+		identity_format(&addr, out, size);
+		assert_non_null(memchr(out, '\0', size));
+		if (size < sizeof(out) - 1)
+			assert_int_equal(out[size], 'x');
+	}
+}
+
+static void matches(void **state)
+{
+	static const struct {
+		const char *configured, *received;
+		bool yes;
+	} t[] = {
+		{ "%any", "gw", true },
+		{ "%any", "192.0.2.1", true },
+		{ "gw", "gw", true },
+		{ "GW.example.com", "gw.EXAMPLE.com", true },
+		{ "a@b", "A@B", true },
+		{ "gw", "gw2", false },
+		{ "gw2", "gw", false },
+		{ "192.0.2.1", "192.0.2.1", true },
+		{ "192.0.2.1", "192.0.2.2", false },
+		{ "192.0.2.1", "@192.0.2.1", false },
+		{ "@#4142", "@#4142", true },
+		{ "@#4142", "@#6162", false },
+		{ "gw", "keyid:gw", false },
+		{ "gw", "%any", false },
+	};
+	struct identity a, b;
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		assert_int_equal(identity_parse(&a, t[i].configured), 0);
+		assert_int_equal(identity_parse(&b, t[i].received), 0);
+		if (identity_matches(&a, &b) != t[i].yes)
+			fail_msg("%s and %s", t[i].configured, t[i].received);
+	}
+}
+
+/* Secrets by the identities that own them, "" for none; and which one a pair gets. */
+static void psk(void **state)
+{
+	static const struct {
+		const char *owners[4]; /* blank-separated, one string for each secret */
+		const char *local, *remote;
+		int chosen; /* -1: none */
+	} t[] = {
+		{ { NULL }, "a", "b", -1 },
+		{ { "" }, "a", "b", 0 },
+		{ { "c" }, "a", "b", -1 },
+		{ { "c", "" }, "a", "b", 1 },
+		{ { "", "b" }, "a", "b", 1 },
+		{ { "", "a" }, "a", "b", 1 },
+		{ { "a", "b" }, "a", "b", 1 },
+		{ { "b", "a" }, "a", "b", 0 },
+		{ { "b", "a b", "a" }, "a", "b", 1 },
+		{ { "a c", "c d", "b c" }, "a", "b", 2 },
+		{ { "b", "b" }, "a", "b", 0 },
+		{ { "%any", "b" }, "a", "b", 1 },
+		{ { "%any", "" }, "a", "b", 0 },
+		{ { "", "%any" }, "a", "b", 1 },
+		{ { "a %any", "b" }, "a", "b", 1 },
+		{ { "a %any", "a" }, "a", "b", 0 },
+		{ { "192.0.2.1", "192.0.2.2" }, "192.0.2.1", "192.0.2.2", 1 },
+		{ { "B" }, "a", "b", 0 },
+	};
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		struct conf_secret secrets[4] = { 0 };
+		struct config cfg = { 0 };
+		struct identity local, remote;
+		const struct conf_secret *got;
+		char owners[64], *rest, *owner;
+
+		for (int n = 0; n < 4 && t[i].owners[n]; n++) {
+			strcpy(owners, t[i].owners[n]);
+			rest = owners;
+			while ((owner = strsep(&rest, " ")))
+				if (*owner)
+					assert_int_equal(identity_parse(&secrets[n].ids[secrets[n].id_count++], owner),
+							 0);
+			if (n)
+				secrets[n - 1].next = &secrets[n];
+			else
+				cfg.secrets = &secrets[0];
+		}
+		assert_int_equal(identity_parse(&local, t[i].local), 0);
+		assert_int_equal(identity_parse(&remote, t[i].remote), 0);
+		got = config_find_psk(&cfg, &local, &remote);
+		if (got != (t[i].chosen < 0 ? NULL : &secrets[t[i].chosen]))
+			fail_msg("case %zu: %d", i, got ? (int)(got - secrets) : -1);
+	}
+}
+
+static void show(const struct conf_proposal *p, char *out, size_t size)
+{
+	size_t used = 0;
+
+	*out = '\0';
+	for (int i = 0; i < p->encr_count; i++)
+		used += snprintf(out + used, size - used, "e%u/%u ", p->encr[i].id, p->encr[i].key_bits);
+	for (int i = 0; i < p->prf_count; i++)
+		used += snprintf(out + used, size - used, "p%u ", p->prf[i]);
+	for (int i = 0; i < p->ke_count; i++)
+		used += snprintf(out + used, size - used, "k%u ", p->ke[i]);
+	for (int i = 0; i < p->esn_count; i++)
+		used += snprintf(out + used, size - used, "s%u ", p->esn[i]);
+}
+
+static void proposals(void **state)
+{
+	static const struct {
+		bool ike;
+		const char *text, *algs; /* transform IDs of RFC 7296 section 3.3.2 */
+	} t[] = {
+		{ true, "aes256gcm16-prfsha384-x25519", "e20/256 p6 k31 " },
+		{ true, "aes128gcm16-prfsha256-ecp256", "e20/128 p5 k19 " },
+		{ true, "x25519-prfsha256-aes128gcm128", "e20/128 p5 k31 " },
+		{ true, "aes128gcm-aes256gcm-aes256gcm128-aes128gcm16-prfsha256-curve25519-x25519",
+		  "e20/128 e20/256 p5 k31 " },
+		{ true, "default", "e20/256 e20/128 p6 p5 k31 k19 " },
+		{ false, "aes256gcm16", "e20/256 s0 " },
+		{ false, "aes256gcm16-esn", "e20/256 s1 " },
+		{ false, "aes128gcm16-noesn-esn-noesn-esn", "e20/128 s0 s1 " },
+		{ false, "aes128gcm16-esn-noesn", "e20/128 s1 s0 " },
+		{ false, "default", "e20/256 e20/128 s1 s0 " },
+	};
+	struct conf_proposal p;
+	char why[256], out[128];
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		if (conf_proposal_parse(&p, t[i].text, t[i].ike, why, sizeof(why)) < 0)
+			fail_msg("%s", why);
+		show(&p, out, sizeof(out));
+		assert_string_equal(out, t[i].algs);
+		if (strcmp(t[i].text, "default"))
+			assert_string_equal(p.text, t[i].text);
+	}
+}
+
+static void refused_proposals(void **state)
+{
+#define IKE_ALL "supported: aes128gcm16, aes256gcm16, prfsha256, prfsha384, x25519, ecp256"
+#define ESP_ALL "supported: aes128gcm16, aes256gcm16, esn, noesn"
+	static const struct {
+		bool ike;
+		const char *text, *why;
+	} t[] = {
+		{ true, "aes256-sha256-modp2048", "'aes256' is not supported; " IKE_ALL },
+		{ true, "aes256gcm16-prfsha256-modp1024", "'modp1024' is not supported; " IKE_ALL },
+		{ true, "aes256gcm8-prfsha256-x25519", "'aes256gcm8' is not supported; " IKE_ALL },
+		{ true, "aes256gcm16-sha384-x25519",
+		  "'sha384': AES-GCM needs no integrity algorithm, write prfsha256 or prfsha384 for the "
+		  "PRF; " IKE_ALL },
+		{ false, "aes256gcm16-sha256", "'sha256': AES-GCM needs no integrity algorithm; " ESP_ALL },
+		{ true, "aes256gcm16-prfsha256-x25519-esn", "'esn' has no meaning in an IKE proposal; " IKE_ALL },
+		{ false, "aes256gcm16-prfsha256", "'prfsha256' has no meaning in an ESP proposal; " ESP_ALL },
+		{ true, "aes256gcm16-x25519", "proposal 'aes256gcm16-x25519' lacks a PRF (prfsha256, prfsha384)" },
+		{ true, "aes256gcm16-prfsha256",
+		  "proposal 'aes256gcm16-prfsha256' lacks a key exchange (x25519, ecp256)" },
+		{ true, "prfsha256-x25519",
+		  "proposal 'prfsha256-x25519' lacks an encryption algorithm (aes128gcm16, aes256gcm16)" },
+		{ false, "esn", "proposal 'esn' lacks an encryption algorithm (aes128gcm16, aes256gcm16)" },
+		{ false, "null", "'null' is not supported; " ESP_ALL },
+		{ false, "", "'' is not supported; " ESP_ALL },
+		{ false, "aes256gcm16-", "'' is not supported; " ESP_ALL },
+		{ false, "AES256GCM16", "'AES256GCM16' is not supported; " ESP_ALL },
+		{ false, "aes256gcm16 esn", "'aes256gcm16 esn' is not supported; " ESP_ALL },
+		{ false, "default-esn", "'default' is not supported; " ESP_ALL },
+	};
+	struct conf_proposal p, before;
+	char why[256], longest[200];
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		memset(&p, 0x55, sizeof(p));
+		before = p;
+		if (conf_proposal_parse(&p, t[i].text, t[i].ike, why, sizeof(why)) != -EINVAL)
+			fail_msg("'%s' was accepted", t[i].text);
+		assert_string_equal(why, t[i].why);
+		assert_memory_equal(&p, &before, sizeof(p));
+	}
+	memset(longest, 'a', sizeof(longest));
+	longest[sizeof(p.text)] = '\0';
+	assert_int_equal(conf_proposal_parse(&p, longest, true, why, sizeof(why)), -EINVAL);
+	assert_string_equal(why, "proposal of more than 127 characters");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(identities), cmocka_unit_test(hostile_identities), cmocka_unit_test(matches),
+		cmocka_unit_test(psk),        cmocka_unit_test(proposals),          cmocka_unit_test(refused_proposals),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -108,23 +108,23 @@ static void check_damage(const struct crypto_backend *b, const struct gcm_vector
 	}
 }
 
-#define EACH_BACKEND(b) \
+#define EACH_BACKEND(b)                                                                           \
 	for (const struct crypto_backend *const *each = crypto_backends, *b; (b = *each); each++) \
-		if (!b->available()) \
-			print_message("%s is not available on this CPU\n", b->name); \
+		if (!b->available())                                                              \
+			print_message("%s is not available on this CPU\n", b->name);              \
 		else
 
 static void test_vectors(void **state)
 {
 	EACH_BACKEND(b)
-		check_vectors(b);
+	check_vectors(b);
 }
 
 static void test_damage(void **state)
 {
 	EACH_BACKEND(b)
-		for (size_t i = 6; i < VECTORS; i += 3)
-			check_damage(b, &gcm_vectors[i]);
+	for (size_t i = 6; i < VECTORS; i += 3)
+		check_damage(b, &gcm_vectors[i]);
 }
 
 static uint32_t random_u32(void)
@@ -203,17 +203,18 @@ static void test_cross(void **state)
 {
 	srand(4106);
 	EACH_BACKEND(a)
-		for (const struct crypto_backend *const *b = crypto_backends; *b; b++)
-			if ((*b)->available())
-				for (int i = 0; i < 20; i++)
-					check_cross(a, *b);
+	for (const struct crypto_backend *const *b = crypto_backends; *b; b++)
+		if ((*b)->available())
+			for (int i = 0; i < 20; i++)
+				check_cross(a, *b);
 }
 
 static void test_keys_refused(void **state)
 {
 	static const uint8_t key[64];
 
-	EACH_BACKEND(b) {
+	EACH_BACKEND(b)
+	{
 		errno = 0;
 		assert_null(b->key_new(XSWAN_ALG_AES_GCM_16_128, key, 32));
 		assert_int_equal(errno, EINVAL);
@@ -231,7 +232,8 @@ static void test_key_replaced(void **state)
 {
 	struct sample s;
 
-	EACH_BACKEND(b) {
+	EACH_BACKEND(b)
+	{
 		struct crypto_worker *w = b->worker_new();
 
 		assert_non_null(w);
@@ -269,7 +271,7 @@ static void test_find(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_vectors),	     cmocka_unit_test(test_damage),	  cmocka_unit_test(test_cross),
+		cmocka_unit_test(test_vectors),      cmocka_unit_test(test_damage),       cmocka_unit_test(test_cross),
 		cmocka_unit_test(test_keys_refused), cmocka_unit_test(test_key_replaced), cmocka_unit_test(test_find),
 	};
 

@@ -63,7 +63,8 @@ static void test_wiped_when_freed(void **state)
 	assert_true(is_zero(p, 1000));
 	memset(p, 0xa5, 1000);
 	secmem_free(p, 1000);
-	assert_true(is_zero(p + sizeof(void *), 1000 - sizeof(void *))); /* still mapped; starts with the free list's link */
+	assert_true(is_zero(p + sizeof(void *),
+			    1000 - sizeof(void *))); /* still mapped; starts with the free list's link */
 	again = secmem_alloc(1000);
 	assert_ptr_equal(again, p);
 	assert_true(is_zero(again, 1000));

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The TC program on outside interfaces: the rules by BPF_PROG_TEST_RUN, and then real packets of real sockets,
+ * which alone can show where a redirected packet goes and whose socket it came from.
+ *
+ *   lan0 ---- in0 10.1.0.1 [gateway] 192.0.2.1 out0 --tc egress--> wan0
+ *                                          |
+ *                                        xsw0 ---> xsw0-dp
+ */
+#include "policy_fixture.h"
+
+#include <fcntl.h>
+#include <linux/if_packet.h>
+#include <poll.h>
+
+#define TC_OK 0
+#define TC_SHOT 2
+#define TC_REDIRECT 7
+
+struct tc_row {
+	const char *what;
+	struct packet_spec packet;
+	uint32_t verdict;
+	enum xswan_drop drop;
+	bool no_port, no_xswn;
+};
+
+#define TUNNELED(tunnel) .verdict = TC_REDIRECT
+#define SHOT(reason) .verdict = TC_SHOT, .drop = XSWAN_DROP_##reason
+#define SENT .verdict = TC_OK
+
+/* clang-format off */
+static const struct tc_row rows[] = {
+	POLICY_ROWS(TUNNELED, SHOT(POLICY), SENT),
+
+	{ "destination MAC is the next hop's",
+	  { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .mac = TO_ANOTHER }, TUNNELED(TUNNEL_UP) },
+	{ "TTL 1 is as the kernel left it", { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .ttl = 1 }, TUNNELED(TUNNEL_UP) },
+	{ "no SA is for the tunnel to find", { FROM_INSIDE("10.4.2.5"), TCP(4000, 80) }, TUNNELED(TUNNEL_QUIET) },
+	{ "no xswN", { FROM_INSIDE("10.2.0.5"), TCP(4000, 80) }, SHOT(PROTECTED_LEAK), .no_xswn = true },
+	{ "no xswN: forbidden", { FROM_INSIDE("10.2.0.5"), TCP(4000, 23) }, SHOT(POLICY), .no_xswn = true },
+	{ "no xswN: not covered", { FROM_INSIDE("10.9.0.5"), TCP(4000, 80) }, SENT, .no_xswn = true },
+	{ "no port", { FROM_INSIDE("10.2.0.5"), TCP(4000, 80) }, SHOT(PROTECTED_LEAK), .no_port = true },
+	{ "no port: not covered", { FROM_INSIDE("10.9.0.5"), TCP(4000, 80) }, SENT, .no_port = true },
+	{ "ESP to a covered destination", { FROM_INSIDE("10.2.0.5"), .proto = IPPROTO_ESP, .spi = 7 }, SENT },
+	{ "fragment of such ESP", { FROM_INSIDE("10.2.0.5"), .proto = IPPROTO_ESP, .spi = 7, .frag = 185 }, SENT },
+	{ "ESP to a forbidden destination",
+	  { .src = "192.0.2.1", .dst = "10.2.0.5", .proto = IPPROTO_ESP, .spi = 7 }, SENT },
+	{ "forwarded, from port 4500",
+	  { FROM_INSIDE("10.2.0.5"), UDP(4500, 4500), .payload = "\0\0\0\0" }, TUNNELED(TUNNEL_UP) },
+	{ "forwarded, from port 500", { FROM_INSIDE("10.2.0.5"), UDP(500, 500) }, TUNNELED(TUNNEL_UP) },
+	{ "IPv6", { .ethertype = ETHERTYPE_IPV6 }, SENT },
+	{ "ARP", { .ethertype = ETHERTYPE_ARP, .mac = TO_BROADCAST }, SENT },
+};
+/* clang-format on */
+
+static uint32_t run_egress(const struct packet *p)
+{
+	struct __sk_buff ctx = { .ifindex = if_nametoindex("out0") };
+	uint8_t out[2048];
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = p->data, .data_size_in = p->len, .data_out = out,
+		    .data_size_out = sizeof(out), .ctx_in = &ctx, .ctx_size_in = sizeof(ctx));
+
+	if (bpf_prog_test_run_opts(prog_fd("egress"), &run))
+		fail_msg("BPF_PROG_TEST_RUN of %u bytes: %s", p->len, strerror(errno));
+	assert_int_equal(run.data_size_out, p->len);
+	assert_memory_equal(out, p->data, p->len);
+	return run.retval;
+}
+
+static void test_row(void **state)
+{
+	const struct tc_row *row = *state;
+	const struct packet p = packet_make(&row->packet);
+	struct xswan_port port = port_default(XSWAN_ROLE_OUTSIDE);
+	struct counters before;
+
+	needs_root();
+	if (row->no_xswn)
+		port.host_ifindex = 0;
+	set_port("out0", row->no_port ? NULL : &port);
+	before = read_counters();
+	assert_int_equal(run_egress(&p), row->verdict);
+	assert_counted(&before, row->drop);
+}
+
+static void test_truncation(void **state)
+{
+	const struct xswan_port port = port_default(XSWAN_ROLE_OUTSIDE);
+	struct packet p = packet_make(&(struct packet_spec){ FROM_INSIDE("10.3.0.5"), UDP(5000, 1500), .tags = 1 });
+	const uint32_t ip_end = 18 + 20, ports_end = ip_end + 4;
+
+	needs_root();
+	set_port("out0", &port);
+	for (p.len = ETH_HLEN + 1; p.len < ports_end + 4; p.len++) {
+		bool whole = p.len >= ports_end, parsed = p.len >= ip_end;
+		struct counters before = read_counters();
+
+		assert_int_equal(run_egress(&p), whole ? TC_REDIRECT : parsed ? TC_SHOT : TC_OK);
+		assert_counted(&before, !whole && parsed ? XSWAN_DROP_POLICY : XSWAN_DROP_NONE);
+	}
+}
+
+/* Real packets from here on. */
+
+static int listen_on(const char *device)
+{
+	struct sockaddr_ll ll = { .sll_family = AF_PACKET,
+				  .sll_protocol = htons(ETH_P_ALL),
+				  .sll_ifindex = if_nametoindex(device) };
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, htons(ETH_P_ALL));
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&ll, sizeof(ll)), 0);
+	return fd;
+}
+
+/* Packets with this IPv4 destination that have come in there: veth delivers before the sender's call returns, or soon.
+ */
+static int count_packets(int fd, const char *dst, int wait_ms)
+{
+	uint8_t frame[65536 + 64];
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	uint32_t addr = inet_addr(dst);
+	int count = 0;
+
+	while (poll(&pfd, 1, wait_ms) > 0) {
+		ssize_t len = recv(fd, frame, sizeof(frame), 0);
+
+		if (len >= 34 && frame[12] == 0x08 && !frame[13] && !memcmp(frame + 30, &addr, 4))
+			count++;
+	}
+	return count;
+}
+
+static int udp_from(uint16_t port)
+{
+	struct sockaddr_in local = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), one = 1;
+
+	assert_true(fd >= 0);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	assert_int_equal(bind(fd, (struct sockaddr *)&local, sizeof(local)), 0);
+	return fd;
+}
+
+static void send_udp(int fd, const char *dst, size_t len)
+{
+	static const uint8_t zeros[8192];
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(4500) };
+
+	inet_pton(AF_INET, dst, &to.sin_addr);
+	assert_int_equal(sendto(fd, zeros, len, 0, (struct sockaddr *)&to, sizeof(to)), len);
+}
+
+static void attach_egress(void)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = if_nametoindex("out0"), .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog_fd("egress"));
+
+	assert_int_equal(bpf_tc_hook_create(&hook), 0);
+	assert_int_equal(bpf_tc_attach(&hook, &opts), 0);
+}
+
+static int wire, tunnel_end; /* listening on wan0 and xsw0-dp */
+
+static int make_tunnel(void **state)
+{
+	if (!object)
+		return 0;
+	sh("ip link add xsw0 type veth peer name xsw0-dp && ip link set xsw0 up && ip link set xsw0-dp up && "
+	   "ip neighbour add 192.0.2.254 lladdr 02:00:00:00:00:fe dev out0");
+	attach_egress();
+	set_rule("10.6.0.0", 16, protect("0.0.0.0", 0, TUNNEL_UP)); /* whatever we send there, the peer within */
+	wire = listen_on("wan0");
+	tunnel_end = listen_on("xsw0-dp");
+	return 0;
+}
+
+static int remove_tunnel(void **state)
+{
+	if (!object)
+		return 0;
+	close(wire);
+	close(tunnel_end);
+	return system("ip link del xsw0 && tc qdisc del dev out0 clsact && ip neighbour del 192.0.2.254 dev out0");
+}
+
+static void set_xswn(bool present)
+{
+	struct xswan_port port = port_default(XSWAN_ROLE_OUTSIDE);
+
+	port.host_ifindex = present ? if_nametoindex("xsw0") : 0;
+	set_port("out0", &port);
+}
+
+static void expect(const char *dst, int in_tunnel, int on_wire)
+{
+	assert_int_equal(count_packets(tunnel_end, dst, 100), in_tunnel);
+	assert_int_equal(count_packets(wire, dst, 20), on_wire);
+}
+
+static void test_local_socket(void **state)
+{
+	int fd;
+
+	needs_root();
+	fd = udp_from(0);
+	set_xswn(true);
+	send_udp(fd, "10.6.0.5", 100);
+	expect("10.6.0.5", 1, 0);
+	send_udp(fd, "10.9.0.5", 100);
+	expect("10.9.0.5", 0, 1);
+	send_udp(fd, "10.6.0.5", 4000); /* three fragments */
+	expect("10.6.0.5", 3, 0);
+	close(fd);
+}
+
+static void test_local_socket_without_xswn(void **state)
+{
+	struct counters before;
+	int fd;
+
+	needs_root();
+	fd = udp_from(0);
+	set_xswn(false);
+	before = read_counters();
+	send_udp(fd, "10.6.0.5", 100);
+	expect("10.6.0.5", 0, 0);
+	assert_counted(&before, XSWAN_DROP_PROTECTED_LEAK);
+	close(fd);
+}
+
+/* A GSO packet: one skb of several datagrams, split on its way into xswN. */
+static void test_local_gso(void **state)
+{
+	const int segment = 1000;
+	int fd, rc;
+
+	needs_root();
+	fd = udp_from(0);
+	rc = setsockopt(fd, SOL_UDP, 103 /* UDP_SEGMENT */, &segment, sizeof(segment));
+	assert_int_equal(rc, 0);
+	set_xswn(true);
+	send_udp(fd, "10.6.0.5", 3 * segment);
+	assert_in_range(count_packets(tunnel_end, "10.6.0.5", 100), 1, 3);
+	assert_int_equal(count_packets(wire, "10.6.0.5", 20), 0);
+	close(fd);
+}
+
+/* IKE to a peer that the selectors cover goes out in clear, fragments and all, xswN or not. */
+static void test_ike_socket(void **state)
+{
+	static const uint16_t ports[] = { 500, 4500 };
+
+	needs_root();
+	for (size_t i = 0; i < COUNT(ports); i++) {
+		int fd = udp_from(ports[i]);
+
+		set_xswn(i == 0);
+		send_udp(fd, "10.6.0.5", 300);
+		expect("10.6.0.5", 0, 1);
+		send_udp(fd, "10.6.0.5", 4000);
+		expect("10.6.0.5", 0, 3);
+		close(fd);
+	}
+}
+
+/* A host behind us gains nothing by sending from port 4500: what is forwarded has no socket. */
+static void test_forwarded(void **state)
+{
+	struct packet p = packet_make(
+		&(struct packet_spec){ FROM_INSIDE("10.6.0.5"), UDP(4500, 4500), .payload = "clear" });
+	struct sockaddr_ll ll = { .sll_family = AF_PACKET, .sll_halen = ETH_ALEN };
+	int fd;
+
+	needs_root();
+	fd = listen_on("lan0");
+	ll.sll_ifindex = if_nametoindex("lan0");
+	set_xswn(true);
+	assert_int_equal(sendto(fd, p.data, p.len, 0, (struct sockaddr *)&ll, sizeof(ll)), p.len);
+	expect("10.6.0.5", 1, 0);
+	close(fd);
+}
+
+/* A TCP socket on port 500 is no IKE. */
+static void test_tcp_from_ike_port(void **state)
+{
+	struct sockaddr_in local = { .sin_family = AF_INET, .sin_port = htons(500) };
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(80) };
+	int fd;
+
+	needs_root();
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&local, sizeof(local)), 0);
+	set_xswn(true);
+	inet_pton(AF_INET, "10.6.0.5", &to.sin_addr);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), -1);
+	assert_int_equal(errno, EINPROGRESS);
+	expect("10.6.0.5", 1, 0);
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest others[] = {
+		cmocka_unit_test(test_truncation),
+#define real(test) cmocka_unit_test_setup_teardown(test, make_tunnel, remove_tunnel)
+		real(test_local_socket),
+		real(test_local_socket_without_xswn),
+		real(test_local_gso),
+		real(test_ike_socket),
+		real(test_forwarded),
+		real(test_tcp_from_ike_port),
+	};
+	struct CMUnitTest tests[COUNT(rows) + COUNT(others)];
+	size_t n = COUNT(rows);
+
+	memset(tests, 0, sizeof(tests));
+	for (size_t i = 0; i < n; i++)
+		tests[i] = (struct CMUnitTest){ .name = rows[i].what,
+						.test_func = test_row,
+						.initial_state = (void *)&rows[i] };
+	memcpy(tests + n, others, sizeof(others));
+	return cmocka_run_group_tests(tests, policy_setup, harness_teardown);
+}

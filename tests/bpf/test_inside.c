@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The programs that see plaintext before it is sealed: `inside`, and `tunnel_dp` at the far end of xswN. */
+#include "policy_fixture.h"
+
+#include <time.h>
+
+/* clang-format off */
+static const struct xdp_row inside_rows[] = {
+	POLICY_ROWS(WORKER, DROPPED(POLICY), PASSED),
+
+	{ "TTL 2", { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .ttl = 2 }, WORKER(TUNNEL_UP) },
+	{ "TTL 1: the kernel answers", { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .ttl = 1 }, PASSED },
+	{ "TTL 1 does not soften a drop rule", { FROM_INSIDE("10.2.0.5"), TCP(4000, 23), .ttl = 1 }, DROPPED(POLICY) },
+	{ "another station's MAC", { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .mac = TO_ANOTHER }, PASSED },
+	{ "broadcast", { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .mac = TO_BROADCAST }, PASSED },
+	{ "multicast", { FROM_INSIDE("224.0.0.5"), .proto = 89, .mac = TO_MULTICAST }, PASSED },
+	{ "IPv6", { .ethertype = ETHERTYPE_IPV6 }, PASSED },
+	{ "ARP", { .ethertype = ETHERTYPE_ARP }, PASSED },
+	{ "three VLAN tags", { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .tags = 3 }, PASSED },
+	{ "impossible IPv4 header length", { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .ihl = 4 }, PASSED },
+
+	{ "tunnel without SA", { FROM_INSIDE("10.4.2.5"), TCP(4000, 80) }, DROPPED(NO_SA) },
+	{ "tunnel up, its SA gone", { FROM_INSIDE("10.4.3.5"), TCP(4000, 80) }, DROPPED(NO_SA) },
+	{ "tunnel never configured", { FROM_INSIDE("10.4.4.5"), TCP(4000, 80) }, DROPPED(NO_SA) },
+	{ "tunnel 0", { FROM_INSIDE("10.4.5.5"), TCP(4000, 80) }, DROPPED(NO_SA) },
+	{ "tunnel beyond the map", { FROM_INSIDE("10.4.6.5"), TCP(4000, 80) }, DROPPED(NO_SA) },
+	{ "no socket", { FROM_INSIDE("10.2.0.5"), TCP(4000, 80) }, DROPPED(NO_SOCKET), .no_socket = true },
+	{ "no port: protected", { FROM_INSIDE("10.2.0.5"), TCP(4000, 80) }, DROPPED(NO_SOCKET), .no_port = true },
+	{ "no port: protected, any MAC",
+	  { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .mac = TO_ANOTHER }, DROPPED(NO_SOCKET), .no_port = true },
+	{ "no port: protected, no SA",
+	  { FROM_INSIDE("10.4.2.5"), TCP(4000, 80) }, DROPPED(NO_SOCKET), .no_port = true },
+	{ "no port: forbidden", { FROM_INSIDE("10.2.0.5"), TCP(4000, 23) }, DROPPED(POLICY), .no_port = true },
+	{ "no port: not covered", { FROM_INSIDE("10.9.0.5"), TCP(4000, 80) }, PASSED, .no_port = true },
+};
+
+static const struct xdp_row tunnel_rows[] = {
+	POLICY_ROWS(WORKER, DROPPED(POLICY), DROPPED(NO_ROUTE)),
+
+	{ "tunnel: TTL 1 is as the kernel left it",
+	  { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .ttl = 1 }, WORKER(TUNNEL_UP) },
+	{ "tunnel: the outside next hop's MAC",
+	  { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .mac = TO_ANOTHER }, WORKER(TUNNEL_UP) },
+	{ "tunnel: multicast that a rule covers",
+	  { FROM_INSIDE("10.2.0.5"), UDP(1, 2), .mac = TO_MULTICAST }, WORKER(TUNNEL_UP) },
+	{ "tunnel: no SA", { FROM_INSIDE("10.4.2.5"), TCP(4000, 80) }, DROPPED(NO_SA) },
+	{ "tunnel: no socket", { FROM_INSIDE("10.2.0.5"), TCP(4000, 80) }, DROPPED(NO_SOCKET), .no_socket = true },
+	{ "tunnel: no port", { FROM_INSIDE("10.2.0.5"), TCP(4000, 80) }, DROPPED(NO_SOCKET), .no_port = true },
+	{ "tunnel: ARP", { .ethertype = ETHERTYPE_ARP, .mac = TO_BROADCAST }, PASSED },
+	{ "tunnel: IPv6", { .ethertype = ETHERTYPE_IPV6 }, DROPPED(NO_ROUTE) },
+	{ "tunnel: IPv6 router solicitation", { .ethertype = ETHERTYPE_IPV6, .mac = TO_MULTICAST }, DROPPED(NONE) },
+	{ "tunnel: impossible IPv4 header length",
+	  { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .ihl = 4 }, DROPPED(NO_ROUTE) },
+};
+/* clang-format on */
+
+static void test_inside(void **state)
+{
+	static const struct xdp_table table = { "inside", "in0", XSWAN_ROLE_INSIDE, XSWAN_META_SEAL };
+
+	needs_root();
+	run_row(&table, *state);
+}
+
+static void test_tunnel(void **state)
+{
+	static const struct xdp_table table = { "tunnel_dp", "lo", XSWAN_ROLE_TUNNEL, XSWAN_META_SEAL };
+
+	needs_root();
+	run_row(&table, *state);
+}
+
+/* Shortened byte by byte: no IP header is the kernel's, no ports is a drop, since the rule names ports. */
+static void test_truncation(void **state)
+{
+	const struct xswan_port port = port_default(XSWAN_ROLE_INSIDE);
+	struct packet p = packet_make(&(struct packet_spec){ FROM_INSIDE("10.3.0.5"), UDP(5000, 1500), .tags = 1 });
+	const uint32_t ip_end = 18 + 20, ports_end = ip_end + 4;
+
+	needs_root();
+	set_port("in0", &port);
+	set_socket(port.xsk_base, true);
+	for (p.len = ETH_HLEN; p.len < ports_end + 4; p.len++) {
+		bool whole = p.len >= ports_end, parsed = p.len >= ip_end;
+		struct counters before = read_counters();
+		struct xdp_result r = run_xdp("inside", "in0", &p);
+
+		assert_int_equal(r.verdict, whole ? XDP_REDIRECT : parsed ? XDP_DROP : XDP_PASS);
+		assert_counted(&before, !whole && parsed ? XSWAN_DROP_POLICY : XSWAN_DROP_NONE);
+	}
+}
+
+/* A count that no writer should leave behind does not lead out of the record. */
+static void test_count_beyond_rules(void **state)
+{
+	const struct packet p = packet_make(&(struct packet_spec){ FROM_INSIDE("10.2.9.5"), TCP(4000, 80) });
+	struct xswan_lpm4 key = { .prefixlen = 24 };
+	struct xswan_rules4 value = { .count = UINT32_MAX };
+
+	needs_root();
+	for (int i = 0; i < (int)XSWAN_RULES; i++)
+		value.rule[i] = protect("10.77.0.0", 32, TUNNEL_UP);
+	inet_pton(AF_INET, "10.2.9.0", &key.dst);
+	assert_int_equal(bpf_map_update_elem(map_fd("selector4"), &key, &value, BPF_ANY), 0);
+	assert_int_equal(run_xdp("inside", "in0", &p).verdict, XDP_PASS);
+	value.rule[XSWAN_RULES - 1] = protect("10.1.0.0", 16, TUNNEL_UP);
+	assert_int_equal(bpf_map_update_elem(map_fd("selector4"), &key, &value, BPF_ANY), 0);
+	assert_int_equal(run_xdp("inside", "in0", &p).verdict, XDP_REDIRECT);
+}
+
+struct seen_events {
+	struct xswan_event last;
+	int count;
+};
+
+static int see_event(void *ctx, void *data, size_t size)
+{
+	struct seen_events *seen = ctx;
+
+	assert_int_equal(size, sizeof(seen->last));
+	memcpy(&seen->last, data, size);
+	seen->count++;
+	return 0;
+}
+
+static struct ring_buffer *open_events(struct seen_events *seen)
+{
+	struct ring_buffer *ring = ring_buffer__new(map_fd("events"), see_event, seen, NULL);
+
+	assert_non_null(ring);
+	ring_buffer__consume(ring); /* what earlier tests left */
+	*seen = (struct seen_events){ .count = 0 };
+	return ring;
+}
+
+/* As if the tunnel had asked that long ago; 0: never. */
+static void set_acquired(uint32_t tunnel, uint64_t ago)
+{
+	struct timespec now;
+	uint64_t then = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &now); /* that of bpf_ktime_get_ns */
+	if (ago)
+		then = now.tv_sec * 1000000000ull + now.tv_nsec - ago;
+	map_set("acquired", tunnel, &then);
+}
+
+static void assert_acquire(const struct seen_events *seen, uint32_t tunnel, const struct packet_spec *packet)
+{
+	uint32_t src = inet_addr(packet->src), dst = inet_addr(packet->dst);
+
+	assert_int_equal(seen->last.kind, XSWAN_EVENT_ACQUIRE);
+	assert_int_equal(seen->last.tunnel, tunnel);
+	assert_int_equal(seen->last.src, src);
+	assert_int_equal(seen->last.dst, dst);
+	assert_int_equal(seen->last.proto, packet->proto);
+	assert_int_equal(seen->last.sport, htons(packet->sport));
+	assert_int_equal(seen->last.dport, htons(packet->dport));
+	assert_int_equal(seen->last.pad[0] | seen->last.pad[1] | seen->last.pad[2], 0);
+}
+
+static void test_acquire(void **state)
+{
+	const struct packet_spec spec = { FROM_INSIDE("10.4.1.5"), UDP(4000, 80) };
+	const struct packet p = packet_make(&spec);
+	const struct xswan_port port = port_default(XSWAN_ROLE_TUNNEL);
+	struct seen_events seen;
+	struct ring_buffer *ring;
+	struct counters before;
+
+	needs_root();
+	set_port("lo", &port);
+	ring = open_events(&seen);
+	set_acquired(TUNNEL_TRAP, 0);
+	before = read_counters();
+	assert_int_equal(run_xdp("tunnel_dp", "lo", &p).verdict, XDP_DROP);
+	assert_counted(&before, XSWAN_DROP_NO_SA);
+	assert_int_equal(ring_buffer__consume(ring), 1);
+	assert_acquire(&seen, TUNNEL_TRAP, &spec);
+	ring_buffer__free(ring);
+}
+
+/* One event per tunnel and second, however many packets and whichever program sees them. */
+static void test_acquire_rate(void **state)
+{
+	const struct packet p = packet_make(&(struct packet_spec){ FROM_INSIDE("10.4.1.5"), UDP(4000, 80) });
+	const struct packet other = packet_make(&(struct packet_spec){ FROM_INSIDE("10.4.3.5"), TCP(4000, 80) });
+	const struct xswan_port port = port_default(XSWAN_ROLE_INSIDE);
+	struct seen_events seen;
+	struct ring_buffer *ring;
+
+	needs_root();
+	set_port("in0", &port);
+	set_port("lo", &port);
+	ring = open_events(&seen);
+	set_acquired(TUNNEL_TRAP, 0);
+	set_acquired(TUNNEL_HALF, 0);
+	for (int i = 0; i < 20; i++) {
+		run_xdp("inside", "in0", &p);
+		run_xdp("tunnel_dp", "lo", &p);
+	}
+	assert_int_equal(ring_buffer__consume(ring), 1);
+	run_xdp("inside", "in0", &other);
+	assert_int_equal(ring_buffer__consume(ring), 1);
+	assert_int_equal(seen.last.tunnel, TUNNEL_HALF);
+	set_acquired(TUNNEL_TRAP, 500000000);
+	run_xdp("inside", "in0", &p);
+	assert_int_equal(ring_buffer__consume(ring), 0);
+	set_acquired(TUNNEL_TRAP, 1000000000);
+	run_xdp("inside", "in0", &p);
+	run_xdp("inside", "in0", &p);
+	assert_int_equal(ring_buffer__consume(ring), 1);
+	assert_int_equal(seen.last.tunnel, TUNNEL_TRAP);
+	ring_buffer__free(ring);
+}
+
+static void test_no_acquire_unless_wanted(void **state)
+{
+	static const char *const destinations[] = { "10.4.2.5", "10.4.4.5", "10.4.5.5", "10.4.6.5", "10.2.0.5" };
+	const struct xswan_port port = port_default(XSWAN_ROLE_INSIDE);
+	struct seen_events seen;
+	struct ring_buffer *ring;
+
+	needs_root();
+	set_port("in0", &port);
+	ring = open_events(&seen);
+	for (size_t i = 0; i < COUNT(destinations); i++) {
+		const struct packet p = packet_make(
+			&(struct packet_spec){ FROM_INSIDE(destinations[i]), UDP(4000, 80) });
+
+		run_xdp("inside", "in0", &p);
+	}
+	assert_int_equal(ring_buffer__consume(ring), 0);
+	ring_buffer__free(ring);
+}
+
+/* Nobody reads the events: packets are dropped and counted as before, and reading brings what fitted. */
+static void test_events_full(void **state)
+{
+	const struct packet p = packet_make(&(struct packet_spec){ FROM_INSIDE("10.4.1.5"), UDP(4000, 80) });
+	const struct xswan_port port = port_default(XSWAN_ROLE_INSIDE);
+	const int capacity = 256 * 1024 / (8 + sizeof(struct xswan_event)); /* each behind a header of 8 bytes */
+	struct seen_events seen;
+	struct ring_buffer *ring;
+
+	needs_root();
+	set_port("in0", &port);
+	ring = open_events(&seen);
+	for (int i = 0; i < capacity + 10; i++) {
+		set_acquired(TUNNEL_TRAP, 0);
+		assert_int_equal(run_xdp("inside", "in0", &p).verdict, XDP_DROP);
+	}
+	ring_buffer__consume(ring);
+	assert_in_range(seen.count, capacity - 1, capacity);
+	set_acquired(TUNNEL_TRAP, 0);
+	run_xdp("inside", "in0", &p);
+	assert_int_equal(ring_buffer__consume(ring), 1);
+	ring_buffer__free(ring);
+}
+
+int main(void)
+{
+	const struct CMUnitTest others[] = {
+		cmocka_unit_test(test_truncation),
+		cmocka_unit_test(test_count_beyond_rules),
+		cmocka_unit_test(test_acquire),
+		cmocka_unit_test(test_acquire_rate),
+		cmocka_unit_test(test_no_acquire_unless_wanted),
+		cmocka_unit_test(test_events_full),
+	};
+	struct CMUnitTest tests[COUNT(inside_rows) + COUNT(tunnel_rows) + COUNT(others)];
+	size_t n = 0;
+
+	memset(tests, 0, sizeof(tests));
+	for (size_t i = 0; i < COUNT(inside_rows); i++, n++)
+		tests[n] = (struct CMUnitTest){ .name = inside_rows[i].what,
+						.test_func = test_inside,
+						.initial_state = (void *)&inside_rows[i] };
+	for (size_t i = 0; i < COUNT(tunnel_rows); i++, n++)
+		tests[n] = (struct CMUnitTest){ .name = tunnel_rows[i].what,
+						.test_func = test_tunnel,
+						.initial_state = (void *)&tunnel_rows[i] };
+	memcpy(tests + n, others, sizeof(others));
+	return cmocka_run_group_tests(tests, policy_setup, harness_teardown);
+}

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The program on outside interfaces: ESP in every form that it takes on the wire, what is
+ * not ours, and cleartext that should have come through a tunnel.
+ *
+ *   peer 198.51.100.9 ==== 192.0.2.1 out0 [gateway] in0 10.1.0.1 ---- 10.1.0.0/16
+ *   behind the peer: 10.2.0.0/16
+ */
+#include "harness.h"
+
+#define PEER "198.51.100.9"
+#define US "192.0.2.1"
+#define ELSEWHERE "203.0.113.7" /* reached by the default route */
+
+#define SPI_PLAIN 0xa5c00007u /* protocol 50 */
+#define SPI_NAT 0xa5c00008u /* UDP 4500 to 4500 */
+#define SPI_PORT 0xa5c00009u /* UDP 61000 to 5500: both ends behind port mappings */
+#define SPI_GONE 0xa5c0000au /* removed: all is still there but LIVE */
+#define SPI_IPV6 0xa5c0000bu
+#define SPI_SLOT_0 0xa5c00000u
+
+#define ESP_PEER .src = PEER, .dst = US, .proto = IPPROTO_ESP
+#define NAT_PEER .src = PEER, .dst = US, UDP(4500, 4500)
+#define FROM_TO(src_, dst_) .src = src_, .dst = dst_
+#define CLEAR(proto_, sport_, dport_) \
+	.src = "10.2.0.5", .dst = "10.1.0.5", .proto = proto_, .sport = sport_, .dport = dport_
+
+static const struct xdp_table table = { "outside", "out0", XSWAN_ROLE_OUTSIDE, XSWAN_META_OPEN };
+
+/* clang-format off */
+static const struct xdp_row rows[] = {
+	/* ESP of an SA, in all its wrappings */
+	{ "ESP", { ESP_PEER, .spi = SPI_PLAIN }, WORKER(7) },
+	{ "ESP behind a VLAN tag", { ESP_PEER, .spi = SPI_PLAIN, .tags = 1 }, WORKER(7) },
+	{ "ESP behind two VLAN tags", { ESP_PEER, .spi = SPI_PLAIN, .tags = 2 }, WORKER(7) },
+	{ "ESP behind three VLAN tags is the kernel's", { ESP_PEER, .spi = SPI_PLAIN, .tags = 3 }, PASSED },
+	{ "ESP behind IP options", { ESP_PEER, .spi = SPI_PLAIN, .options = 3 }, WORKER(7) },
+	{ "ESP behind all IP options there can be", { ESP_PEER, .spi = SPI_PLAIN, .options = 10 }, WORKER(7) },
+	{ "ESP with DF", { ESP_PEER, .spi = SPI_PLAIN, .frag = IP_DF }, WORKER(7) },
+	{ "ESP of nothing but its header", { ESP_PEER, .spi = SPI_PLAIN, .payload_len = 8 }, WORKER(7) },
+	{ "ESP with TTL 1: it has arrived", { ESP_PEER, .spi = SPI_PLAIN, .ttl = 1 }, WORKER(7) },
+	{ "ESP in UDP 4500", { NAT_PEER, .spi = SPI_NAT }, WORKER(8) },
+	{ "ESP in UDP, tag and options", { NAT_PEER, .spi = SPI_NAT, .tags = 1, .options = 1 }, WORKER(8) },
+	{ "ESP in UDP on another port that an SA has",
+	  { FROM_TO(PEER, US), UDP(61000, 5500), .spi = SPI_PORT }, WORKER(9) },
+
+	/* unknown, wrong, short */
+	{ "ESP of an empty slot", { ESP_PEER, .spi = 0xa5c00100 }, DROPPED(SPI_UNKNOWN) },
+	{ "ESP with a live slot and other high bits", { ESP_PEER, .spi = 0x11c00007 }, DROPPED(SPI_UNKNOWN) },
+	{ "ESP of the slot that is never used", { ESP_PEER, .spi = SPI_SLOT_0 }, DROPPED(SPI_UNKNOWN) },
+	{ "ESP of an SA being removed", { ESP_PEER, .spi = SPI_GONE }, DROPPED(SPI_UNKNOWN) },
+	{ "ESP with a reserved SPI", { ESP_PEER, .spi = 255 }, DROPPED(SPI_UNKNOWN) },
+	{ "ESP in UDP 4500 of an empty slot", { NAT_PEER, .spi = 0xa5c00100 }, DROPPED(SPI_UNKNOWN) },
+	{ "ESP from another address",
+	  { FROM_TO("198.51.100.10", US), .proto = IPPROTO_ESP, .spi = SPI_PLAIN }, DROPPED(SA_ADDRESS) },
+	{ "ESP to another address of ours",
+	  { FROM_TO(PEER, "10.1.0.1"), .proto = IPPROTO_ESP, .spi = SPI_PLAIN }, DROPPED(SA_ADDRESS) },
+	{ "ESP without the encapsulation of its SA", { ESP_PEER, .spi = SPI_NAT }, DROPPED(SA_ADDRESS) },
+	{ "ESP in UDP for an SA without encapsulation", { NAT_PEER, .spi = SPI_PLAIN }, DROPPED(SA_ADDRESS) },
+	{ "ESP in UDP from another port",
+	  { FROM_TO(PEER, US), UDP(4501, 4500), .spi = SPI_NAT },
+	  DROPPED(SA_ADDRESS) },
+	{ "ESP in IPv4 for an SA over IPv6", { ESP_PEER, .spi = SPI_IPV6 }, DROPPED(SA_ADDRESS) },
+	{ "ESP header cut by one byte",
+	  { ESP_PEER, .spi = SPI_PLAIN, .payload_len = 8, .cut = 1 }, DROPPED(ESP_TRUNCATED) },
+	{ "ESP of 7 bytes, and link padding", { ESP_PEER, .spi = SPI_PLAIN, .tot_len = 27 }, DROPPED(ESP_TRUNCATED) },
+	{ "ESP without a byte", { ESP_PEER }, DROPPED(ESP_TRUNCATED) },
+	{ "IP total length below its own header",
+	  { ESP_PEER, .spi = SPI_PLAIN, .tot_len = 12 }, DROPPED(ESP_TRUNCATED) },
+	{ "ESP in UDP of 7 bytes", { NAT_PEER, .spi = SPI_NAT, .payload_len = 8, .tot_len = 20 + 8 + 7 },
+	  DROPPED(ESP_TRUNCATED) },
+	{ "3 bytes to UDP 4500", { NAT_PEER, .payload = "abc" }, DROPPED(ESP_TRUNCATED) },
+	{ "no byte to UDP 4500", { NAT_PEER }, DROPPED(ESP_TRUNCATED) },
+	{ "one byte to UDP 4500 that is no keepalive", { NAT_PEER, .payload = "\xfe" }, DROPPED(ESP_TRUNCATED) },
+	{ "NAT keepalive", { NAT_PEER, .payload = "\xff" }, DROPPED(NONE) },
+	{ "NAT keepalive in a padded frame",
+	  { NAT_PEER, .payload = "\xff\0\0\0\0\0\0\0\0\0", .payload_len = 10, .tot_len = 29 }, DROPPED(NONE) },
+
+	/* the kernel's */
+	{ "IKE on port 500", { FROM_TO(PEER, US), UDP(500, 500), .payload = "ike message" }, PASSED },
+	{ "IKE on port 4500, behind the non-ESP marker",
+	  { NAT_PEER, .payload = "\0\0\0\0ike", .payload_len = 7 }, PASSED },
+	{ "the non-ESP marker alone", { NAT_PEER, .payload = "\0\0\0\0", .payload_len = 4 }, PASSED },
+	{ "first fragment of ESP", { ESP_PEER, .spi = SPI_PLAIN, .frag = IP_MF }, PASSED },
+	{ "later fragment of ESP", { ESP_PEER, .spi = SPI_PLAIN, .frag = 185 }, PASSED },
+	{ "first fragment of ESP in UDP", { NAT_PEER, .spi = SPI_NAT, .frag = IP_MF }, PASSED },
+	{ "later fragment of ESP in UDP", { NAT_PEER, .spi = SPI_NAT, .frag = IP_MF | 185 }, PASSED },
+	{ "UDP on a port of no SA", { FROM_TO(PEER, US), UDP(4500, 5501), .spi = SPI_PORT }, PASSED },
+	{ "short UDP elsewhere", { FROM_TO(PEER, US), UDP(7, 7), .payload = "\xff" }, PASSED },
+	{ "DNS from an unprotected host", { FROM_TO(PEER, US), UDP(53, 5000), .payload = "answer" }, PASSED },
+	{ "ping from an unprotected host", { FROM_TO(PEER, "10.1.0.5"), .proto = IPPROTO_ICMP, .sport = 8 }, PASSED },
+	{ "UDP header cut", { NAT_PEER, .tot_len = 24, .cut = 4 }, PASSED },
+	{ "IPv6", { .ethertype = ETHERTYPE_IPV6 }, PASSED },
+	{ "ARP", { .ethertype = ETHERTYPE_ARP, .mac = TO_BROADCAST }, PASSED },
+	{ "IPv4 header shorter than 20 bytes", { ESP_PEER, .spi = SPI_PLAIN, .ihl = 4 }, PASSED },
+	{ "IPv4 header longer than the frame", { ESP_PEER, .ihl = 15 }, PASSED },
+	{ "IP version 6 behind the IPv4 ethertype", { ESP_PEER, .spi = SPI_PLAIN, .version = 6 }, PASSED },
+
+	/* not addressed to us: by its frame, by its IP header */
+	{ "ESP to another station's MAC", { ESP_PEER, .spi = SPI_PLAIN, .mac = TO_ANOTHER }, PASSED },
+	{ "unknown ESP to another station's MAC", { ESP_PEER, .spi = 0xa5c00100, .mac = TO_ANOTHER }, PASSED },
+	{ "cleartext to another station's MAC", { CLEAR(IPPROTO_TCP, 80, 4000), .mac = TO_ANOTHER }, PASSED },
+	{ "ESP between two others is routed on",
+	  { FROM_TO(PEER, ELSEWHERE), .proto = IPPROTO_ESP, .spi = 0xa5c00100 }, PASSED },
+	{ "ESP between two others with an SPI of ours",
+	  { FROM_TO(PEER, ELSEWHERE), .proto = IPPROTO_ESP, .spi = SPI_PLAIN }, PASSED },
+	{ "ESP in UDP between two others",
+	  { FROM_TO(PEER, ELSEWHERE), UDP(4500, 4500), .spi = 0xa5c00100 }, PASSED },
+	{ "NAT keepalive between two others",
+	  { FROM_TO(PEER, ELSEWHERE), UDP(4500, 4500), .payload = "\xff" }, PASSED },
+
+	/* RFC 4301 section 5.2: cleartext whose answer a rule would protect */
+	{ "cleartext TCP that should be protected", { CLEAR(IPPROTO_TCP, 80, 4000) }, DROPPED(POLICY) },
+	{ "cleartext UDP", { CLEAR(IPPROTO_UDP, 53, 4000) }, DROPPED(POLICY) },
+	{ "cleartext ping", { CLEAR(IPPROTO_ICMP, 8, 0) }, DROPPED(POLICY) },
+	{ "cleartext GRE", { CLEAR(IPPROTO_GRE, 0, 0), .payload = "gre" }, DROPPED(POLICY) },
+	{ "cleartext behind a VLAN tag", { CLEAR(IPPROTO_TCP, 80, 4000), .tags = 1 }, DROPPED(POLICY) },
+	{ "cleartext fragment", { CLEAR(IPPROTO_UDP, 0, 0), .frag = 185, .payload = "tail" }, DROPPED(POLICY) },
+	{ "cleartext to UDP 4500 of a host behind us",
+	  { CLEAR(IPPROTO_UDP, 4500, 4500), .payload = "\0\0\0\0", .payload_len = 4 }, DROPPED(POLICY) },
+	{ "cleartext to UDP 500 of a host behind us",
+	  { CLEAR(IPPROTO_UDP, 500, 500), .payload = "ike" }, DROPPED(POLICY) },
+	{ "ESP not of ours from a protected host, routed",
+	  { CLEAR(IPPROTO_ESP, 0, 0), .spi = 0xa5c00100 }, DROPPED(POLICY) },
+	{ "cleartext in a broadcast frame", { CLEAR(IPPROTO_TCP, 80, 4000), .mac = TO_BROADCAST }, DROPPED(POLICY) },
+	{ "multicast from a protected host",
+	  { FROM_TO("10.2.0.5", "224.0.0.5"), .proto = 89, .mac = TO_MULTICAST }, PASSED },
+	{ "cleartext from outside the selectors", { FROM_TO("10.7.0.5", "10.1.0.5"), TCP(1, 2) }, PASSED },
+	{ "cleartext to outside the selectors", { FROM_TO("10.2.0.5", "10.7.0.5"), TCP(1, 2) }, PASSED },
+	{ "cleartext that a bypass rule allows", { FROM_TO("10.2.0.5", "10.1.9.9"), TCP(1, 2) }, PASSED },
+	{ "cleartext that a drop rule forbids", { FROM_TO("10.8.0.5", "10.1.0.5"), TCP(1, 2) }, DROPPED(POLICY) },
+	{ "the answer of a protected server", { FROM_TO("10.3.0.5", "10.1.0.5"), TCP(443, 4000) }, DROPPED(POLICY) },
+	{ "ports are exchanged with the addresses", { FROM_TO("10.3.0.5", "10.1.0.5"), TCP(4000, 443) }, PASSED },
+	{ "fragment that hides the ports of such a server",
+	  { FROM_TO("10.3.0.5", "10.1.0.5"), TCP(1, 2), .frag = 100 }, DROPPED(POLICY) },
+
+	/* the peer itself is within the selectors (0.0.0.0/0): IPsec must still reach us */
+	{ "IKE from a peer inside the selectors",
+	  { FROM_TO("10.6.0.1", US), UDP(500, 500), .payload = "ike" }, PASSED },
+	{ "IKE on 4500 from there",
+	  { FROM_TO("10.6.0.1", US), UDP(4500, 4500), .payload = "\0\0\0\0", .payload_len = 4 }, PASSED },
+	{ "fragment of IKE from there",
+	  { FROM_TO("10.6.0.1", US), .proto = IPPROTO_UDP, .frag = 100, .payload = "tail" }, PASSED },
+	{ "fragment of ESP from there",
+	  { FROM_TO("10.6.0.1", US), .proto = IPPROTO_ESP, .spi = 0xa5c00100, .frag = IP_MF }, PASSED },
+	{ "anything else from there", { FROM_TO("10.6.0.1", US), UDP(53, 53), .payload = "dns" }, DROPPED(POLICY) },
+
+	/* the daemon is not there */
+	{ "no socket: ESP is dropped", { ESP_PEER, .spi = SPI_PLAIN }, DROPPED(NO_SOCKET), .no_socket = true },
+	{ "no port: ESP is the kernel's", { ESP_PEER, .spi = SPI_PLAIN }, PASSED, .no_port = true },
+	{ "no port: unknown ESP is the kernel's", { ESP_PEER, .spi = 0xa5c00100 }, PASSED, .no_port = true },
+	{ "no port: cleartext is dropped", { CLEAR(IPPROTO_TCP, 80, 4000) }, DROPPED(POLICY), .no_port = true },
+	{ "no port: other traffic passes", { FROM_TO(PEER, US), TCP(1, 2) }, PASSED, .no_port = true },
+};
+/* clang-format on */
+
+static void set_sa(uint32_t spi, const char *src, const char *dst, uint16_t sport, uint16_t dport)
+{
+	struct xswan_sa sa = {
+		.uid = spi, .spi = htonl(spi), .tunnel = 1, .sport = htons(sport), .dport = htons(dport)
+	};
+
+	sa.family = 4;
+	sa.alg = XSWAN_ALG_AES_GCM_16_256;
+	sa.mode = XSWAN_MODE_TUNNEL;
+	sa.flags = (spi == SPI_GONE ? 0 : XSWAN_SA_LIVE) | (sport ? XSWAN_SA_UDP_ENCAP : 0);
+	if (spi == SPI_IPV6)
+		sa.family = 6;
+	inet_pton(AF_INET, src, sa.src);
+	inet_pton(AF_INET, dst, sa.dst);
+	map_set("sa_in", XSWAN_SPI_SLOT(spi), &sa);
+}
+
+static int setup(void **state)
+{
+	struct xswan_rule4 server = rule_proto(rule("10.1.0.0", 16, XSWAN_ACTION_PROTECT, 1), IPPROTO_TCP, 443, 443);
+	struct xswan_rule4 net[2];
+
+	if (harness_setup(state))
+		return -1;
+	if (!object)
+		return 0;
+	set_sa(SPI_PLAIN, PEER, US, 0, 0);
+	set_sa(SPI_NAT, PEER, US, 4500, 4500);
+	set_sa(SPI_PORT, PEER, US, 61000, 5500);
+	set_sa(SPI_GONE, PEER, US, 0, 0);
+	set_sa(SPI_IPV6, PEER, US, 0, 0);
+	set_sa(SPI_SLOT_0, PEER, US, 0, 0);
+	net[0] = rule("10.1.9.0", 24, XSWAN_ACTION_BYPASS, 0);
+	net[1] = rule("10.1.0.0", 16, XSWAN_ACTION_PROTECT, 1);
+	set_rules("10.2.0.0", 16, net, 2);
+	set_rule("10.3.0.0", 16, server);
+	set_rule("10.6.0.0", 16, rule("0.0.0.0", 0, XSWAN_ACTION_PROTECT, 1));
+	set_rule("10.8.0.0", 16, rule("10.1.0.0", 16, XSWAN_ACTION_DROP, 0));
+	return 0;
+}
+
+static void test_row(void **state)
+{
+	needs_root();
+	run_row(&table, *state);
+}
+
+/* The frame shortened byte by byte: the same question at every boundary, and never a byte beyond the end. */
+static void check_truncation(const struct packet_spec *spec, uint32_t ip_end, uint32_t esp_end)
+{
+	const struct xswan_port port = port_default(XSWAN_ROLE_OUTSIDE);
+	struct packet p = packet_make(spec);
+
+	set_port("out0", &port);
+	set_socket(port.xsk_base, true);
+	for (p.len = ETH_HLEN; p.len < esp_end + 4; p.len++) {
+		bool whole = p.len >= esp_end, parsed = p.len >= ip_end;
+		struct counters before = read_counters();
+		struct xdp_result r = run_xdp("outside", "out0", &p);
+
+		assert_int_equal(r.verdict, whole ? XDP_REDIRECT : parsed ? XDP_DROP : XDP_PASS);
+		assert_counted(&before, !whole && parsed ? XSWAN_DROP_ESP_TRUNCATED : XSWAN_DROP_NONE);
+		assert_frame_untouched(&r, &p);
+	}
+}
+
+static void test_truncation(void **state)
+{
+	needs_root();
+	check_truncation(&(struct packet_spec){ ESP_PEER, .spi = SPI_PLAIN }, 14 + 20, 14 + 20 + 8);
+	check_truncation(&(struct packet_spec){ ESP_PEER, .spi = SPI_PLAIN, .tags = 2 }, 22 + 20, 22 + 20 + 8);
+	check_truncation(&(struct packet_spec){ ESP_PEER, .spi = SPI_PLAIN, .options = 5 }, 14 + 40, 14 + 40 + 8);
+	/* with UDP the port must be there before it is a matter of ESP */
+	check_truncation(&(struct packet_spec){ NAT_PEER, .spi = SPI_NAT }, 14 + 20 + 8, 14 + 20 + 8 + 8);
+}
+
+/* The socket is that of the receiving queue, within the port's own range of the map. */
+static void test_queue(void **state)
+{
+	const struct packet p = packet_make(&(struct packet_spec){ ESP_PEER, .spi = SPI_PLAIN });
+	struct xswan_port port = port_default(XSWAN_ROLE_OUTSIDE);
+	int fd;
+
+	needs_root();
+	fd = prog_fd("outside");
+	port.xsk_base = 3 * XSWAN_QUEUES;
+	set_port("out0", &port);
+	set_socket(port.xsk_base, false);
+	set_socket(port.xsk_base + 5, true);
+	assert_int_equal(run_xdp_with_meta(fd, "out0", 0, &p, NULL, 0).verdict, XDP_DROP);
+	assert_int_equal(run_xdp_with_meta(fd, "out0", 5, &p, NULL, 0).verdict, XDP_REDIRECT);
+	assert_int_equal(run_xdp_with_meta(fd, "out0", 6, &p, NULL, 0).verdict, XDP_DROP);
+}
+
+static void test_queue_beyond_range(void **state)
+{
+	const struct packet p = packet_make(&(struct packet_spec){ ESP_PEER, .spi = SPI_PLAIN });
+	const struct xswan_port port = port_default(XSWAN_ROLE_OUTSIDE);
+	struct counters before;
+
+	needs_root();
+	set_port("out0", &port);
+	set_socket(port.xsk_base + XSWAN_QUEUES, true); /* another port's first queue */
+	before = read_counters();
+	assert_int_equal(run_xdp_with_meta(prog_fd("outside"), "out0", XSWAN_QUEUES, &p, NULL, 0).verdict, XDP_DROP);
+	assert_counted(&before, XSWAN_DROP_NO_SOCKET);
+	set_socket(port.xsk_base + XSWAN_QUEUES, false);
+}
+
+/* Metadata that a program before ours left there does not come between the verdict and the frame. */
+static void test_metadata_replaced(void **state)
+{
+	const struct packet p = packet_make(&(struct packet_spec){ ESP_PEER, .spi = SPI_PLAIN });
+	const struct xswan_meta meta = { XSWAN_META_OPEN, .index = 7, .l3_offset = 14, .esp_offset = 34 };
+	const struct xswan_port port = port_default(XSWAN_ROLE_OUTSIDE);
+
+	needs_root();
+	set_port("out0", &port);
+	set_socket(port.xsk_base, true);
+	for (uint32_t len = 4; len <= 32; len += 4) {
+		uint8_t junk[32];
+		struct xdp_result r;
+
+		memset(junk, 0xee, sizeof(junk));
+		r = run_xdp_with_meta(prog_fd("outside"), "out0", 0, &p, junk, len);
+		assert_int_equal(r.verdict, XDP_REDIRECT);
+		assert_meta(&r, &meta);
+		assert_frame_untouched(&r, &p);
+	}
+}
+
+#define CALL(helper)                                        \
+	{                                                   \
+		.code = BPF_JMP | BPF_CALL, .imm = (helper) \
+	}
+#define MOV(reg, value)                                                               \
+	{                                                                             \
+		.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = (reg), .imm = (value) \
+	}
+#define MOV_REG(to, from)                                                               \
+	{                                                                               \
+		.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = (to), .src_reg = (from) \
+	}
+#define HEADROOM_USED 216 /* of XDP_PACKET_HEADROOM 256: what is left, the kernel's frame record takes */
+
+/*
+ * A driver without room in front of the frame, which BPF_PROG_TEST_RUN always gives: a program that turns the
+ * metadata into the frame, so that the frame begins right behind the kernel's own record, and calls ours.
+ */
+static int load_squeeze(int calls_fd)
+{
+	const struct bpf_insn insns[] = {
+		MOV_REG(6, 1),
+		MOV(2, HEADROOM_USED),
+		CALL(BPF_FUNC_xdp_adjust_meta),
+		MOV_REG(1, 6),
+		MOV(2, -HEADROOM_USED),
+		CALL(BPF_FUNC_xdp_adjust_head),
+		MOV_REG(1, 6),
+		{ .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = 2, .src_reg = BPF_PSEUDO_MAP_FD, .imm = calls_fd },
+		{ .code = 0 },
+		MOV(3, 0),
+		CALL(BPF_FUNC_tail_call),
+		MOV(0, XDP_ABORTED),
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	return bpf_prog_load(BPF_PROG_TYPE_XDP, "squeeze", "GPL", insns, COUNT(insns), NULL);
+}
+
+static void test_no_room_for_metadata(void **state)
+{
+	const struct packet p = packet_make(
+		&(struct packet_spec){ ESP_PEER, .spi = SPI_PLAIN, .payload_len = HEADROOM_USED });
+	const struct xswan_port port = port_default(XSWAN_ROLE_OUTSIDE);
+	int calls, squeeze, outside;
+	struct counters before;
+	struct packet rest = { .len = p.len - HEADROOM_USED };
+	struct xdp_result r;
+
+	needs_root();
+	outside = prog_fd("outside");
+	set_port("out0", &port);
+	set_socket(port.xsk_base, true);
+	calls = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "calls", sizeof(int), sizeof(int), 1, NULL);
+	assert_true(calls >= 0);
+	squeeze = load_squeeze(calls);
+	assert_true(squeeze >= 0);
+	assert_int_equal(bpf_map_update_elem(calls, &(int){ 0 }, &outside, BPF_ANY), 0);
+	memcpy(rest.data, p.data + HEADROOM_USED, rest.len);
+	before = read_counters();
+	r = run_xdp_with_meta(squeeze, "out0", 0, &rest, p.data, HEADROOM_USED);
+	assert_int_equal(r.verdict, XDP_DROP);
+	assert_counted(&before, XSWAN_DROP_NO_METADATA);
+	close(squeeze);
+	close(calls);
+}
+
+/* The reasons that `outside` may count; the others of the list are never touched by it (assert_counted sees to that).
+ */
+static void test_every_reason_is_covered(void **state)
+{
+	static const enum xswan_drop reasons[] = { XSWAN_DROP_SPI_UNKNOWN,   XSWAN_DROP_SA_ADDRESS,
+						   XSWAN_DROP_ESP_TRUNCATED, XSWAN_DROP_NO_SOCKET,
+						   XSWAN_DROP_NO_METADATA,   XSWAN_DROP_POLICY };
+	struct counters seen;
+
+	needs_root();
+	seen = read_counters();
+	for (size_t i = 0; i < COUNT(reasons); i++)
+		if (!seen.n[reasons[i]])
+			fail_msg("no test made a packet drop for %s", drop_name(reasons[i]));
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[COUNT(rows) + 6];
+	size_t n = COUNT(rows);
+
+	memset(tests, 0, sizeof(tests));
+	for (size_t i = 0; i < n; i++)
+		tests[i] = (struct CMUnitTest){ .name = rows[i].what,
+						.test_func = test_row,
+						.initial_state = (void *)&rows[i] };
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_truncation);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_queue);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_queue_beyond_range);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_metadata_replaced);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_no_room_for_metadata);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_every_reason_is_covered);
+	return cmocka_run_group_tests(tests, setup, harness_teardown);
+}

@@ -102,13 +102,13 @@ static __always_inline bool rule_covers_ports(const struct xswan_rule4 *r, const
 	       flow->dport >= r->dport_min && flow->dport <= r->dport_max;
 }
 
-/* enum xswan_action, or 0 when this rule does not decide. */
+/* enum xswan_action, or 0 when this rule does not decide. One that says what this program does not know drops. */
 static __always_inline __u32 rule_action(const struct xswan_rule4 *r, const struct flow4 *flow)
 {
 	if (!rule_covers(r, flow))
 		return 0;
 	if (!rule_has_ports(r) || rule_covers_ports(r, flow))
-		return r->action;
+		return r->action && r->action < XSWAN_ACTION_DROP ? r->action : XSWAN_ACTION_DROP;
 	if (flow->ports == PORTS_HIDDEN && r->action != XSWAN_ACTION_BYPASS)
 		return XSWAN_ACTION_DROP;
 	return 0;

@@ -47,7 +47,7 @@ struct xswan_nexthop {
 	__u32 out_ifindex; /* also with NO_NEIGH */
 	__u8 gateway[16]; /* the neighbour's address: dst itself when it is on the link; also with NO_NEIGH */
 	__u8 smac[6], dmac[6]; /* of the frame to be sent; success alone */
-	__u16 mtu; /* of the route, success and FRAG_NEEDED */
+	__u16 mtu; /* device, or route (`mtu lock`, as the kernel forwards); success and FRAG_NEEDED */
 	__u16 reserved2;
 };
 

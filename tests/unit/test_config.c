@@ -140,7 +140,7 @@ static void everything(void **state)
 		 "connections { gw : defaults {\n"
 		 " version = 2\n local_addrs = 192.0.2.1 , 192.0.2.2\n remote_addrs = 198.51.100.1, 198.51.100.2\n"
 		 " proposals = aes128gcm16-prfsha256-ecp256, default\n encap = yes\n dpd_delay = 2m\n"
-		 " mobike = no\n fragmentation = no\n reauth_time = 0s\n over_time = 10m\n unique = never\n "
+		 " mobike = no\n fragmentation = no\n reauth_time = 0s\n over_time = 10m\n unique = no\n "
 		 "keyingtries = 1\n"
 		 " send_cert = never\n send_certreq = no\n dscp = 000000\n childless = never\n"
 		 " local-1 { auth = psk\n id = gw-a@example.com }\n"
@@ -198,7 +198,7 @@ static void refused(void **state)
 		{ { .conn = "mobike = perhaps" }, "3: connections.gw.mobike: 'perhaps' is neither yes nor no" },
 		{ { .conn = "fragmentation = yes" },
 		  "3: connections.gw.fragmentation: 'yes' is not supported: write no" },
-		{ { .conn = "unique = replace" }, "3: connections.gw.unique: 'replace' is not supported: write never" },
+		{ { .conn = "unique = replace" }, "3: connections.gw.unique: 'replace' is not supported: write no" },
 		{ { .conn = "rekey_time = 4h" },
 		  "3: connections.gw.rekey_time: '4h' is not supported yet: write 0, the IKE SA lives until it is "
 		  "deleted" },

@@ -24,7 +24,7 @@ static const struct fixed_key fixed[] = {
 	{ "send_certreq", FIXED_NO, NULL },
 	{ "send_cert", FIXED_WORD, "never" },
 	{ "ppk_required", FIXED_NO, NULL },
-	{ "unique", FIXED_WORD, "never" },
+	{ "unique", FIXED_WORD, "no" },
 	{ "reauth_time", FIXED_ZERO, "the IKE SA lives until it is deleted" },
 	{ "rekey_time", FIXED_ZERO, "the IKE SA lives until it is deleted" },
 	{ "over_time", FIXED_TIME, NULL }, /* counted from rekey_time and reauth_time, which are 0 */

@@ -13,6 +13,8 @@
 #include "../../user/vici/text.h"
 
 #define BYTES(...) (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ })
+#define DEEP4 1, 0, 1, 0, 1, 0, 1, 0
+#define END4 2, 2, 2, 2
 
 /* ---- the wire ---- */
 
@@ -240,6 +242,8 @@ static void test_malformed(void **state)
 		{ "section in a list", BYTES(4, 1, 'l', 1, 1, 's', 2, 6), -EBADMSG },
 		{ "key in a list", BYTES(4, 1, 'l', 3, 1, 'k', 0, 0, 6), -EBADMSG },
 		{ "section ends in a list", BYTES(1, 1, 's', 4, 1, 'l', 2, 6), -EBADMSG },
+		{ "16 sections deep", BYTES(DEEP4, DEEP4, DEEP4, DEEP4, END4, END4, END4, END4), 0 },
+		{ "17 sections deep", BYTES(DEEP4, DEEP4, DEEP4, DEEP4, 1, 0, 2, END4, END4, END4, END4), -EBADMSG },
 		{ "list ends in a section", BYTES(4, 1, 'l', 6, 1, 1, 's', 6, 2), -EBADMSG },
 	};
 	struct vici_message m;

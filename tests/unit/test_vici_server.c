@@ -89,6 +89,14 @@ static enum vici_verdict on_at_once(void *ctx, struct vici_request *req, const s
 	return VICI_LATER;
 }
 
+/* A handler that contradicts itself answers once all the same. */
+static enum vici_verdict on_twice(void *ctx, struct vici_request *req, const struct vici_message *msg,
+				  struct vici_builder *reply)
+{
+	on_at_once(ctx, req, msg, reply);
+	return VICI_REPLY;
+}
+
 static enum vici_verdict on_too_much(void *ctx, struct vici_request *req, const struct vici_message *msg,
 				     struct vici_builder *reply)
 {
@@ -101,7 +109,7 @@ static enum vici_verdict on_too_much(void *ctx, struct vici_request *req, const 
 
 static const struct vici_command commands[] = {
 	{ "echo", on_echo },       { "stream", on_stream },     { "flood", on_flood }, { "later", on_later },
-	{ "at-once", on_at_once }, { "too-much", on_too_much }, { NULL, NULL },
+	{ "at-once", on_at_once }, { "too-much", on_too_much }, { "twice", on_twice }, { NULL, NULL },
 };
 
 static const char *const events[] = { "tick", "log", NULL };
@@ -354,6 +362,8 @@ static void test_commands(void **state)
 	send_packet(w, fd, VICI_CMD_REQUEST, "", NULL, NULL);
 	want_packet(w, fd, VICI_CMD_UNKNOWN, NULL, NULL);
 	send_packet(w, fd, VICI_CMD_REQUEST, "at-once", NULL, NULL);
+	want_value(w, fd, VICI_CMD_RESPONSE, NULL, "at", "once");
+	send_packet(w, fd, VICI_CMD_REQUEST, "twice", NULL, NULL);
 	want_value(w, fd, VICI_CMD_RESPONSE, NULL, "at", "once");
 	send_packet(w, fd, VICI_CMD_REQUEST, "too-much", NULL, NULL);
 	want_packet(w, fd, VICI_CMD_RESPONSE, NULL, &msg);

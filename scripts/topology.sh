@@ -148,7 +148,7 @@ link()
 
 bridge_up()
 {
-	namespace_add wire && wire ip link add br0 type bridge && wire ip link set br0 up &&
+	namespace_add wire && wire ip link add br0 type bridge mcast_snooping 0 && wire ip link set br0 up &&
 		link ga wan wire port-a && link gb wan wire port-b &&
 		wire ip link set port-a master br0 && wire ip link set port-b master br0 &&
 		wire ip addr add $WIRE_ADDR/24 dev br0

@@ -104,17 +104,28 @@ flood_rate()
 	flood "$1" 0 | awk '{ printf "%.1f\n", ($3 > 0 ? $2 / $3 / 1000 : 0) }'
 }
 
+# Does next to nothing of SIZE at RATE get lost? One disturbance from outside is forgiven.
+lossless()
+{
+	local try sent received
+
+	for try in 1 2; do
+		read -r sent received _ < <(flood "$1" "$2")
+		[ $(((sent - received) * 1000)) -gt "$sent" ] || return 0
+	done
+	return 1
+}
+
 # thousands of packets per second that arrive while next to none is lost
 lossless_rate()
 {
-	local low=0 high rate step sent received
+	local low=0 high rate step
 
 	high=$(flood "$1" 0 | awk '{ printf "%d", $1 / '"$seconds"' }')
 	for step in 1 2 3 4 5 6 7; do
 		rate=$(((low + high) / 2))
 		[ $step = 1 ] && rate=$((high * 3 / 4))
-		read -r sent received _ < <(flood "$1" $rate)
-		if [ $(((sent - received) * 1000)) -le "$sent" ]; then
+		if lossless "$1" $rate; then
 			low=$rate
 		else
 			high=$rate

@@ -1,0 +1,572 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Child SAs into maps and dataplane. The maps are plain memory; the dataplane is a recorder that
+ * also looks at the maps at each call, so that the order of writes is seen and not assumed.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../user/ike/sa_store.h"
+#include "../../user/ike/slots.h"
+
+#define KEY_LEN 36
+
+struct dp {
+	struct sa_maps *maps;
+	char journal[4096];
+	int fail_at; /* the how-manieth call fails; 0: none */
+	int fail_with, calls;
+	uint32_t stat_map_id;
+	struct xswan_dp_sa_add last[3]; /* by direction */
+};
+
+struct world {
+	struct sa_maps maps;
+	struct xswan_sa_stat *in_stat, *out_stat;
+	struct dp dp;
+	struct sa_store *store;
+	struct conf_conn conn;
+	struct conf_child child[3];
+	uint32_t path_mtu;
+};
+
+static void note(struct dp *dp, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void note(struct dp *dp, const char *fmt, ...)
+{
+	size_t len = strlen(dp->journal);
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(dp->journal + len, sizeof(dp->journal) - len, fmt, args);
+	va_end(args);
+}
+
+/* What the maps say at this moment: live entries in and out, and where tunnels 1 and 2 point. */
+static void note_maps(struct dp *dp)
+{
+	const struct xswan_tunnel *t = dp->maps->tunnels.map;
+	int in = 0, out = 0;
+
+	for (uint32_t slot = 0; slot < XSWAN_SA_SLOTS; slot++) {
+		in += dp->maps->in[slot].flags & XSWAN_SA_LIVE;
+		out += dp->maps->out[slot].flags & XSWAN_SA_LIVE;
+	}
+	note(dp, "(%d in, %d out, tunnel %s %u) ", in, out, t[1].state == XSWAN_TUNNEL_UP ? "up" : "down", t[1].sa_out);
+}
+
+static int outcome(struct dp *dp)
+{
+	return ++dp->calls == dp->fail_at ? dp->fail_with : 0;
+}
+
+static int dp_add(void *ctx, struct xswan_dp_sa_add *m)
+{
+	struct dp *dp = ctx;
+
+	note(dp, "add %s ", m->dir == XSWAN_DP_IN ? "in" : "out");
+	note_maps(dp);
+	dp->last[m->dir] = *m;
+	return outcome(dp);
+}
+
+static int dp_remove(void *ctx, uint32_t dir, uint32_t slot, uint64_t uid)
+{
+	struct dp *dp = ctx;
+
+	note(dp, "remove %s ", dir == XSWAN_DP_IN ? "in" : "out");
+	note_maps(dp);
+	assert_int_not_equal(slot, 0);
+	assert_int_not_equal(uid, 0);
+	return outcome(dp);
+}
+
+static uint32_t dp_stat_map_id(void *ctx)
+{
+	return ((struct dp *)ctx)->stat_map_id;
+}
+
+static uint32_t path_mtu(void *ctx, const struct endpoint *local, const struct endpoint *remote)
+{
+	return ((struct world *)ctx)->path_mtu;
+}
+
+static struct sa_store *make_store(struct world *w)
+{
+	const struct sa_store_config config = { { dp_add, dp_remove, dp_stat_map_id, &w->dp }, path_mtu, w };
+	struct sa_store *store = sa_store_new(&config);
+
+	assert_non_null(store);
+	return store;
+}
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	w->maps.in = calloc(XSWAN_SA_SLOTS, sizeof(*w->maps.in));
+	w->maps.out = calloc(XSWAN_SA_SLOTS, sizeof(*w->maps.out));
+	w->maps.in_stat = w->in_stat = calloc(XSWAN_SA_SLOTS, sizeof(*w->in_stat));
+	w->maps.out_stat = w->out_stat = calloc(XSWAN_SA_SLOTS, sizeof(*w->out_stat));
+	w->maps.tunnels = (struct tunnels){ calloc(XSWAN_TUNNELS, sizeof(struct xswan_tunnel)), XSWAN_TUNNELS };
+	w->dp = (struct dp){ .maps = &w->maps, .stat_map_id = 7 };
+	w->path_mtu = 1500;
+	w->conn.name = "conn";
+	w->child[1] = (struct conf_child){ .name = "one", .replay_window = 1024 };
+	w->child[2] = (struct conf_child){ .name = "two", .replay_window = 64 };
+	w->child[1].tunnel = tunnels_assign(&w->maps.tunnels, "conn/one", false);
+	w->child[2].tunnel = tunnels_assign(&w->maps.tunnels, "conn/two", true);
+	w->store = make_store(w);
+	assert_int_equal(sa_store_attach(w->store, &w->maps, 100), 0);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+
+	sa_store_free(w->store);
+	free(w->maps.in);
+	free(w->maps.out);
+	free(w->in_stat);
+	free(w->out_stat);
+	free(w->maps.tunnels.map);
+	free(w);
+	return 0;
+}
+
+static const uint8_t key_in[KEY_LEN] = { 1, 2, 3 }, key_out[KEY_LEN] = { 4, 5, 6 };
+static const struct xswan_ts any_ts = { .family = 4, .port_max = 65535, .addr_max = { 255, 255, 255, 255 } };
+
+static struct child_install install_of(struct world *w, int child)
+{
+	struct child_install c = {
+		.conn = &w->conn,
+		.child = &w->child[child],
+		.local = { { 4, { 192, 0, 2, 1 } }, 4500 },
+		.remote = { { 4, { 192, 0, 2, 2 } }, 61000 },
+		.alg = XSWAN_ALG_AES_GCM_16_256,
+		.spi_out = 0xc0ffee01,
+		.key_in = key_in,
+		.key_out = key_out,
+		.key_len = KEY_LEN,
+		.local_ts = &any_ts,
+		.remote_ts = &any_ts,
+		.local_ts_count = 1,
+		.remote_ts_count = 1,
+	};
+
+	assert_int_equal(sa_store_spi_alloc(w->store, &c.spi_in), 0);
+	c.slot_in = XSWAN_SPI_SLOT(c.spi_in);
+	return c;
+}
+
+static uint64_t add(struct world *w, int child)
+{
+	struct child_install c = install_of(w, child);
+	uint64_t id = 0;
+
+	assert_int_equal(sa_store_add(w->store, &c, &id), 0);
+	return id;
+}
+
+/* ---- slots and SPIs ---- */
+
+static void test_slots_fifo(void **state)
+{
+	struct slots s;
+
+	assert_int_equal(slots_init(&s, 5), 0);
+	assert_int_equal(slots_take(&s), 1);
+	assert_int_equal(slots_take(&s), 2);
+	slots_give(&s, 1);
+	slots_give(&s, 1); /* twice is once */
+	assert_int_equal(slots_take(&s), 3); /* not the one just given back */
+	assert_int_equal(slots_take(&s), 4);
+	assert_int_equal(slots_take(&s), 1);
+	assert_int_equal(slots_take(&s), 0); /* 0 itself is never handed out */
+	slots_give(&s, 0);
+	assert_int_equal(slots_take(&s), 0);
+	slots_give(&s, 4);
+	slots_give(&s, 3);
+	assert_true(slots_take_this(&s, 3));
+	assert_false(slots_take_this(&s, 3));
+	assert_false(slots_take_this(&s, 2));
+	assert_int_equal(slots_take(&s), 4);
+	assert_int_equal(slots_take(&s), 0);
+	slots_destroy(&s);
+}
+
+static void test_spis(void **state)
+{
+	struct world *w = *state;
+	uint32_t spi, slot, different = 0, first_high = 0;
+
+	for (uint32_t i = 1; i < XSWAN_SA_SLOTS; i++) {
+		assert_int_equal(sa_store_spi_alloc(w->store, &spi), 0);
+		slot = XSWAN_SPI_SLOT(spi);
+		assert_int_equal(slot, i); /* each once, 0 never */
+		assert_true(spi >= XSWAN_SA_SLOTS); /* high bits never zero: RFC 4303 section 2.1 */
+		if (i == 1)
+			first_high = spi / XSWAN_SA_SLOTS;
+		different += spi / XSWAN_SA_SLOTS != first_high;
+	}
+	assert_true(different > XSWAN_SA_SLOTS / 2); /* random */
+	assert_int_equal(sa_store_spi_alloc(w->store, &spi), -ENOSPC);
+	sa_store_spi_free(w->store, 5 * XSWAN_SA_SLOTS + 77);
+	assert_int_equal(sa_store_spi_alloc(w->store, &spi), 0);
+	assert_int_equal(XSWAN_SPI_SLOT(spi), 77);
+}
+
+/* ---- adding and removing ---- */
+
+static void test_add_order(void **state)
+{
+	struct world *w = *state;
+
+	add(w, 1);
+	note_maps(&w->dp);
+	assert_string_equal(w->dp.journal, "add in (0 in, 0 out, tunnel down 0) "
+					   "add out (1 in, 0 out, tunnel down 0) "
+					   "(1 in, 1 out, tunnel up 1) ");
+}
+
+static void test_remove_order(void **state)
+{
+	struct world *w = *state;
+	uint64_t id = add(w, 1);
+
+	w->dp.journal[0] = '\0';
+	sa_store_remove(w->store, id);
+	assert_string_equal(w->dp.journal, "remove out (0 in, 0 out, tunnel down 0) "
+					   "remove in (0 in, 0 out, tunnel down 0) ");
+	w->dp.journal[0] = '\0';
+	sa_store_remove(w->store, id); /* gone: nothing happens */
+	assert_string_equal(w->dp.journal, "");
+}
+
+static void test_entries(void **state)
+{
+	struct world *w = *state;
+	struct child_install c = install_of(w, 2);
+	const struct xswan_sa *in, *out;
+	const struct xswan_tunnel *tunnel = &w->maps.tunnels.map[w->child[2].tunnel];
+	uint64_t id;
+
+	c.encap = c.esn = true;
+	assert_int_equal(sa_store_add(w->store, &c, &id), 0);
+	in = &w->maps.in[c.slot_in];
+	assert_int_equal(ntohl(in->spi), c.spi_in);
+	assert_memory_equal(in->src, "\xc0\x00\x02\x02\0\0", 6);
+	assert_memory_equal(in->dst, "\xc0\x00\x02\x01\0\0", 6);
+	assert_int_equal(ntohs(in->sport), 61000);
+	assert_int_equal(ntohs(in->dport), 4500);
+	assert_int_equal(in->family, 4);
+	assert_int_equal(in->mode, XSWAN_MODE_TUNNEL);
+	assert_int_equal(in->alg, XSWAN_ALG_AES_GCM_16_256);
+	assert_int_equal(in->flags, XSWAN_SA_LIVE | XSWAN_SA_UDP_ENCAP | XSWAN_SA_ESN);
+	assert_int_equal(in->replay_window, 64);
+	assert_int_equal(in->mtu, 0);
+	assert_int_equal(in->tunnel, w->child[2].tunnel);
+
+	out = &w->maps.out[tunnel->sa_out];
+	assert_int_equal(tunnel->state, XSWAN_TUNNEL_UP);
+	assert_int_equal(ntohl(out->spi), c.spi_out);
+	assert_memory_equal(out->src, "\xc0\x00\x02\x01\0\0", 6);
+	assert_memory_equal(out->dst, "\xc0\x00\x02\x02\0\0", 6);
+	assert_int_equal(ntohs(out->sport), 4500);
+	assert_int_equal(ntohs(out->dport), 61000);
+	assert_int_equal(out->replay_window, 0);
+	/* 1500 - 20 IP - 8 UDP - 8 ESP - 8 IV - 16 ICV = 1440, less 2 of trailer */
+	assert_int_equal(out->mtu, 1438);
+	assert_int_equal(tunnel->mtu, 1438);
+	assert_true(in->uid && out->uid && in->uid != out->uid);
+
+	assert_memory_equal(&w->dp.last[XSWAN_DP_IN].sa, in, sizeof(*in));
+	assert_memory_equal(&w->dp.last[XSWAN_DP_OUT].sa, out, sizeof(*out));
+	assert_int_equal(w->dp.last[XSWAN_DP_IN].slot, c.slot_in);
+	assert_int_equal(w->dp.last[XSWAN_DP_IN].key_len, KEY_LEN);
+	assert_memory_equal(w->dp.last[XSWAN_DP_IN].key, key_in, KEY_LEN);
+	assert_memory_equal(w->dp.last[XSWAN_DP_OUT].key, key_out, KEY_LEN);
+	assert_int_equal(w->dp.last[XSWAN_DP_OUT].local_ts_count, 1);
+	assert_memory_equal(&w->dp.last[XSWAN_DP_OUT].remote_ts[0], &any_ts, sizeof(any_ts));
+}
+
+static void test_mtu(void **state)
+{
+	struct world *w = *state;
+	static const struct {
+		uint32_t path, inner;
+	} cases[] = {
+		{ 1500, 1446 },    { 1501, 1446 }, { 1503, 1446 }, { 1504, 1450 },
+		{ 9000, 8946 },    { 1280, 1226 }, { 0, 1446 }, /* unknown: 1500 */
+		{ 100000, 65478 }, /* no IPv4 packet is longer than 65535 */
+		{ 56, 2 },         { 55, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t id;
+
+		w->path_mtu = cases[i].path;
+		id = add(w, 1);
+		assert_int_equal(w->maps.tunnels.map[w->child[1].tunnel].mtu, cases[i].inner);
+		sa_store_remove(w->store, id);
+		assert_int_equal(w->maps.tunnels.map[w->child[1].tunnel].mtu, 0);
+	}
+}
+
+static void test_newest_sa_carries(void **state)
+{
+	struct world *w = *state;
+	const struct xswan_tunnel *tunnel = &w->maps.tunnels.map[w->child[1].tunnel];
+	uint64_t first = add(w, 1), second = add(w, 1), third = add(w, 1), other = add(w, 2);
+
+	assert_int_equal(tunnel->sa_out, 3);
+	sa_store_remove(w->store, second);
+	assert_int_equal(tunnel->sa_out, 3);
+	sa_store_remove(w->store, third);
+	assert_int_equal(tunnel->sa_out, 1); /* the other live one */
+	assert_int_equal(tunnel->state, XSWAN_TUNNEL_UP);
+	assert_int_equal(sa_store_tunnel(w->store, first), w->child[1].tunnel);
+	sa_store_remove(w->store, first);
+	assert_int_equal(tunnel->sa_out, 0);
+	assert_int_equal(tunnel->state, XSWAN_TUNNEL_DOWN);
+	assert_int_equal(w->maps.tunnels.map[w->child[2].tunnel].sa_out, 4);
+	assert_false(sa_store_tunnel_in_use(w->store, w->child[1].tunnel));
+	assert_true(sa_store_tunnel_in_use(w->store, w->child[2].tunnel));
+	sa_store_remove(w->store, other);
+}
+
+/* A refusal of the dataplane at either step leaves nothing in the maps, and the SPI with the engine. */
+static void test_add_fails(void **state)
+{
+	struct world *w = *state;
+
+	for (int step = 1; step <= 2; step++) {
+		struct child_install c = install_of(w, 1);
+		uint64_t id;
+
+		w->dp = (struct dp){ .maps = &w->maps, .fail_at = step, .fail_with = -ENOMEM };
+		assert_int_equal(sa_store_add(w->store, &c, &id), -ENOMEM);
+		w->dp.journal[0] = '\0';
+		note_maps(&w->dp);
+		assert_string_equal(w->dp.journal, "(0 in, 0 out, tunnel down 0) ");
+		assert_int_equal(w->dp.calls, step == 1 ? 1 : 3); /* the inbound half is taken back */
+		w->dp.fail_at = 0;
+		assert_int_equal(sa_store_add(w->store, &c, &id), 0); /* the slot is still reserved for it */
+		sa_store_remove(w->store, id);
+	}
+}
+
+static void test_add_refuses_nonsense(void **state)
+{
+	struct world *w = *state;
+	struct child_install good = install_of(w, 1), c;
+	struct conf_child no_tunnel = w->child[1];
+	uint64_t id;
+
+	no_tunnel.tunnel = 0;
+	c = good, c.child = &no_tunnel;
+	assert_int_equal(sa_store_add(w->store, &c, &id), -EINVAL);
+	c = good, c.slot_in++;
+	assert_int_equal(sa_store_add(w->store, &c, &id), -EINVAL);
+	c = good, c.key_len = XSWAN_DP_KEY_MAX + 1;
+	assert_int_equal(sa_store_add(w->store, &c, &id), -EINVAL);
+	c = good, c.key_len = 0;
+	assert_int_equal(sa_store_add(w->store, &c, &id), -EINVAL);
+	c = good, c.local_ts_count = XSWAN_DP_TS_MAX + 1;
+	assert_int_equal(sa_store_add(w->store, &c, &id), -EINVAL);
+	c = good, c.remote_ts_count = 0;
+	assert_int_equal(sa_store_add(w->store, &c, &id), -EINVAL);
+	c = good, c.remote.addr.family = 6;
+	assert_int_equal(sa_store_add(w->store, &c, &id), -EAFNOSUPPORT);
+	assert_int_equal(w->dp.calls, 0);
+	assert_int_equal(sa_store_add(w->store, &good, &id), 0);
+	assert_int_equal(sa_store_add(w->store, &good, &id), -EINVAL); /* the slot is taken */
+}
+
+static void test_withdraw_keeps_spi(void **state)
+{
+	struct world *w = *state;
+	struct child_install c = install_of(w, 1);
+	uint64_t id;
+
+	assert_int_equal(sa_store_add(w->store, &c, &id), 0);
+	sa_store_withdraw(w->store, id);
+	assert_int_equal(w->maps.tunnels.map[1].state, XSWAN_TUNNEL_DOWN);
+	assert_int_equal(sa_store_add(w->store, &c, &id), 0);
+}
+
+static void test_query(void **state)
+{
+	struct world *w = *state;
+	uint64_t id = add(w, 1);
+	uint32_t slot_in = XSWAN_SPI_SLOT(id), slot_out = w->maps.tunnels.map[1].sa_out;
+	struct xswan_sa_stat in, out;
+
+	w->in_stat[slot_in] = (struct xswan_sa_stat){ .uid = w->maps.in[slot_in].uid, .packets = 5, .drop_replay = 2 };
+	w->out_stat[slot_out] = (struct xswan_sa_stat){ .uid = 12345, .packets = 99 }; /* an earlier SA's */
+	assert_int_equal(sa_store_query(w->store, id, &in, &out), 0);
+	assert_int_equal(in.packets, 5);
+	assert_int_equal(in.drop_replay, 2);
+	assert_int_equal(out.packets, 0);
+	assert_int_equal(sa_store_query(w->store, id ^ XSWAN_SA_SLOTS, &in, &out), -ENOENT); /* same slot, other SPI */
+}
+
+/* ---- xswan-dp away and back ---- */
+
+static void on_lost(void *ctx, uint64_t id)
+{
+	*(uint64_t *)ctx = id;
+}
+
+static void test_restart_of_dataplane(void **state)
+{
+	struct world *w = *state;
+	struct child_install c = install_of(w, 1);
+	struct xswan_dp_sa_add before[3];
+	uint64_t id, lost = 0;
+
+	assert_int_equal(sa_store_add(w->store, &c, &id), 0);
+	memcpy(before, w->dp.last, sizeof(before));
+	memset(w->dp.last, 0, sizeof(w->dp.last));
+	w->dp.journal[0] = '\0';
+	assert_int_equal(sa_store_resync(w->store, true, on_lost, &lost), 0);
+	assert_string_equal(w->dp.journal, "add in (1 in, 1 out, tunnel up 1) add out (1 in, 1 out, tunnel up 1) ");
+	assert_memory_equal(before, w->dp.last, sizeof(before)); /* the same uid, key and selectors */
+	assert_int_equal(lost, 0);
+
+	w->dp.journal[0] = '\0';
+	assert_int_equal(sa_store_resync(w->store, false, on_lost, &lost), 0); /* the same xswan-dp: it has them */
+	assert_string_equal(w->dp.journal, "");
+
+	w->dp.stat_map_id++; /* the counters are gone: never the same key again */
+	assert_int_equal(sa_store_resync(w->store, true, on_lost, &lost), 0);
+	assert_string_equal(w->dp.journal, "");
+	assert_int_equal(lost, id);
+
+	w->dp.stat_map_id--;
+	lost = 0;
+	w->dp.calls = 0;
+	w->dp.fail_at = 2; /* this one is refused: it cannot carry traffic either */
+	w->dp.fail_with = -ERANGE;
+	assert_int_equal(sa_store_resync(w->store, true, on_lost, &lost), 0);
+	assert_int_equal(lost, id);
+
+	lost = 0;
+	w->dp.calls = 0;
+	w->dp.fail_with = -ETIMEDOUT; /* gone again: not the SA's fault */
+	assert_int_equal(sa_store_resync(w->store, true, on_lost, &lost), -ETIMEDOUT);
+	assert_int_equal(lost, 0);
+}
+
+/* A removal that could not be said is said later, and its slots stay taken until then. */
+static void test_removal_while_away(void **state)
+{
+	struct world *w = *state;
+	uint64_t id = add(w, 1);
+	uint32_t spi;
+
+	w->dp.calls = 0;
+	w->dp.fail_at = 2; /* the inbound one */
+	w->dp.fail_with = -ENOTCONN;
+	sa_store_remove(w->store, id);
+	for (uint32_t i = 2; i < XSWAN_SA_SLOTS; i++)
+		assert_int_equal(sa_store_spi_alloc(w->store, &spi), 0);
+	assert_int_equal(sa_store_spi_alloc(w->store, &spi), -ENOSPC);
+	w->dp.journal[0] = '\0';
+	assert_int_equal(sa_store_resync(w->store, false, NULL, NULL), 0);
+	assert_string_equal(w->dp.journal, "remove in (0 in, 0 out, tunnel down 0) ");
+	assert_int_equal(sa_store_spi_alloc(w->store, &spi), 0);
+	assert_int_equal(XSWAN_SPI_SLOT(spi), XSWAN_SPI_SLOT(id));
+}
+
+/* ---- a restart of xswan-ike ---- */
+
+static void test_orphans(void **state)
+{
+	struct world *w = *state;
+	const struct xswan_tunnel *tunnel = &w->maps.tunnels.map[w->child[1].tunnel];
+	uint32_t other = w->child[2].tunnel, spi;
+
+	add(w, 1);
+	add(w, 2);
+	sa_store_free(w->store); /* the process ends; maps and dataplane go on */
+	w->store = make_store(w);
+	assert_int_equal(sa_store_spi_alloc(w->store, &spi), -ENOTCONN); /* not before the maps are there */
+	assert_int_equal(sa_store_attach(w->store, &w->maps, 100), 0);
+	assert_true(sa_store_has_orphan(w->store, 1) && sa_store_has_orphan(w->store, other));
+	assert_int_equal(tunnel->state, XSWAN_TUNNEL_UP);
+	assert_int_equal(tunnel->sa_out, 1);
+	assert_int_equal(sa_store_expire(w->store, 100 + ORPHAN_SECONDS - 1), 0);
+
+	w->dp.journal[0] = '\0';
+	add(w, 1); /* neither slot 1 nor 2: they are in use */
+	assert_int_equal(tunnel->sa_out, 3);
+	assert_int_equal(w->dp.last[XSWAN_DP_IN].slot, 3);
+	assert_int_equal(sa_store_expire(w->store, 110), 0); /* the peer may still send on the old one */
+	assert_int_equal(sa_store_expire(w->store, 110 + ORPHAN_GRACE_SECONDS), 2);
+	assert_int_equal(tunnel->sa_out, 3);
+	assert_false(sa_store_has_orphan(w->store, 1));
+	assert_false(w->maps.in[1].flags & XSWAN_SA_LIVE);
+	assert_true(w->maps.in[2].flags & XSWAN_SA_LIVE);
+
+	assert_int_equal(sa_store_expire(w->store, 100 + ORPHAN_SECONDS), 2); /* nobody negotiated this one again */
+	assert_int_equal(w->maps.tunnels.map[other].state, XSWAN_TUNNEL_DOWN);
+	assert_false(w->maps.out[2].flags & XSWAN_SA_LIVE);
+}
+
+/* ---- tunnels ---- */
+
+static void test_tunnel_numbers(void **state)
+{
+	struct world *w = *state;
+	struct tunnels *t = &w->maps.tunnels;
+	char name[XSWAN_NAME_LEN], longest[XSWAN_NAME_LEN];
+	uint32_t number;
+
+	assert_int_equal(tunnels_assign(t, "conn/two", false), 2); /* the name keeps its number */
+	assert_int_equal(t->map[2].flags, 0);
+	assert_int_equal(tunnels_assign(t, "conn/two", true), 2);
+	assert_int_equal(t->map[2].flags, XSWAN_TUNNEL_TRAP);
+	assert_int_equal(tunnels_assign(t, "conn/three", false), 3);
+	assert_string_equal(t->map[3].name, "conn/three");
+	assert_int_equal(t->map[3].state, XSWAN_TUNNEL_DOWN);
+	tunnels_release(t, 2);
+	assert_int_equal(tunnels_find(t, "conn/two"), 0);
+	assert_int_equal(tunnels_assign(t, "conn/four", false), 2);
+	for (number = 4; number < XSWAN_TUNNELS; number++) {
+		snprintf(name, sizeof(name), "c/%u", number);
+		assert_int_equal(tunnels_assign(t, name, false), number);
+	}
+	assert_int_equal(tunnels_assign(t, "one/more", false), 0);
+
+	memset(longest, 'x', sizeof(longest));
+	longest[XSWAN_NAME_LEN - 3] = '\0'; /* with "c/" one too long by the NUL */
+	assert_int_equal(tunnel_name(name, "c", longest + 1), 0);
+	assert_int_equal(strlen(name), XSWAN_NAME_LEN - 2);
+	assert_int_equal(tunnel_name(name, "ccc", longest), -ENAMETOOLONG);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_slots_fifo), TEST(test_spis),      TEST(test_add_order),
+		TEST(test_remove_order),           TEST(test_entries),   TEST(test_mtu),
+		TEST(test_newest_sa_carries),      TEST(test_add_fails), TEST(test_add_refuses_nonsense),
+		TEST(test_withdraw_keeps_spi),     TEST(test_query),     TEST(test_restart_of_dataplane),
+		TEST(test_removal_while_away),     TEST(test_orphans),   TEST(test_tunnel_numbers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """scapy judges our ESP, both ways: it opens what we sealed, and we open what it sealed.
 
-Needs build/tests/tools/esp_tool (or $ESP_TOOL); prints TAP. Every case goes through both
+Needs tests/tools/esp_tool in the build folder ($BUILD, or build); prints TAP. Every case goes through both
 cipher back-ends, as far as this CPU has them.
 
 Two limits of scapy 2.5 that the cases work around: it computes the length of the UDP header
@@ -22,7 +22,7 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP  # noqa: E402
 from scapy.layers.ipsec import ESP, IPSecIntegrityError, SecurityAssociation  # noqa: E402
 from scapy.packet import Raw, raw  # noqa: E402
 
-TOOL = os.environ.get("ESP_TOOL", "build/tests/tools/esp_tool")
+TOOL = os.environ.get("BUILD", "build") + "/tests/tools/esp_tool"
 SPI = 0xC0FFEE42
 BACKENDS = ["openssl", "ipsec-mb"]
 SIZES = [20, 21, 22, 23, 24, 28, 40, 64, 65, 66, 67, 576, 1280, 1400, 1419, 1420, 1421, 1422, 1500, 4000, 9000]

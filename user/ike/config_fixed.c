@@ -81,9 +81,9 @@ void config_check_fixed(struct section *s, const struct fixed_key *table, struct
 bool config_check_name(const struct section *s, struct problems *p)
 {
 	for (const char *c = s->name; *c; c++) {
-		if (isgraph((unsigned char)*c) && !strchr("/\"\\", *c))
+		if (isgraph((unsigned char)*c) && !strchr("/\\", *c))
 			continue;
-		problem_section(p, s, "a name here is printable ASCII without blanks, /, \" or \\");
+		problem_section(p, s, "a name here is printable ASCII without / and \\");
 		return false;
 	}
 	return true;

@@ -28,6 +28,7 @@ struct parser {
 	struct parser *outer; /* the file that includes this one */
 	const char *file;
 	unsigned int line, depth;
+	unsigned int value_line; /* where the last value ended */
 	dev_t dev;
 	ino_t ino;
 	char *text;
@@ -160,8 +161,6 @@ static bool is_name(int c)
 static int name(struct parser *p, bool dots)
 {
 	clear(p);
-	if (peek(p) == '"')
-		return quoted(p);
 	while (is_name(peek(p)) || (dots && peek(p) == '.'))
 		if (put(p, next(p)) < 0)
 			return -EINVAL;
@@ -169,6 +168,8 @@ static int name(struct parser *p, bool dots)
 		return 0;
 	if (peek(p) < 0)
 		return fail_at(p, p->line, "name expected at the end of the file");
+	if (peek(p) == '"')
+		return fail_at(p, p->line, "names are written without quotes");
 	if (isgraph(peek(p)))
 		return fail_at(p, p->line, "name expected, not '%c'", peek(p));
 	return fail_at(p, p->line, "name expected, not byte 0x%02x", peek(p));
@@ -224,6 +225,7 @@ static int parse_setting(struct parser *p, struct section *section, const char *
 	err = value(p, &present);
 	if (err < 0)
 		return err;
+	p->value_line = p->line;
 	err = tree_set(p->t, section, key, present ? p->token : NULL, (struct place){ p->file, line });
 	return err < 0 ? fail_tree(p, line, err) : 0;
 }
@@ -312,31 +314,36 @@ static int parse_include(struct parser *p, struct section *section, unsigned int
 	return include_matching(p, section, pattern, line);
 }
 
+/* What follows a value on its line may be the rest of a secret with a '}' in it: it is not shown. */
+static int fail_after(struct parser *p, unsigned int line, const char *what, const char *called)
+{
+	if (line == p->value_line)
+		return fail_at(p, line, "%s after what follows '}': does the value need quotes?", what);
+	return fail_at(p, line, "%s after '%s'", what, called);
+}
+
 /* One statement; its name is next. */
 static int parse_statement(struct parser *p, struct section *section)
 {
 	unsigned int line = p->line;
-	bool is_quoted = peek(p) == '"';
 	char called[SETTINGS_PATH];
 
 	if (name(p, false) < 0)
 		return -EINVAL;
-	if (!p->token_len)
-		return fail_at(p, line, "empty name");
 	if (p->token_len >= sizeof(called))
 		return fail_at(p, line, "name longer than %zu characters", sizeof(called) - 1);
 	strcpy(called, p->token);
 	skip_blank(p);
 	if (peek(p) == '=')
 		return parse_setting(p, section, called, line);
-	if (peek(p) != ':' && peek(p) != '{' && peek(p) != '\n' && !is_quoted && !strcmp(called, "include"))
+	if (peek(p) != ':' && peek(p) != '{' && peek(p) != '\n' && !strcmp(called, "include"))
 		return parse_include(p, section, line);
-	if (peek(p) == '.' && !is_quoted)
-		return fail_at(p, line, "name with a dot after '%s': put the whole name in quotes", called);
+	if (peek(p) == '.')
+		return fail_after(p, line, "a name cannot have a dot in it, as", called);
 	skip_space(p);
 	if (peek(p) == '{' || peek(p) == ':')
 		return parse_section(p, section, called, line);
-	return fail_at(p, line, "'=' or '{' expected after '%s'", called);
+	return fail_after(p, line, "'=' or '{' expected", called);
 }
 
 /* Statements up to '}' or the end of the file, which is left to be read. */

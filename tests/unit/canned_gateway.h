@@ -121,8 +121,8 @@ static inline enum vici_verdict canned_list_conns(void *ctx, struct vici_request
 	canned_auth(&b, "local-1", "a.example");
 	canned_auth(&b, "remote-1", NULL);
 	vici_begin_section(&b, "children");
-	canned_child(&b, "any", "0.0.0.0/0", NULL);
-	canned_child(&b, "spare", "10.3.0.0/16", NULL);
+	canned_child(&b, "any", "0.0.0.0/0", "dynamic");
+	canned_child(&b, "spare", "10.3.0.0/16", "dynamic");
 	vici_end_section(&b);
 	vici_end_section(&b);
 	vici_request_event(req, "list-conn", &b);

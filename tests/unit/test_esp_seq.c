@@ -275,12 +275,104 @@ static void test_two_workers(void **state)
 	check_two_workers(b);
 }
 
+#define PACKETS 30000u
+
+/* A cipher that costs nothing, so that two threads do little but meet at what they share. */
+static void no_cipher(struct crypto_worker *w, struct crypto_op *const ops[], unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		ops[i]->ok = true;
+}
+
+struct contest {
+	struct pair t;
+	pthread_barrier_t start;
+	uint8_t used[2 * PACKETS + 1], accepted[2 * PACKETS + 1];
+	uint8_t sealed[2 * PACKETS][128];
+};
+
+/* One packet at a time: the counter is fetched as often as can be. */
+static void *contend_seal(void *arg)
+{
+	struct contest *c = arg;
+	struct esp_worker *w = esp_worker_new(c->t.backend);
+	uint8_t memory[256];
+
+	pthread_barrier_wait(&c->start);
+	for (unsigned int i = 0; i < PACKETS; i++) {
+		struct esp_packet p = {
+			.data = memory + 64, .len = 28, .headroom = 64, .tailroom = 64, .sa = c->t.out
+		};
+
+		inner_udp(p.data, 28);
+		esp_seal(w, &p, 1);
+		__atomic_fetch_add(&c->used[p.seq], 1, __ATOMIC_RELAXED);
+		memcpy(c->sealed[p.seq - 1], p.data, p.len);
+	}
+	esp_worker_free(w);
+	return NULL;
+}
+
+/* Both threads open the same packets in the same order. */
+static void *contend_open(void *arg)
+{
+	struct contest *c = arg;
+	struct esp_worker *w = esp_worker_new(c->t.backend);
+	uint8_t memory[128];
+
+	pthread_barrier_wait(&c->start);
+	for (unsigned int i = 0; i < 2 * PACKETS; i++) {
+		struct esp_packet p = { .data = memory, .len = sizeof(memory), .sa = c->t.in };
+
+		memcpy(memory, c->sealed[i], sizeof(memory));
+		esp_open(w, &p, 1);
+		if (p.drop == XSWAN_DROP_NONE)
+			__atomic_fetch_add(&c->accepted[p.seq], 1, __ATOMIC_RELAXED);
+	}
+	esp_worker_free(w);
+	return NULL;
+}
+
+static void contend(struct contest *c, void *(*body)(void *))
+{
+	pthread_t threads[THREADS];
+
+	assert_int_equal(pthread_barrier_init(&c->start, NULL, THREADS), 0);
+	for (unsigned int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, body, c), 0);
+	for (unsigned int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	pthread_barrier_destroy(&c->start);
+}
+
+static void test_contention(void **state)
+{
+	struct crypto_backend b = *crypto_backend_find("openssl");
+	struct contest *c = calloc(1, sizeof(*c));
+
+	assert_non_null(c);
+	b.seal = b.open = no_cipher;
+	pair_init(&c->t, &b, XSWAN_ALG_AES_GCM_16_128, 0);
+	contend(c, contend_seal);
+	for (unsigned int i = 1; i <= 2 * PACKETS; i++)
+		assert_int_equal(c->used[i], 1);
+	contend(c, contend_open);
+	for (unsigned int i = 1; i <= 2 * PACKETS; i++)
+		if (c->accepted[i] > 1)
+			fail_msg("number %u accepted %u times", i, c->accepted[i]);
+	assert_int_equal(c->t.in_stat.packets + c->t.in_stat.drop_replay, 4 * PACKETS);
+	assert_int_equal(c->t.in_stat.seq, 2 * PACKETS);
+	pair_free(&c->t);
+	free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_crash_outbound),  cmocka_unit_test(test_new_uid),
 		cmocka_unit_test(test_no_room_to_jump), cmocka_unit_test(test_crash_inbound),
 		cmocka_unit_test(test_esn_rollover),    cmocka_unit_test(test_two_workers),
+		cmocka_unit_test(test_contention),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

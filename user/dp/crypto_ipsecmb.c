@@ -113,18 +113,35 @@ static struct crypto_worker *worker_new(void)
 	return w;
 }
 
+static void encrypt(struct crypto_worker *w, const struct crypto_op *op)
+{
+	const struct gcm_key_data *gcm = &op->key->gcm;
+
+	if (op->key->alg == XSWAN_ALG_AES_GCM_16_128)
+		IMB_AES128_GCM_ENC(w->mgr, gcm, &w->ctx, op->data, op->data, op->len, op->nonce, op->aad, op->aad_len,
+				   op->icv, CRYPTO_ICV);
+	else
+		IMB_AES256_GCM_ENC(w->mgr, gcm, &w->ctx, op->data, op->data, op->len, op->nonce, op->aad, op->aad_len,
+				   op->icv, CRYPTO_ICV);
+}
+
+static void decrypt(struct crypto_worker *w, const struct crypto_op *op, uint8_t icv[CRYPTO_ICV])
+{
+	const struct gcm_key_data *gcm = &op->key->gcm;
+
+	if (op->key->alg == XSWAN_ALG_AES_GCM_16_128)
+		IMB_AES128_GCM_DEC(w->mgr, gcm, &w->ctx, op->data, op->data, op->len, op->nonce, op->aad, op->aad_len,
+				   icv, CRYPTO_ICV);
+	else
+		IMB_AES256_GCM_DEC(w->mgr, gcm, &w->ctx, op->data, op->data, op->len, op->nonce, op->aad, op->aad_len,
+				   icv, CRYPTO_ICV);
+}
+
 static void seal(struct crypto_worker *w, struct crypto_op *const ops[], unsigned int count)
 {
-	const IMB_MGR *mgr = w->mgr;
-
 	for (unsigned int i = 0; i < count; i++) {
-		struct crypto_op *op = ops[i];
-		aes_gcm_enc_dec_t encrypt = op->key->alg == XSWAN_ALG_AES_GCM_16_128 ? mgr->gcm128_enc
-										     : mgr->gcm256_enc;
-
-		encrypt(&op->key->gcm, &w->ctx, op->data, op->data, op->len, op->nonce, op->aad, op->aad_len, op->icv,
-			CRYPTO_ICV);
-		op->ok = true;
+		encrypt(w, ops[i]);
+		ops[i]->ok = true;
 	}
 	explicit_bzero(&w->ctx, sizeof(w->ctx));
 }
@@ -140,17 +157,11 @@ static bool icv_equal(const uint8_t *a, const uint8_t *b)
 
 static void open_batch(struct crypto_worker *w, struct crypto_op *const ops[], unsigned int count)
 {
-	const IMB_MGR *mgr = w->mgr;
 	uint8_t icv[CRYPTO_ICV];
 
 	for (unsigned int i = 0; i < count; i++) {
-		struct crypto_op *op = ops[i];
-		aes_gcm_enc_dec_t decrypt = op->key->alg == XSWAN_ALG_AES_GCM_16_128 ? mgr->gcm128_dec
-										     : mgr->gcm256_dec;
-
-		decrypt(&op->key->gcm, &w->ctx, op->data, op->data, op->len, op->nonce, op->aad, op->aad_len, icv,
-			sizeof(icv));
-		op->ok = icv_equal(icv, op->icv);
+		decrypt(w, ops[i], icv);
+		ops[i]->ok = icv_equal(icv, ops[i]->icv);
 	}
 	explicit_bzero(icv, sizeof(icv));
 	explicit_bzero(&w->ctx, sizeof(w->ctx));

@@ -265,7 +265,7 @@ static void test_counters(void **state)
 	fclose(file);
 	assert_non_null(strstr(out, "\ndropped packets\n"
 				    "  auth                          3  integrity check value wrong\n"
-				    "\nIKE since it started\n"
+				    "\nIKE messages and events\n"
 				    "  rx                           12  IKE datagrams received\n"));
 	assert_null(strstr(out, "99"));
 	free(out);

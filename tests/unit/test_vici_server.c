@@ -84,7 +84,7 @@ static enum vici_verdict on_later(void *ctx, struct vici_request *req, const str
 static enum vici_verdict on_at_once(void *ctx, struct vici_request *req, const struct vici_message *msg,
 				    struct vici_builder *reply)
 {
-	vici_put(reply, "at", "once");
+	vici_put(reply, "at", vici_request_command(req));
 	vici_request_finish(req, reply);
 	return VICI_LATER;
 }
@@ -362,9 +362,9 @@ static void test_commands(void **state)
 	send_packet(w, fd, VICI_CMD_REQUEST, "", NULL, NULL);
 	want_packet(w, fd, VICI_CMD_UNKNOWN, NULL, NULL);
 	send_packet(w, fd, VICI_CMD_REQUEST, "at-once", NULL, NULL);
-	want_value(w, fd, VICI_CMD_RESPONSE, NULL, "at", "once");
+	want_value(w, fd, VICI_CMD_RESPONSE, NULL, "at", "at-once");
 	send_packet(w, fd, VICI_CMD_REQUEST, "twice", NULL, NULL);
-	want_value(w, fd, VICI_CMD_RESPONSE, NULL, "at", "once");
+	want_value(w, fd, VICI_CMD_RESPONSE, NULL, "at", "twice");
 	send_packet(w, fd, VICI_CMD_REQUEST, "too-much", NULL, NULL);
 	want_packet(w, fd, VICI_CMD_RESPONSE, NULL, &msg);
 	assert_false(vici_get_bool(&msg, "success", true));
@@ -619,6 +619,19 @@ static void keep_waiting(struct world *w, int fd)
 		turn(w);
 }
 
+static void test_empty_reply(void **state)
+{
+	struct world *w = *state;
+	struct vici_message msg;
+	int fd = join(w);
+
+	keep_waiting(w, fd);
+	vici_request_finish(w->kept, NULL);
+	want_packet(w, fd, VICI_CMD_RESPONSE, NULL, &msg);
+	assert_int_equal(msg.len, 0);
+	close(fd);
+}
+
 static void on_gone(void *arg, struct vici_request *req)
 {
 	struct vici_builder empty = { 0 };
@@ -750,6 +763,7 @@ int main(void)
 		TEST(test_server_left),
 		TEST(test_timeout),
 		TEST(test_timeout_not_needed),
+		TEST(test_empty_reply),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

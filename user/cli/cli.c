@@ -124,7 +124,8 @@ int cli_run(struct cli *cli, int argc, char **argv)
 	const struct option_def options[] = {
 		{ 'i', "instance", OPTION_TEXT, "NAME", &cli->instance, 0, "which gateway of this machine (default)" },
 		{ 'j', "json", OPTION_FLAG, NULL, &cli->json, 0, "one JSON object, for scripts" },
-		{ 't', "timeout", OPTION_NUMBER, "SECONDS", &cli->timeout, 86400, "how long up and down wait (30; 0: for ever)" },
+		{ 't', "timeout", OPTION_NUMBER, "SECONDS", &cli->timeout, 86400,
+		  "how long up and down wait (30; 0: for ever)" },
 		{ 'h', "help", OPTION_FLAG, NULL, &cli->help, 0, "this page; after a command, what it does" },
 		{ .name = NULL },
 	};

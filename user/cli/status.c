@@ -19,7 +19,7 @@ static void gather(struct status *s, struct cli *cli)
 	if (s->ike_error)
 		snprintf(s->ike_text, sizeof(s->ike_text), "%s", client.error);
 	vici_client_close(&client);
-	dataplane_load(&s->dp, cli->instance, cli->dp_pid_path, cli->ports_path);
+	dp_state_load(&s->dp, cli->instance, cli->dp_pid_path, cli->ports_path);
 	s->drops_error = counters_read_drops(cli->instance, s->drops);
 	s->counters_error = counters_read_ike(cli->instance, s->counters);
 }
@@ -55,7 +55,7 @@ int cli_status(struct cli *cli, const char *operand)
 		exit = CLI_UNREACHABLE;
 	}
 	gateway_free(&s->gw);
-	dataplane_free(&s->dp);
+	dp_state_free(&s->dp);
 	free(s);
 	return exit;
 }

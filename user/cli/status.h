@@ -10,14 +10,14 @@
 #include <xswan/drops.h>
 
 #include "../vici/gateway.h"
-#include "dataplane.h"
+#include "dp_state.h"
 
 struct status {
 	const char *instance;
 	int ike_error; /* -errno: xswan-ike did not answer, and ike_text says why */
 	char ike_text[2048];
 	struct gateway gw;
-	struct dataplane dp;
+	struct dp_state dp;
 	int drops_error, counters_error; /* -errno: not readable */
 	uint64_t drops[XSWAN_DROP_COUNT];
 	uint64_t counters[XSWAN_IKE_COUNTER_COUNT];

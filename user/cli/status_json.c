@@ -140,7 +140,7 @@ static json_t *ike_daemon(const struct status *s)
 }
 
 /* workers, crypto and ports are as xswan-dp published them */
-static json_t *dataplane(const struct dataplane *dp)
+static json_t *dataplane(const struct dp_state *dp)
 {
 	return json_pack("{s:b, s:o, s:b, s:o, s:O*, s:O*, s:O*}", //
 			 "running", dp->pid != 0, //

@@ -86,7 +86,7 @@ static void print_port(const struct page *p, const json_t *port)
 	json_array_foreach(json_object_get(port, "queues"), i, queue) print_queue(p, queue);
 }
 
-static void print_dataplane(const struct page *p, const struct dataplane *dp)
+static void print_dataplane(const struct page *p, const struct dp_state *dp)
 {
 	json_t *port;
 	size_t i;
@@ -276,6 +276,6 @@ void status_print(const struct status *s, FILE *out, bool colour)
 		print_counters(&page, "dropped packets", s->drops + 1, counters_drop_name + 1, counters_drop_text + 1,
 			       XSWAN_DROP_COUNT - 1);
 	if (!s->counters_error)
-		print_counters(&page, "IKE since it started", s->counters, counters_ike_name, counters_ike_text,
+		print_counters(&page, "IKE messages and events", s->counters, counters_ike_name, counters_ike_text,
 			       XSWAN_IKE_COUNTER_COUNT);
 }

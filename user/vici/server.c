@@ -33,6 +33,7 @@ struct client {
 
 struct vici_request {
 	struct client *client; /* NULL once the client has left */
+	const char *command;
 	struct event *timer;
 	void (*on_timeout)(void *arg, struct vici_request *req);
 	void *timeout_arg;
@@ -184,6 +185,11 @@ unsigned int vici_server_clients(const struct vici_server *s)
 
 /* ---- requests ---- */
 
+const char *vici_request_command(const struct vici_request *req)
+{
+	return req->command;
+}
+
 bool vici_request_alive(const struct vici_request *req)
 {
 	return req->client && !req->client->closed;
@@ -205,7 +211,7 @@ static void send_response(struct client *c, const struct vici_builder *reply)
 {
 	struct vici_builder failure = { 0 };
 
-	if (check_message("response", reply)) {
+	if (reply && check_message("response", reply)) {
 		vici_put_failure(&failure, "the reply does not fit a vici message");
 		reply = &failure;
 	}
@@ -281,6 +287,7 @@ static void run_command(struct client *c, const struct vici_packet *p)
 		return;
 	}
 	req->client = c;
+	req->command = cmd->name;
 	c->current = req;
 	s->running = req;
 	/* finished by the handler itself: req is gone, and running says so */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "dataplane.h"
+#include "dp_state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,12 +33,12 @@ static pid_t locked_pid(const char *path)
 	return pid;
 }
 
-void dataplane_load(struct dataplane *dp, const char *instance, const char *pid_path, const char *ports_path)
+void dp_state_load(struct dp_state *dp, const char *instance, const char *pid_path, const char *ports_path)
 {
 	char path[INSTANCE_PATH];
 	json_error_t error;
 
-	*dp = (struct dataplane){ .pid = locked_pid(pid_path) };
+	*dp = (struct dp_state){ .pid = locked_pid(pid_path) };
 	dp->pinned = !access(instance_pin_path(instance, "sa_in", path), F_OK);
 	if (!dp->pid)
 		return; /* the file, if any, is of a process that has gone */
@@ -52,7 +52,7 @@ void dataplane_load(struct dataplane *dp, const char *instance, const char *pid_
 	}
 }
 
-void dataplane_free(struct dataplane *dp)
+void dp_state_free(struct dp_state *dp)
 {
 	json_decref(dp->ports);
 	dp->ports = NULL;

@@ -190,12 +190,21 @@ static void on_stop(evutil_socket_t sig, short what, void *arg)
 	daemon_pump(d);
 }
 
+static void on_quit(evutil_socket_t sig, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	log_info("leaving at once; the SAs carry on without IKE for %d s", ORPHAN_SECONDS);
+	d->leave_sas = true;
+	event_base_loopbreak(d->base);
+}
+
 static int watch_signals(struct daemon *d)
 {
 	static const struct {
 		int number;
 		event_callback_fn fn;
-	} signals[] = { { SIGTERM, on_stop }, { SIGINT, on_stop }, { SIGHUP, on_reload } };
+	} signals[] = { { SIGTERM, on_stop }, { SIGINT, on_stop }, { SIGHUP, on_reload }, { SIGQUIT, on_quit } };
 
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
 		d->signals[i] = evsignal_new(d->base, signals[i].number, signals[i].fn, d);

@@ -67,6 +67,7 @@ struct daemon {
 	uint64_t counters[XSWAN_IKE_COUNTER_COUNT]; /* the daemon's own, beside the engine's */
 	time_t started;
 	bool stopping;
+	bool leave_sas; /* end without a word: the dataplane carries on for the next process */
 };
 
 uint64_t daemon_now(void); /* CLOCK_MONOTONIC, microseconds: the engine's clock */

@@ -68,6 +68,8 @@ static void sink_remove(void *ctx, uint64_t id)
 {
 	struct daemon *d = ctx;
 
+	if (d->leave_sas)
+		return;
 	/* the other way round, packets could leave in clear while the SA is still there */
 	sa_store_remove(d->store, id);
 	policy_remove(d->policy, id);

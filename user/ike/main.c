@@ -27,7 +27,7 @@ static const struct option_def defs[] = {
 	{ 0, "keylog", OPTION_TEXT, "FILE", &options.keylog, 0,
 	  "append IKE keys for a protocol analyser: every secret is lost" },
 #endif
-	{ 0, "version", OPTION_FLAG, NULL, &version, 0, "print the version and exit" },
+	{ 'V', "version", OPTION_FLAG, NULL, &version, 0, "print the version and exit" },
 	{ 'h', "help", OPTION_FLAG, NULL, &help, 0, "print this and exit" },
 	{ 0 },
 };

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -86,13 +87,15 @@ static int parse_options(int argc, char **argv, struct options *o)
 	return 3;
 }
 
-/* Keys and plaintext are in this process: no core dumps, no ptrace. */
+/* Keys and plaintext are in this process: no core dumps, no ptrace, nothing swapped out. */
 static void harden(void)
 {
 	const struct rlimit none = { 0, 0 };
 
 	if (prctl(PR_SET_DUMPABLE, 0) || setrlimit(RLIMIT_CORE, &none))
 		log_warn("cannot switch core dumps off: %s", strerror(errno));
+	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
+		log_warn("cannot lock memory: %s", strerror(errno));
 }
 
 static void drop_capabilities(void)

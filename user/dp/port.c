@@ -22,16 +22,17 @@
 #define XDP_MAX_TX_SKB_BUDGET 9
 #endif
 
+/* From the main thread alone, once a second: one socket for all. */
 static int if_ioctl(const struct port *p, unsigned long request, struct ifreq *ifr)
 {
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err;
+	static int fd = -1;
 
+	if (fd < 0)
+		fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
 	memcpy(ifr->ifr_name, p->device, IFNAMSIZ);
-	err = ioctl(fd, request, ifr) ? -errno : 0;
-	close(fd);
-	return err;
+	return ioctl(fd, request, ifr) ? -errno : 0;
 }
 
 /*

@@ -111,6 +111,7 @@ static void test_hold_and_resume(void **state)
 	wanted_hold(&w, "gw", NULL);
 	event(&w, IKE_EVENT_CHILD_DOWN, "start", "taken down", 2);
 	assert_null(wanted_due(&w, 1000 * SECOND)); /* taken down by hand stays down */
+	assert_null(wanted_find(&w, "gw", "start")->failure); /* and that is no failure */
 	wanted_resume(wanted_find(&w, "gw", "start"));
 	wanted_started(wanted_find(&w, "gw", "start"));
 	event(&w, IKE_EVENT_CHILD_UP, "start", NULL, 3);

@@ -125,6 +125,7 @@ static void set_failure(struct wanted_child *c, const char *text, uint64_t now)
 static void on_up(struct wanted_child *c)
 {
 	c->up++;
+	c->held = false;
 	c->trying = false;
 	c->next_try = IKE_TIME_NEVER;
 	c->delay = WANTED_DELAY_MIN;
@@ -138,7 +139,7 @@ static void on_down(struct wanted_child *c, const char *text, uint64_t now)
 		c->up--;
 	if (c->up)
 		return;
-	if (text)
+	if (text && !c->held)
 		set_failure(c, text, now);
 	if (c->wanted)
 		back_off(c, now);
@@ -206,6 +207,7 @@ void wanted_not_started(struct wanted_child *c, const char *text, uint64_t now)
 void wanted_resume(struct wanted_child *c)
 {
 	c->wanted = c->start;
+	c->held = false;
 	c->delay = WANTED_DELAY_MIN;
 }
 
@@ -215,6 +217,7 @@ void wanted_hold(struct wanted *w, const char *conn, const char *child)
 		if ((conn && strcmp(c->conn, conn)) || (child && strcmp(c->child, child)))
 			continue;
 		c->wanted = false;
+		c->held = true;
 		c->next_try = IKE_TIME_NEVER;
 	}
 }

@@ -23,6 +23,7 @@ struct wanted_child {
 	uint32_t tunnel;
 	bool start; /* start_action = start */
 	bool wanted; /* and nobody has taken it down since */
+	bool held; /* taken down by hand: its end is no failure */
 	bool trying; /* an exchange is under way */
 	unsigned int up; /* Child SAs of it */
 	uint64_t next_try; /* IKE_TIME_NEVER: none due */

@@ -44,7 +44,10 @@ static __always_inline bool is_own_ipsec(struct __sk_buff *skb, const struct flo
 	if (!sk)
 		return false;
 	sk = bpf_sk_fullsock(sk);
-	return sk && sk->protocol == IPPROTO_UDP && (sk->src_port == IKE_PORT || sk->src_port == IKE_NAT_PORT);
+	if (!sk || sk->protocol != IPPROTO_UDP || (sk->src_port != IKE_PORT && sk->src_port != IKE_NAT_PORT))
+		return false;
+	/* a tunnel device of the host (VXLAN, say) leaves the socket with what it wraps in UDP of its own */
+	return flow->ports != PORTS_KNOWN || flow->sport == sk->src_port;
 }
 
 static __always_inline int into_tunnel(const struct __sk_buff *skb)

@@ -11,6 +11,21 @@
 
 #include "handover.h"
 
+#define PAGE_ROOM 3520 /* of 4096 bytes: less XDP headroom (256) and struct skb_shared_info (320) */
+
+/*
+ * Generic mode shows packets of up to 64 KB, as segmentation offload makes them on veth and virtio. A worker can
+ * neither hold one nor cut it up. The kernel forwards it, `egress` sends it into xswN, whose native program makes
+ * the kernel do the segmentation first.
+ */
+static __always_inline bool is_super_packet(const struct xdp_md *ctx, const struct frame *f,
+					    const struct xswan_port *port)
+{
+	__u32 len = ctx->data_end - ctx->data;
+
+	return len > PAGE_ROOM || (port && port->mtu && len > f->l3_offset + (__u32)port->mtu);
+}
+
 SEC("xdp/inside")
 int inside(struct xdp_md *ctx)
 {
@@ -32,6 +47,8 @@ int inside(struct xdp_md *ctx)
 		return XDP_PASS;
 	if (f.ip->ttl <= 1)
 		return XDP_PASS; /* the kernel answers with ICMP time exceeded, and forwards nothing */
+	if (is_super_packet(ctx, &f, port))
+		return XDP_PASS;
 	return seal(ctx, &f, port, &flow, policy.tunnel);
 }
 

@@ -54,8 +54,6 @@ static __always_inline enum esp_kind find_esp_in_udp(struct cursor *at, __u32 le
 
 	if (marker && len >= sizeof(*marker))
 		return *marker ? find_esp_header(at, len, esp) : ESP_NOT; /* 0: IKE */
-	if (!esp->surely)
-		return ESP_NOT;
 	keepalive = parse_bytes(at, 1);
 	return keepalive && len == 1 && *keepalive == NAT_KEEPALIVE ? ESP_KEEPALIVE : ESP_SHORT;
 }

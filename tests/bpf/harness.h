@@ -186,14 +186,21 @@ static inline struct xswan_rule4 rule_proto(struct xswan_rule4 r, uint8_t proto,
 	return r;
 }
 
-static inline void set_rules(const char *dst, int prefixlen, const struct xswan_rule4 *rules, uint32_t count)
+static inline void set_rules_record(const char *dst, int prefixlen, const struct xswan_rules4 *value)
 {
 	struct xswan_lpm4 key = { .prefixlen = prefixlen };
-	struct xswan_rules4 value = { .count = count };
 
 	inet_pton(AF_INET, dst, &key.dst);
-	memcpy(value.rule, rules, sizeof(*rules) * (count < XSWAN_RULES ? count : XSWAN_RULES));
-	assert_int_equal(bpf_map_update_elem(map_fd("selector4"), &key, &value, BPF_ANY), 0);
+	assert_int_equal(bpf_map_update_elem(map_fd("selector4"), &key, value, BPF_ANY), 0);
+}
+
+static inline void set_rules(const char *dst, int prefixlen, const struct xswan_rule4 *rules, uint32_t count)
+{
+	struct xswan_rules4 value = { .count = count };
+
+	assert_true(count <= XSWAN_RULES);
+	memcpy(value.rule, rules, sizeof(*rules) * count);
+	set_rules_record(dst, prefixlen, &value);
 }
 
 static inline void set_rule(const char *dst, int prefixlen, struct xswan_rule4 r)

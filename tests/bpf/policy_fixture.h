@@ -40,13 +40,15 @@ static inline void set_ordered_rules(void)
 		protect("10.77.0.3", 32, 0), protect("10.77.0.4", 32, 0),        protect("10.77.0.5", 32, 0),
 		protect("10.77.0.6", 32, 0), protect("10.1.0.0", 16, TUNNEL_UP),
 	};
+	struct xswan_rules4 beyond = { .count = XSWAN_RULES - 1 };
 
+	memcpy(beyond.rule, last_of_8, sizeof(last_of_8));
 	set_rules("10.2.0.0", 16, net, COUNT(net));
 	set_rule("10.2.5.0", 24, protect("10.1.0.0", 16, TUNNEL_UP_TOO));
 	set_rule("10.2.5.7", 32, rule("10.1.0.0", 16, XSWAN_ACTION_BYPASS, 0));
 	set_rules("10.2.6.0", 24, net, 0);
 	set_rules("10.2.7.0", 24, last_of_8, COUNT(last_of_8));
-	set_rules("10.2.8.0", 24, last_of_8, COUNT(last_of_8) - 1);
+	set_rules_record("10.2.8.0", 24, &beyond);
 }
 
 static inline void set_port_rules(void)
@@ -66,11 +68,13 @@ static inline void set_port_rules(void)
 	set_rule("10.3.1.0", 24, rule_proto(protect("10.1.0.0", 16, TUNNEL_UP), IPPROTO_ICMP, 8 << 8, 8 << 8 | 0xff));
 	set_rule("10.3.2.0", 24, rule_proto(protect("10.1.0.0", 16, TUNNEL_UP), 0, 443, 443));
 	set_rules("10.3.3.0", 24, bypass_then_protect, COUNT(bypass_then_protect));
+	set_rule("10.3.5.0", 24, with_sports(rule_proto(protect("10.1.0.0", 16, TUNNEL_UP), 0, 0, 0xffff), 0, 1023));
 	set_rule("10.3.4.0", 24, rule_proto(rule("10.1.0.0", 16, XSWAN_ACTION_DROP, 0), IPPROTO_TCP, 23, 23));
 }
 
 static inline void set_tunnels(void)
 {
+	set_tunnel(0, XSWAN_TUNNEL_UP, 21, XSWAN_TUNNEL_TRAP); /* no one may: 0 stands for none */
 	set_tunnel(TUNNEL_UP, XSWAN_TUNNEL_UP, 21, XSWAN_TUNNEL_TRAP);
 	set_tunnel(TUNNEL_UP_TOO, XSWAN_TUNNEL_UP, 22, 0);
 	set_tunnel(TUNNEL_TRAP, XSWAN_TUNNEL_DOWN, 0, XSWAN_TUNNEL_TRAP);
@@ -136,6 +140,8 @@ static inline int policy_setup(void **state)
 	{ "source port too low", { FROM_INSIDE("10.3.0.5"), UDP(4999, 1000) }, LEFT_ALONE }, \
 	{ "source port too high", { FROM_INSIDE("10.3.0.5"), UDP(6001, 1000) }, LEFT_ALONE }, \
 	{ "bypass by port", { FROM_INSIDE("10.3.0.5"), UDP(5000, 53) }, LEFT_ALONE }, \
+	{ "a rule for source ports", { FROM_INSIDE("10.3.5.5"), UDP(1023, 9) }, PROTECTED(TUNNEL_UP) }, \
+	{ "source port above them", { FROM_INSIDE("10.3.5.5"), UDP(1024, 9) }, LEFT_ALONE }, \
 	{ "another protocol's rule", { FROM_INSIDE("10.3.0.5"), TCP(5000, 1000) }, PROTECTED(TUNNEL_UP_TOO) }, \
 	{ "ICMP type and code in range", \
 	  { FROM_INSIDE("10.3.1.5"), .proto = IPPROTO_ICMP, .sport = 8 }, PROTECTED(TUNNEL_UP) }, \

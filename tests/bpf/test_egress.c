@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <linux/if_packet.h>
 #include <poll.h>
+#include <sys/mman.h>
 
 #define TC_OK 0
 #define TC_SHOT 2
@@ -283,6 +284,57 @@ static void test_forwarded(void **state)
 	close(fd);
 }
 
+/* What a tunnel device of the host makes of an IKE packet is not IKE any more, though it still has IKE's socket. */
+static void test_ike_socket_through_vxlan(void **state)
+{
+	int fd;
+
+	needs_root();
+	if (system("ip link add vx77 type vxlan id 77 local 192.0.2.1 remote 10.6.0.5 dstport 4789 2>/dev/null")) {
+		print_message("this kernel has no VXLAN\n");
+		skip();
+	}
+	sh("ip link set vx77 addrgenmode none && ip link set vx77 up && ip route add 10.7.0.0/16 dev vx77 && "
+	   "ip neighbour add 10.7.0.5 lladdr 02:00:00:00:00:77 dev vx77");
+	fd = udp_from(500);
+	set_xswn(true);
+	send_udp(fd, "10.7.0.5", 300);
+	expect("10.6.0.5", 1, 0);
+	close(fd);
+	sh("ip link del vx77");
+}
+
+/*
+ * An skb with nothing but the Ethernet header in linear memory, as a transmit ring of AF_PACKET makes them: the
+ * rest has to be pulled, or plaintext would pass unread.
+ */
+static void test_headers_in_pages(void **state)
+{
+	const struct packet p = packet_make(
+		&(struct packet_spec){ FROM_INSIDE("10.6.0.5"), UDP(1, 2), .payload = "clear" });
+	const struct tpacket_req req = {
+		.tp_block_size = 4096, .tp_block_nr = 1, .tp_frame_size = 2048, .tp_frame_nr = 2
+	};
+	const int version = TPACKET_V2;
+	struct tpacket2_hdr *slot;
+	int fd;
+
+	needs_root();
+	fd = listen_on("out0");
+	assert_int_equal(setsockopt(fd, SOL_PACKET, PACKET_VERSION, &version, sizeof(version)), 0);
+	assert_int_equal(setsockopt(fd, SOL_PACKET, PACKET_TX_RING, &req, sizeof(req)), 0);
+	slot = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(slot, MAP_FAILED);
+	memcpy((uint8_t *)slot + TPACKET2_HDRLEN - sizeof(struct sockaddr_ll), p.data, p.len);
+	slot->tp_len = p.len;
+	slot->tp_status = TP_STATUS_SEND_REQUEST;
+	set_xswn(true);
+	assert_int_equal(send(fd, NULL, 0, 0), p.len);
+	expect("10.6.0.5", 1, 0);
+	munmap(slot, 4096);
+	close(fd);
+}
+
 /* A TCP socket on port 500 is no IKE. */
 static void test_tcp_from_ike_port(void **state)
 {
@@ -312,6 +364,8 @@ int main(void)
 		real(test_ike_socket),
 		real(test_forwarded),
 		real(test_tcp_from_ike_port),
+		real(test_ike_socket_through_vxlan),
+		real(test_headers_in_pages),
 	};
 	struct CMUnitTest tests[COUNT(rows) + COUNT(others)];
 	size_t n = COUNT(rows);

@@ -30,6 +30,7 @@ static const struct xdp_row inside_rows[] = {
 	  { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .mac = TO_ANOTHER }, DROPPED(NO_SOCKET), .no_port = true },
 	{ "no port: protected, no SA",
 	  { FROM_INSIDE("10.4.2.5"), TCP(4000, 80) }, DROPPED(NO_SOCKET), .no_port = true },
+	{ "no port: multicast", { FROM_INSIDE("10.2.0.5"), UDP(1, 2), .mac = TO_MULTICAST }, PASSED, .no_port = true },
 	{ "no port: forbidden", { FROM_INSIDE("10.2.0.5"), TCP(4000, 23) }, DROPPED(POLICY), .no_port = true },
 	{ "no port: not covered", { FROM_INSIDE("10.9.0.5"), TCP(4000, 80) }, PASSED, .no_port = true },
 };
@@ -94,17 +95,15 @@ static void test_truncation(void **state)
 static void test_count_beyond_rules(void **state)
 {
 	const struct packet p = packet_make(&(struct packet_spec){ FROM_INSIDE("10.2.9.5"), TCP(4000, 80) });
-	struct xswan_lpm4 key = { .prefixlen = 24 };
 	struct xswan_rules4 value = { .count = UINT32_MAX };
 
 	needs_root();
 	for (int i = 0; i < (int)XSWAN_RULES; i++)
 		value.rule[i] = protect("10.77.0.0", 32, TUNNEL_UP);
-	inet_pton(AF_INET, "10.2.9.0", &key.dst);
-	assert_int_equal(bpf_map_update_elem(map_fd("selector4"), &key, &value, BPF_ANY), 0);
+	set_rules_record("10.2.9.0", 24, &value);
 	assert_int_equal(run_xdp("inside", "in0", &p).verdict, XDP_PASS);
 	value.rule[XSWAN_RULES - 1] = protect("10.1.0.0", 16, TUNNEL_UP);
-	assert_int_equal(bpf_map_update_elem(map_fd("selector4"), &key, &value, BPF_ANY), 0);
+	set_rules_record("10.2.9.0", 24, &value);
 	assert_int_equal(run_xdp("inside", "in0", &p).verdict, XDP_REDIRECT);
 }
 
@@ -224,6 +223,8 @@ static void test_no_acquire_unless_wanted(void **state)
 	needs_root();
 	set_port("in0", &port);
 	ring = open_events(&seen);
+	for (uint32_t tunnel = 0; tunnel <= TUNNEL_UNUSED; tunnel++)
+		set_acquired(tunnel, 0);
 	for (size_t i = 0; i < COUNT(destinations); i++) {
 		const struct packet p = packet_make(
 			&(struct packet_spec){ FROM_INSIDE(destinations[i]), UDP(4000, 80) });

@@ -153,7 +153,7 @@ struct xswan_port {
 	__u32 xsk_base; /* first index in xsks */
 	__u32 host_ifindex; /* xswN: where TC sends what the host must not send in clear */
 	__u8 mac[6]; /* frames to other addresses are not ours */
-	__u16 reserved;
+	__u16 mtu; /* of the interface; 0: not known */
 };
 
 /*

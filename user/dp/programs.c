@@ -297,10 +297,13 @@ int programs_attach(struct programs *p, struct port *port, enum attach_mode atta
 {
 	int err = 0;
 
-	if (attach == ATTACH_EXTERNAL && port->role != XSWAN_ROLE_TUNNEL)
+	/* xswN-dp is our own. In native mode it makes the kernel cut up what is too large for a frame on its way in. */
+	if (port->role == XSWAN_ROLE_TUNNEL)
+		attach = ATTACH_AUTO;
+	if (attach == ATTACH_EXTERNAL)
 		port->attach = "external"; /* adopt_maps found it there */
 	else
-		err = attach_xdp(p, port, attach == ATTACH_EXTERNAL ? ATTACH_AUTO : attach, why, why_size);
+		err = attach_xdp(p, port, attach, why, why_size);
 	if (!err && port->role == XSWAN_ROLE_OUTSIDE)
 		err = attach_egress(p, port, why, why_size);
 	return err;
@@ -312,6 +315,7 @@ int programs_set_port(struct programs *p, const struct port *port, int host_ifin
 		.role = port->role,
 		.xsk_base = port->index * XSWAN_QUEUES,
 		.host_ifindex = host_ifindex,
+		.mtu = port->mtu > UINT16_MAX ? UINT16_MAX : port->mtu,
 	};
 
 	memcpy(entry.mac, port->mac, sizeof(entry.mac));

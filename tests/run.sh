@@ -16,7 +16,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 2
 
 # cheapest first
-SUITES=(unit bpf ike scapy netns swanctl interop bench)
+SUITES=(unit bpf ike netns interop bench)
 BUILD=${BUILD:-build}
 export BUILD CMOCKA_MESSAGE_OUTPUT=TAP
 

@@ -107,9 +107,9 @@ flood_rate()
 # Does next to nothing of SIZE at RATE get lost? One disturbance from outside is forgiven.
 lossless()
 {
-	local try sent received
+	local sent received
 
-	for try in 1 2; do
+	for _ in 1 2; do
 		read -r sent received _ < <(flood "$1" "$2")
 		[ $(((sent - received) * 1000)) -gt "$sent" ] || return 0
 	done

@@ -6,6 +6,7 @@
 
 #define ATTRIBUTE_SHORT 0x8000 /* type and value, no length */
 #define ATTRIBUTE_KEY_LENGTH 14
+#define ESP_SPI_RESERVED 255 /* and below: RFC 4303 section 2.1 */
 
 static void read_attributes(struct cursor c, struct transform *t)
 {
@@ -126,19 +127,20 @@ static bool types_allowed(const struct offer *o, enum protocol protocol, uint8_t
 uint8_t offer_match(const struct offer *o, enum protocol protocol, const struct conf_proposal *p, struct suite *out)
 {
 	struct cursor spi = cursor_over(o->spi);
+	bool esp = protocol == PROTOCOL_ESP;
 	uint8_t culprit;
 
 	*out = (struct suite){ .number = o->number };
-	if (o->protocol != protocol || (protocol == PROTOCOL_ESP && o->spi.len != 4))
+	if (esp)
+		out->spi = cursor_u32(&spi);
+	if (o->protocol != protocol || (esp && (o->spi.len != 4 || out->spi <= ESP_SPI_RESERVED)))
 		return DIFFERENT_PROTOCOL;
 	if (!choose_encr(o, p, out))
 		return TRANSFORM_ENCR;
 	if (!types_allowed(o, protocol, &culprit))
 		return culprit;
-	if (protocol == PROTOCOL_ESP) {
-		out->spi = cursor_u32(&spi);
+	if (esp)
 		return choose_esn(o, p, out) ? 0 : TRANSFORM_ESN;
-	}
 	if (!choose(o, TRANSFORM_PRF, p->prf, p->prf_count, &out->prf))
 		return TRANSFORM_PRF;
 	return choose(o, TRANSFORM_KE, p->ke, p->ke_count, &out->ke) ? 0 : TRANSFORM_KE;

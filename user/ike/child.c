@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "child.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "exchange.h"
+
+/* Scratch for ike_sa_info, which lists all Child SAs of one IKE SA. */
+static int reserve_info(struct engine *e, const struct ike_sa *sa)
+{
+	struct child_info *infos;
+	size_t count = 1;
+
+	for (const struct child *c = sa->children; c; c = c->next)
+		count++;
+	if (count <= e->child_infos_size)
+		return 0;
+	infos = realloc(e->child_infos, count * sizeof(*infos));
+	if (!infos)
+		return -ENOMEM;
+	e->child_infos = infos;
+	e->child_infos_size = count;
+	return 0;
+}
+
+struct child *child_new(struct ike_sa *sa, const struct conf_child *conf)
+{
+	struct engine *e = sa->engine;
+	struct child *child = calloc(1, sizeof(*child));
+
+	if (!child || reserve_info(e, sa) || e->sink.spi_alloc(e->sink_ctx, &child->spi_in)) {
+		free(child);
+		return NULL;
+	}
+	child->conf = conf;
+	child->uniqueid = ++e->last_child_id;
+	child->state = CHILD_CREATED;
+	child->deletion = (struct want){ .exchange = exchange_delete, .child = child };
+	child->next = sa->children;
+	sa->children = child;
+	return child;
+}
+
+void child_free(struct ike_sa *sa, struct child *child)
+{
+	struct engine *e = sa->engine;
+	struct child **at = &sa->children;
+
+	while (*at != child)
+		at = &(*at)->next;
+	*at = child->next;
+	window_forget_child(sa, child);
+	if (child->installed)
+		e->sink.remove(e->sink_ctx, child->sink_id);
+	else
+		e->sink.spi_free(e->sink_ctx, child->spi_in);
+	free(child);
+}
+
+static uint8_t alg_of(const struct suite *s)
+{
+	if (s->encr != ENCR_AES_GCM_16)
+		return XSWAN_ALG_NONE;
+	return s->encr_bits == 128 ? XSWAN_ALG_AES_GCM_16_128 : XSWAN_ALG_AES_GCM_16_256;
+}
+
+static void log_up(struct ike_sa *sa, const struct child *child)
+{
+	char suite[64], local[512], remote[512];
+
+	ike_sa_log(sa, LOG_LEVEL_INFO, "Child SA %s{%u} up: SPIs %08x_i %08x_o, %s === %s, %s, %s",
+		   child->conf->name, child->uniqueid, child->spi_in, child->spi_out,
+		   ts_list_format(child->local_ts.ts, child->local_ts.count, local, sizeof(local)),
+		   ts_list_format(child->remote_ts.ts, child->remote_ts.count, remote, sizeof(remote)),
+		   suite_format(PROTOCOL_ESP, &child->suite, suite, sizeof(suite)), child->encap ? "ESP in UDP" : "ESP");
+}
+
+static int add_to_sink(struct ike_sa *sa, struct child *child, const uint8_t *key_in, const uint8_t *key_out,
+		       size_t key_len)
+{
+	struct engine *e = sa->engine;
+	struct child_install install = {
+		.conn = sa->conn,
+		.child = child->conf,
+		.local = sa->local,
+		.remote = sa->remote,
+		.encap = child->encap,
+		.esn = child->suite.esn,
+		.initiator = sa->initiator,
+		.alg = alg_of(&child->suite),
+		.spi_in = child->spi_in,
+		.spi_out = child->spi_out,
+		.slot_in = XSWAN_SPI_SLOT(child->spi_in),
+		.key_in = key_in,
+		.key_out = key_out,
+		.key_len = key_len,
+		.local_ts = child->local_ts.ts,
+		.remote_ts = child->remote_ts.ts,
+		.local_ts_count = child->local_ts.count,
+		.remote_ts_count = child->remote_ts.count,
+	};
+
+	return e->sink.add(e->sink_ctx, &install, &child->sink_id);
+}
+
+int child_install(struct ike_sa *sa, struct child *child)
+{
+	uint8_t key_i[AEAD_KEY_MAX], key_r[AEAD_KEY_MAX];
+	size_t key_len = aead_key_len(child->suite.encr, child->suite.encr_bits);
+	int ret = -EOPNOTSUPP;
+
+	if (!key_len)
+		goto out;
+	child->encap = ike_sa_encap(sa);
+	ret = child_keys_derive(&sa->keys, setup_ni(sa->setup), setup_nr(sa->setup), key_i, key_r, key_len);
+	if (ret)
+		goto out;
+	ret = sa->initiator ? add_to_sink(sa, child, key_r, key_i, key_len) : add_to_sink(sa, child, key_i, key_r, key_len);
+	if (ret)
+		goto out;
+	child->installed = true;
+	child->state = CHILD_INSTALLED;
+	child->installed_at = sa->engine->now;
+	engine_count(sa->engine, XSWAN_IKE_CHILD_UP);
+	log_up(sa, child);
+	ike_sa_event(sa, IKE_EVENT_CHILD_UP, child, NULL);
+out:
+	OPENSSL_cleanse(key_i, sizeof(key_i));
+	OPENSSL_cleanse(key_r, sizeof(key_r));
+	return ret;
+}
+
+/* The event comes while the SA can still be looked at, so its last figures are in it. */
+void child_down(struct ike_sa *sa, struct child *child, const char *text)
+{
+	child->state = CHILD_DELETING;
+	if (child->installed) {
+		ike_sa_log(sa, LOG_LEVEL_INFO, "Child SA %s{%u} down: SPIs %08x_i %08x_o, %s", child->conf->name,
+			   child->uniqueid, child->spi_in, child->spi_out, text);
+		ike_sa_event(sa, IKE_EVENT_CHILD_DOWN, child, text);
+	}
+	child_free(sa, child);
+}
+
+void child_delete(struct ike_sa *sa, struct child *child)
+{
+	child->state = CHILD_DELETING;
+	window_want_child(sa, &child->deletion);
+	timers_set(&sa->engine->timers, &sa->timer, 0);
+}
+
+struct child *child_find_out(struct ike_sa *sa, uint32_t spi_out)
+{
+	struct child *child = sa->children;
+
+	while (child && (!child->installed || child->spi_out != spi_out))
+		child = child->next;
+	return child;
+}
+
+void child_info(const struct child *child, struct child_info *info)
+{
+	*info = (struct child_info){
+		.name = child->conf->name,
+		.uniqueid = child->uniqueid,
+		.sink_id = child->sink_id,
+		.state = child->state,
+		.encap = child->encap,
+		.esn = child->suite.esn,
+		.alg = alg_of(&child->suite),
+		.spi_in = child->spi_in,
+		.spi_out = child->spi_out,
+		.installed_at = child->installed_at,
+		.local_ts = child->local_ts.ts,
+		.remote_ts = child->remote_ts.ts,
+		.local_ts_count = child->local_ts.count,
+		.remote_ts_count = child->remote_ts.count,
+	};
+}
+
+bool child_traffic(struct ike_sa *sa)
+{
+	struct engine *e = sa->engine;
+	struct xswan_sa_stat in, out;
+	bool any = false;
+
+	for (struct child *child = sa->children; child; child = child->next) {
+		if (!child->installed || e->sink.query(e->sink_ctx, child->sink_id, &in, &out))
+			continue;
+		any |= in.packets != child->packets_seen;
+		child->packets_seen = in.packets;
+	}
+	return any;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Child SAs: negotiated in IKE_AUTH, handed to the sink, deleted with an INFORMATIONAL exchange. */
+#ifndef XSWAN_IKE_CHILD_H
+#define XSWAN_IKE_CHILD_H
+
+#include "ike_sa.h"
+#include "narrow.h"
+
+struct child {
+	struct child *next;
+	const struct conf_child *conf;
+	uint32_t uniqueid;
+	enum child_state state;
+	bool installed; /* the sink has it under sink_id, and owns spi_in */
+	bool encap;
+	uint64_t sink_id, installed_at;
+	uint32_t spi_in, spi_out; /* host order */
+	struct suite suite;
+	struct ts_list local_ts, remote_ts;
+	uint64_t packets_seen; /* inbound, at the last look */
+	struct want deletion;
+};
+
+/* With an inbound SPI from the sink. NULL: none to be had, or no memory. */
+struct child *child_new(struct ike_sa *sa, const struct conf_child *conf);
+void child_free(struct ike_sa *sa, struct child *child); /* takes it out of the sink; raises no event */
+int child_install(struct ike_sa *sa, struct child *child) __attribute__((warn_unused_result)); /* derives the keys */
+void child_down(struct ike_sa *sa, struct child *child, const char *text); /* frees it; an event if it was up */
+void child_delete(struct ike_sa *sa, struct child *child); /* wants a DELETE exchange */
+struct child *child_find_out(struct ike_sa *sa, uint32_t spi_out); /* installed ones only */
+void child_info(const struct child *child, struct child_info *info);
+bool child_traffic(struct ike_sa *sa); /* did ESP come in since the last call? */
+
+/* SAi2, TSi, TSr of a request, for a child made for it. */
+void child_offer(struct ike_sa *sa, const struct child *child, struct message *m);
+/* The peer's answer to that. Says why, and raises the event, when it comes to nothing. */
+void child_accept(struct ike_sa *sa, struct child *child, const struct payloads *in);
+/* The peer's request: writes SAr2, TSi, TSr or an error notify. */
+void child_respond(struct ike_sa *sa, const struct payloads *in, struct message *reply);
+
+#endif

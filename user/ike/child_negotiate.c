@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Agreeing on a Child SA within IKE_AUTH (RFC 7296 sections 1.2 and 2.9). Its failure leaves the IKE SA up. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "child.h"
+#include "explain.h"
+
+static void wanted_selectors(const struct ike_sa *sa, const struct conf_child *conf, struct ts_list *local,
+			     struct ts_list *remote)
+{
+	ts_list_configured(local, conf->local_ts, conf->local_ts_count, &sa->local.addr);
+	ts_list_configured(remote, conf->remote_ts, conf->remote_ts_count, &sa->remote.addr);
+}
+
+static void write_selectors(struct message *m, uint8_t type, const struct ts_list *list)
+{
+	chain_begin(&m->chain, type);
+	ts_payload_write(&m->w, list);
+	chain_end(&m->chain);
+}
+
+void child_offer(struct ike_sa *sa, const struct child *child, struct message *m)
+{
+	struct ts_list local, remote;
+
+	wanted_selectors(sa, child->conf, &local, &remote);
+	chain_begin(&m->chain, PAYLOAD_TYPE_SA);
+	proposals_write(&m->w, PROTOCOL_ESP, child->spi_in, child->conf->proposals, child->conf->proposal_count);
+	chain_end(&m->chain);
+	write_selectors(m, PAYLOAD_TYPE_TSI, &local);
+	write_selectors(m, PAYLOAD_TYPE_TSR, &remote);
+}
+
+static void failed(struct ike_sa *sa, const char *text)
+{
+	ike_sa_log(sa, LOG_LEVEL_WARN, "%s", text);
+	ike_sa_event_failed(sa, text);
+}
+
+/* The peer refused: there is no Child SA at either end. */
+static void refused(struct ike_sa *sa, struct child *child, uint16_t notify)
+{
+	struct ts_list local, remote;
+	struct explanation x;
+
+	wanted_selectors(sa, child->conf, &local, &remote);
+	explain_refused_child(&x, sa, &local, &remote, notify);
+	child_free(sa, child);
+	if (notify == NOTIFY_NO_PROPOSAL_CHOSEN)
+		engine_count(sa->engine, XSWAN_IKE_NO_PROPOSAL);
+	if (notify == NOTIFY_TS_UNACCEPTABLE)
+		engine_count(sa->engine, XSWAN_IKE_TS_UNACCEPTABLE);
+	failed(sa, x.text);
+}
+
+/* The peer accepted, but we cannot have what it says: it must delete its end. */
+static void give_back(struct ike_sa *sa, struct child *child, enum xswan_ike_counter counter, const char *what)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "IKE_AUTH: Child SA '%s' deleted again: %s", child->conf->name, what);
+	engine_count(sa->engine, counter);
+	child_delete(sa, child);
+	failed(sa, text);
+}
+
+static bool take_selectors(struct ike_sa *sa, struct child *child, const struct payloads *in)
+{
+	struct ts_received local, remote;
+	struct ts_list own, peer;
+
+	wanted_selectors(sa, child->conf, &own, &peer);
+	ts_payload_parse(&local, in->body[PAYLOAD_TSI]);
+	ts_payload_parse(&remote, in->body[PAYLOAD_TSR]);
+	if (!ts_is_subset(&local, &own) || !ts_is_subset(&remote, &peer))
+		return false;
+	child->local_ts.count = local.count;
+	memcpy(child->local_ts.ts, local.ts, local.count * sizeof(local.ts[0]));
+	child->remote_ts.count = remote.count;
+	memcpy(child->remote_ts.ts, remote.ts, remote.count * sizeof(remote.ts[0]));
+	return true;
+}
+
+void child_accept(struct ike_sa *sa, struct child *child, const struct payloads *in)
+{
+	const uint32_t required = PAYLOAD_BIT(SA) | PAYLOAD_BIT(TSI) | PAYLOAD_BIT(TSR);
+	const struct conf_child *conf = child->conf;
+	const struct notify *error = payloads_error(in);
+
+	if (error) {
+		refused(sa, child, error->type);
+		return;
+	}
+	if ((in->seen & required) != required) {
+		give_back(sa, child, XSWAN_IKE_RX_MALFORMED, "the peer's answer lacks SA, TSi or TSr");
+		return;
+	}
+	if (proposal_accept(in->body[PAYLOAD_SA], PROTOCOL_ESP, conf->proposals, conf->proposal_count, &child->suite)) {
+		give_back(sa, child, XSWAN_IKE_NO_PROPOSAL, "the peer chose a proposal that we did not make");
+		return;
+	}
+	child->spi_out = child->suite.spi;
+	if (!take_selectors(sa, child, in)) {
+		give_back(sa, child, XSWAN_IKE_TS_UNACCEPTABLE, "the peer's traffic selectors are not within ours");
+		return;
+	}
+	if (child_install(sa, child))
+		give_back(sa, child, XSWAN_IKE_INSTALL_FAILED, "the dataplane refused it");
+}
+
+struct request {
+	struct ts_received local, remote; /* of the whole request, as it names our side and the peer's */
+	struct span proposals;
+};
+
+struct choice {
+	const struct conf_child *conf;
+	struct suite suite;
+	struct ts_list local, remote;
+};
+
+/* 0; -ENOENT: selectors do not overlap; -ENOTSUP: they do, but there is no common proposal */
+static int match(struct ike_sa *sa, const struct conf_child *conf, const struct request *r, struct choice *out)
+{
+	struct ts_list local, remote;
+
+	wanted_selectors(sa, conf, &local, &remote);
+	out->conf = conf;
+	if (ts_narrow(&out->local, &r->local, &local) || ts_narrow(&out->remote, &r->remote, &remote))
+		return -ENOENT;
+	if (proposal_select(r->proposals, PROTOCOL_ESP, conf->proposals, conf->proposal_count, &out->suite))
+		return -ENOTSUP;
+	return 0;
+}
+
+/* The first configured child that fits. Else 0, and the notify's type: about the one that came nearest. */
+static uint16_t choose(struct ike_sa *sa, const struct request *r, struct choice *out)
+{
+	const struct conf_child *nearest = sa->conn->children;
+	uint16_t refusal = NOTIFY_TS_UNACCEPTABLE;
+	struct explanation x;
+
+	for (const struct conf_child *conf = sa->conn->children; conf; conf = conf->next) {
+		int ret = match(sa, conf, r, out);
+
+		if (!ret)
+			return 0;
+		if (ret == -ENOTSUP && refusal != NOTIFY_NO_PROPOSAL_CHOSEN) {
+			refusal = NOTIFY_NO_PROPOSAL_CHOSEN;
+			nearest = conf;
+		}
+	}
+	if (!nearest)
+		snprintf(x.text, sizeof(x.text), "IKE_AUTH: connection '%s' (%s) has no children", sa->conn->name,
+			 sa->conn->origin ? sa->conn->origin : "origin unknown");
+	else if (refusal == NOTIFY_NO_PROPOSAL_CHOSEN)
+		explain_no_proposal(&x, "IKE_AUTH", &sa->remote, r->proposals, sa->conn, nearest);
+	else
+		explain_selectors(&x, &sa->remote, &r->local, &r->remote, sa, nearest);
+	engine_count(sa->engine,
+		     refusal == NOTIFY_NO_PROPOSAL_CHOSEN ? XSWAN_IKE_NO_PROPOSAL : XSWAN_IKE_TS_UNACCEPTABLE);
+	ike_sa_log(sa, LOG_LEVEL_WARN, "%s", x.text);
+	return refusal;
+}
+
+static struct child *install(struct ike_sa *sa, const struct choice *choice)
+{
+	struct child *child = child_new(sa, choice->conf);
+	int ret;
+
+	if (child) {
+		child->suite = choice->suite;
+		child->spi_out = choice->suite.spi;
+		child->local_ts = choice->local;
+		child->remote_ts = choice->remote;
+		ret = child_install(sa, child);
+		if (!ret)
+			return child;
+		child_free(sa, child);
+	}
+	engine_count(sa->engine, XSWAN_IKE_INSTALL_FAILED);
+	ike_sa_log(sa, LOG_LEVEL_WARN, "IKE_AUTH: Child SA '%s' could not be installed: the dataplane refused it",
+		   choice->conf->name);
+	return NULL;
+}
+
+void child_respond(struct ike_sa *sa, const struct payloads *in, struct message *reply)
+{
+	struct request r = { .proposals = in->body[PAYLOAD_SA] };
+	struct choice choice;
+	struct child *child;
+	uint16_t refusal;
+
+	ts_payload_parse(&r.local, in->body[PAYLOAD_TSR]);
+	ts_payload_parse(&r.remote, in->body[PAYLOAD_TSI]);
+	refusal = choose(sa, &r, &choice);
+	child = refusal ? NULL : install(sa, &choice);
+	if (!child) {
+		if (!refusal) /* it would be wanted, there is just no room */
+			refusal = NOTIFY_NO_ADDITIONAL_SAS;
+		chain_notify(&reply->chain, PROTOCOL_NONE, refusal, NULL, 0);
+		return;
+	}
+	chain_begin(&reply->chain, PAYLOAD_TYPE_SA);
+	suite_write(&reply->w, PROTOCOL_ESP, child->spi_in, &child->suite);
+	chain_end(&reply->chain);
+	write_selectors(reply, PAYLOAD_TYPE_TSI, &child->remote_ts);
+	write_selectors(reply, PAYLOAD_TYPE_TSR, &child->local_ts);
+}

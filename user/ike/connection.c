@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "connection.h"
+
+#include "auth.h"
+
+/* 1: named; 0: any; -1: no */
+static int match_addrs(const struct addr *addrs, int count, const struct addr *addr)
+{
+	int best = count ? -1 : 0;
+
+	for (int i = 0; i < count; i++) {
+		if (!addrs[i].family && best < 0)
+			best = 0;
+		if (addr_equal(&addrs[i], addr))
+			best = 1;
+	}
+	return best;
+}
+
+bool connection_has_local(const struct conf_conn *conn, const struct addr *local)
+{
+	return match_addrs(conn->local_addrs, conn->local_addr_count, local) >= 0;
+}
+
+int connection_score(const struct conf_conn *conn, const struct addr *local, const struct addr *remote)
+{
+	int here = match_addrs(conn->local_addrs, conn->local_addr_count, local);
+	int there = match_addrs(conn->remote_addrs, conn->remote_addr_count, remote);
+
+	return here < 0 || there < 0 ? -1 : here + 2 * there;
+}
+
+const struct conf_conn *connection_for_init(const struct config *cfg, const struct addr *local, const struct addr *remote,
+					    struct span proposals, struct suite *suite, const struct conf_conn **nearest)
+{
+	*nearest = NULL;
+	for (int wanted = 3; wanted >= 0; wanted--) {
+		for (const struct conf_conn *conn = cfg->conns; conn; conn = conn->next) {
+			if (connection_score(conn, local, remote) != wanted)
+				continue;
+			if (!*nearest)
+				*nearest = conn;
+			if (!proposal_select(proposals, PROTOCOL_IKE, conn->proposals, conn->proposal_count, suite))
+				return conn;
+		}
+	}
+	return NULL;
+}
+
+struct identity connection_local_id(const struct conf_conn *conn, const struct addr *local)
+{
+	return conn->local_id.type == ID_ANY ? identity_of_addr(local) : conn->local_id;
+}
+
+/*
+ * Named identities count for more than addresses. Whom the peer asks for is a hint (RFC 7296
+ * section 1.2) where we have no identity configured; where we have, it must be that one.
+ */
+static int score_ids(const struct ike_sa *sa, const struct conf_conn *conn, const struct identity *peer,
+		     const struct identity *asked)
+{
+	int score = connection_score(conn, &sa->local.addr, &sa->remote.addr);
+
+	if (score < 0 || !suite_allowed(&sa->suite, conn->proposals, conn->proposal_count))
+		return -1;
+	if (!identity_matches(&conn->remote_id, peer))
+		return -1;
+	if (asked->type != ID_ANY && !identity_matches(&conn->local_id, asked))
+		return -1;
+	return score + (conn->remote_id.type != ID_ANY ? 8 : 0) + (conn->local_id.type != ID_ANY ? 4 : 0);
+}
+
+const struct conf_conn *connection_for_ids(const struct ike_sa *sa, const struct identity *peer,
+					   const struct identity *asked)
+{
+	const struct conf_conn *best = NULL;
+	int best_score = -1;
+
+	for (const struct conf_conn *conn = sa->cfg->conns; conn; conn = conn->next) {
+		int score = score_ids(sa, conn, peer, asked);
+
+		if (score > best_score || (score == best_score && score >= 0 && conn == sa->conn)) {
+			best = conn;
+			best_score = score;
+		}
+	}
+	return best;
+}
+
+const struct conf_conn *connection_nearest(const struct config *cfg, const struct addr *local)
+{
+	for (const struct conf_conn *conn = cfg->conns; conn; conn = conn->next) {
+		if (connection_has_local(conn, local))
+			return conn;
+	}
+	return cfg->conns;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which configured connection a responder takes: by addresses at IKE_SA_INIT, again by identities at IKE_AUTH. */
+#ifndef XSWAN_IKE_CONNECTION_H
+#define XSWAN_IKE_CONNECTION_H
+
+#include "ike_sa.h"
+
+bool connection_has_local(const struct conf_conn *conn, const struct addr *local);
+/* More for a named address than for %any; -1: it does not match. */
+int connection_score(const struct conf_conn *conn, const struct addr *local, const struct addr *remote);
+
+/*
+ * The most specific match that has a proposal in common with the SA payload. Without one NULL, and
+ * *nearest is the most specific match (NULL: no addresses match).
+ */
+const struct conf_conn *connection_for_init(const struct config *cfg, const struct addr *local, const struct addr *remote,
+					    struct span proposals, struct suite *suite, const struct conf_conn **nearest);
+
+/* Also allows the suite and the identities. asked->type ID_ANY: the peer did not say whom it wants. */
+const struct conf_conn *connection_for_ids(const struct ike_sa *sa, const struct identity *peer,
+					   const struct identity *asked);
+
+const struct conf_conn *connection_nearest(const struct config *cfg, const struct addr *local); /* for messages */
+
+/* Whom we are in this connection: configured, or our address. */
+struct identity connection_local_id(const struct conf_conn *conn, const struct addr *local);
+
+#endif

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine's outer side: datagrams in and out, deadlines. A datagram finds its IKE SA by our
+ * own SPI; what it then does to it is in dispatch.c. Ended IKE SAs are only marked where they
+ * end and freed here, from their timer, so no function has to fear for the SA it works on.
+ */
+#include "engine.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+
+#include "child.h"
+#include "exchange.h"
+#include "ike_init.h"
+
+#define SECOND 1000000u
+
+static const struct engine_settings defaults = {
+	.retransmit_base = SECOND,
+	.retransmit_tries = 5,
+	.half_open_timeout = 30 * SECOND,
+	.half_open_max = 4096,
+};
+
+static void take_settings(struct engine_settings *to, const struct engine_settings *from)
+{
+	*to = from ? *from : defaults;
+	if (!to->retransmit_base)
+		to->retransmit_base = defaults.retransmit_base;
+	if (!to->retransmit_tries)
+		to->retransmit_tries = defaults.retransmit_tries;
+	if (!to->half_open_timeout)
+		to->half_open_timeout = defaults.half_open_timeout;
+	if (!to->half_open_max)
+		to->half_open_max = defaults.half_open_max;
+}
+
+struct engine *engine_new(const struct sa_sink *sink, void *sink_ctx, const struct engine_callbacks *cb,
+			  const struct engine_settings *settings)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+	uint64_t random[3];
+
+	if (!e)
+		return NULL;
+	e->out_end = &e->out;
+	e->sink = *sink;
+	e->sink_ctx = sink_ctx;
+	if (cb)
+		e->cb = *cb;
+	take_settings(&e->settings, settings);
+	e->cfg = calloc(1, sizeof(*e->cfg)); /* nothing configured */
+	if (!e->cfg || RAND_bytes((unsigned char *)random, sizeof(random)) != 1 ||
+	    spi_table_init(&e->by_spi, random[0]) || spi_table_init(&e->by_init, random[1])) {
+		engine_free(e);
+		return NULL;
+	}
+	e->cfg->refs = 1;
+	e->rng = random[2] | 1;
+	return e;
+}
+
+static void free_queue(struct queued_datagram *d)
+{
+	while (d) {
+		struct queued_datagram *next = d->next;
+
+		free(d);
+		d = next;
+	}
+}
+
+void engine_free(struct engine *e)
+{
+	if (!e)
+		return;
+	while (e->sas)
+		ike_sa_free(e->sas);
+	free_queue(e->out);
+	free(e->handed_out);
+	if (e->cfg && e->cfg->refs)
+		config_unref(e->cfg);
+	else
+		free(e->cfg);
+	spi_table_free(&e->by_spi);
+	spi_table_free(&e->by_init);
+	timers_free(&e->timers);
+	free(e->child_infos);
+	OPENSSL_cleanse(e->plain, sizeof(e->plain));
+	free(e);
+}
+
+void engine_configure(struct engine *e, struct config *cfg)
+{
+	config_ref(cfg);
+	config_unref(e->cfg);
+	e->cfg = cfg;
+}
+
+/* xorshift64 */
+uint64_t engine_random(struct engine *e)
+{
+	e->rng ^= e->rng << 13;
+	e->rng ^= e->rng >> 7;
+	e->rng ^= e->rng << 17;
+	return e->rng;
+}
+
+void engine_send(struct engine *e, const struct endpoint *local, const struct endpoint *remote, struct span data)
+{
+	struct queued_datagram *d = malloc(sizeof(*d) + data.len);
+
+	if (!d)
+		return;
+	*d = (struct queued_datagram){ .local = *local, .remote = *remote, .len = data.len };
+	memcpy(d->data, data.data, data.len);
+	*e->out_end = d;
+	e->out_end = &d->next;
+}
+
+/* Parts of a line come from peers and from files: it stays one line, and cannot steer a terminal. */
+void engine_log(struct engine *e, enum log_level level, const char *conn, uint32_t uniqueid, const char *fmt, ...)
+{
+	char line[IKE_TEXT];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	for (char *c = line; *c; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	}
+	if (e->cb.log)
+		e->cb.log(e->cb.ctx, level, conn, uniqueid, line);
+	else
+		log_write(level, "%s%s%s", conn ? conn : "", conn ? ": " : "", line);
+}
+
+static uint64_t liveness_at(const struct ike_sa *sa)
+{
+	if (!ike_sa_in(sa, PHASE_ESTABLISHED) || !sa->conn->dpd_delay)
+		return IKE_TIME_NEVER;
+	return sa->last_seen + (uint64_t)sa->conn->dpd_delay * SECOND;
+}
+
+static uint64_t deadline_of(const struct ike_sa *sa)
+{
+	const struct window *w = &sa->window;
+
+	switch (sa->phase) {
+	case PHASE_DEAD:
+		return 0;
+	case PHASE_LINGER:
+	case PHASE_HALF_OPEN:
+		return sa->expires_at;
+	case PHASE_INIT:
+		if (sa->terminate)
+			return 0;
+		if (w->exchange && sa->setup->give_up_at && sa->setup->give_up_at < w->resend_at)
+			return sa->setup->give_up_at;
+		break;
+	default:
+		break;
+	}
+	if (w->exchange)
+		return w->resend_at;
+	return w->first ? 0 : liveness_at(sa);
+}
+
+/* Starts what can be started, and sets the timer anew. */
+static void settle(struct ike_sa *sa)
+{
+	if (!(ike_sa_in(sa, PHASE_INIT) && sa->terminate))
+		window_run(sa);
+	timers_set(&sa->engine->timers, &sa->timer, deadline_of(sa));
+}
+
+static void check_liveness(struct ike_sa *sa)
+{
+	if (child_traffic(sa))
+		sa->last_seen = sa->engine->now;
+	else
+		window_want(sa, exchange_liveness);
+}
+
+static void run_timer(struct ike_sa *sa)
+{
+	uint64_t now = sa->engine->now;
+
+	if (ike_sa_in(sa, PHASE_DEAD | PHASE_LINGER)) {
+		ike_sa_free(sa);
+		return;
+	}
+	if (ike_sa_in(sa, PHASE_HALF_OPEN)) {
+		engine_count(sa->engine, XSWAN_IKE_TIMEOUT);
+		ike_sa_log(sa, LOG_LEVEL_INFO, "half-open IKE SA dropped: no IKE_AUTH came");
+		ike_sa_end(sa, "no IKE_AUTH came");
+	} else if (ike_sa_in(sa, PHASE_INIT) && sa->terminate) {
+		ike_sa_end(sa, "terminated by request");
+	} else if (ike_sa_in(sa, PHASE_INIT) && sa->setup->give_up_at && sa->setup->give_up_at <= now) {
+		ike_sa_end(sa, sa->setup->error);
+	} else if (sa->window.exchange && sa->window.resend_at <= now) {
+		window_resend(sa);
+	} else if (!sa->window.exchange && liveness_at(sa) <= now) {
+		check_liveness(sa);
+	}
+	settle(sa);
+}
+
+void engine_timeout(struct engine *e, uint64_t now)
+{
+	struct timer *timer;
+
+	e->now = now;
+	while ((timer = timers_first(&e->timers)) && timer->deadline <= now)
+		run_timer((struct ike_sa *)((char *)timer - offsetof(struct ike_sa, timer)));
+}
+
+uint64_t engine_next_deadline(const struct engine *e)
+{
+	const struct timer *timer = timers_first(&e->timers);
+
+	return timer ? timer->deadline : IKE_TIME_NEVER;
+}
+
+bool engine_output(struct engine *e, struct ike_datagram *out, uint64_t now)
+{
+	struct queued_datagram *d;
+
+	engine_timeout(e, now);
+	free(e->handed_out);
+	d = e->handed_out = e->out;
+	if (!d)
+		return false;
+	e->out = d->next;
+	if (!e->out)
+		e->out_end = &e->out;
+	engine_count(e, XSWAN_IKE_TX);
+	*out = (struct ike_datagram){ .local = d->local, .remote = d->remote, .data = d->data, .len = d->len };
+	return true;
+}
+
+/* A request that we know: the answer may have been lost, or the request is just late. */
+static bool repeated_init(struct engine *e)
+{
+	struct spi_entry *entry = spi_table_find(&e->by_init, e->rx.header.spi_i);
+	uint8_t digest[DIGEST_MAX];
+
+	if (!entry || digest_sha256(e->rx.datagram, digest))
+		return false;
+	for (; entry; entry = spi_entry_next(entry)) {
+		struct ike_sa *sa = (struct ike_sa *)((char *)entry - offsetof(struct ike_sa, by_init));
+
+		if (!endpoint_equal(&sa->init_remote, &e->rx.remote) || memcmp(sa->init_digest, digest, sizeof(digest)))
+			continue;
+		if (!ike_sa_in(sa, PHASE_HALF_OPEN) || !window_answer_again(sa))
+			engine_count(e, XSWAN_IKE_RETRANSMIT_RX);
+		return true;
+	}
+	return false;
+}
+
+static void init_input(struct engine *e)
+{
+	const struct ike_header *h = &e->rx.header;
+
+	if (!(h->flags & IKE_FLAG_INITIATOR) || h->id || !h->spi_i || h->spi_r)
+		engine_count(e, XSWAN_IKE_RX_MALFORMED);
+	else if (!repeated_init(e))
+		ike_init_request(e);
+}
+
+static struct ike_sa *route(struct engine *e)
+{
+	const struct ike_header *h = &e->rx.header;
+	bool from_initiator = h->flags & IKE_FLAG_INITIATOR;
+	struct ike_sa *sa = ike_sa_find(e, from_initiator ? h->spi_r : h->spi_i);
+
+	if (!sa || sa->initiator == from_initiator)
+		return NULL;
+	if (sa->initiator)
+		return sa->spi_r == h->spi_r || ike_sa_in(sa, PHASE_INIT) ? sa : NULL;
+	return sa->spi_i == h->spi_i ? sa : NULL;
+}
+
+/* Counts what is wrong with header and length. */
+static bool header_ok(struct engine *e, const uint8_t *data, size_t len)
+{
+	struct ike_header *h = &e->rx.header;
+
+	if (len < IKE_HEADER || len > IKE_DATAGRAM_MAX) {
+		engine_count(e, len < IKE_HEADER ? XSWAN_IKE_RX_TRUNCATED : XSWAN_IKE_RX_OVERSIZED);
+		return false;
+	}
+	e->rx.datagram = (struct span){ data, len };
+	ike_header_read(h, e->rx.datagram);
+	if (h->version >> 4 != IKE_VERSION >> 4) { /* minor versions are all alike (RFC 7296 section 2.5) */
+		engine_count(e, XSWAN_IKE_RX_VERSION);
+		if (h->version >> 4 > IKE_VERSION >> 4)
+			refuse_stray(e, NOTIFY_INVALID_MAJOR_VERSION, NULL, 0);
+		return false;
+	}
+	if (h->length != len) {
+		engine_count(e, h->length > len ? XSWAN_IKE_RX_TRUNCATED : XSWAN_IKE_RX_OVERSIZED);
+		return false;
+	}
+	return true;
+}
+
+void engine_input(struct engine *e, const struct endpoint *local, const struct endpoint *remote, const uint8_t *data,
+		  size_t len, uint64_t now)
+{
+	struct ike_sa *sa;
+
+	e->now = now;
+	e->rx = (struct received){ .local = *local, .remote = *remote };
+	engine_count(e, XSWAN_IKE_RX);
+	if (!header_ok(e, data, len))
+		return;
+	if (e->rx.header.exchange == IKE_SA_INIT && !ike_is_response(&e->rx.header)) {
+		init_input(e);
+		return;
+	}
+	sa = route(e);
+	if (!sa) {
+		engine_count(e, XSWAN_IKE_RX_SPI_UNKNOWN);
+		refuse_stray(e, NOTIFY_INVALID_IKE_SPI, NULL, 0);
+		return;
+	}
+	exchange_input(sa);
+	settle(sa);
+}
+
+const uint64_t *engine_counters(const struct engine *e)
+{
+	return e->counters;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a person or the daemon asks of the engine. Nothing is sent here: work is queued, and engine_output does it. */
+#include <errno.h>
+#include <string.h>
+
+#include "child.h"
+#include "engine_state.h"
+#include "exchange.h"
+#include "nat.h"
+
+static const struct conf_child *find_child(const struct conf_conn *conn, const char *name)
+{
+	return name ? conn_find_child(conn, name) : conn->children;
+}
+
+/* conn NULL: in whichever connection there is such a child. */
+static const struct conf_conn *find_conn(const struct config *cfg, const char *name, const char *child)
+{
+	if (name)
+		return config_find_conn(cfg, name);
+	for (const struct conf_conn *conn = cfg->conns; child && conn; conn = conn->next) {
+		if (find_child(conn, child))
+			return conn;
+	}
+	return NULL;
+}
+
+static bool child_named(const struct child *child, const char *name)
+{
+	return child->state != CHILD_DELETING && !strcmp(child->conf->name, name);
+}
+
+/* 1: go on; 0: its initiation is under way already; -EALREADY, -EOPNOTSUPP */
+static int consider(struct ike_sa *sa, const struct conf_child *child)
+{
+	bool other = false;
+
+	if (ike_sa_in(sa, PHASE_INIT | PHASE_AUTH_SENT))
+		return sa->terminate || strcmp(sa->wanted->name, child->name) ? 1 : 0;
+	if (!ike_sa_in(sa, PHASE_ESTABLISHED))
+		return 1;
+	for (struct child *c = sa->children; c; c = c->next) {
+		if (child_named(c, child->name))
+			return -EALREADY;
+		other |= c->state != CHILD_DELETING;
+	}
+	if (other)
+		return -EOPNOTSUPP;
+	ike_sa_delete(sa); /* it has no Child SA, and cannot get one: a new IKE SA takes its place */
+	return 1;
+}
+
+static int take_endpoints(struct ike_sa *sa, const struct endpoint *local)
+{
+	const struct conf_conn *conn = sa->conn;
+
+	if (local)
+		sa->local = *local;
+	for (int i = 0; i < conn->local_addr_count && !sa->local.addr.family; i++)
+		sa->local.addr = conn->local_addrs[i];
+	if (!sa->local.port)
+		sa->local.port = PORT_IKE;
+	for (int i = 0; i < conn->remote_addr_count && !sa->remote.addr.family; i++)
+		sa->remote.addr = conn->remote_addrs[i];
+	sa->remote.port = PORT_IKE;
+	return sa->remote.addr.family ? 0 : -EDESTADDRREQ;
+}
+
+static int start(struct engine *e, const struct conf_conn *conn, const struct conf_child *child,
+		 const struct endpoint *local)
+{
+	struct ike_sa *sa = ike_sa_new(e, true);
+	int ret;
+
+	if (!sa)
+		return -ENOMEM;
+	sa->conn = conn;
+	sa->wanted = child;
+	sa->nat_fake = conn->encap;
+	sa->setup->group = conn->proposals[0].ke[0];
+	ret = take_endpoints(sa, local);
+	if (ret) {
+		ike_sa_free(sa);
+		return ret;
+	}
+	window_want(sa, exchange_ike_sa_init);
+	timers_set(&e->timers, &sa->timer, 0);
+	return 0;
+}
+
+int engine_initiate(struct engine *e, const char *conn_name, const char *child_name, const struct endpoint *local,
+		    uint64_t now)
+{
+	const struct conf_conn *conn = find_conn(e->cfg, conn_name, child_name);
+	const struct conf_child *child = conn ? find_child(conn, child_name) : NULL;
+
+	if (!child)
+		return -ENOENT;
+	if (!conn->proposal_count || !conn->proposals[0].ke_count || !child->proposal_count)
+		return -EINVAL;
+	for (struct ike_sa *sa = e->sas; sa; sa = sa->next) {
+		int ret = sa->conn && !strcmp(sa->conn->name, conn->name) ? consider(sa, child) : 1;
+
+		if (ret <= 0)
+			return ret;
+	}
+	return start(e, conn, child, local);
+}
+
+static bool terminate(struct ike_sa *sa)
+{
+	if (ike_sa_in(sa, PHASE_ESTABLISHED)) {
+		ike_sa_delete(sa);
+		return true;
+	}
+	if (!ike_sa_in(sa, PHASE_INIT | PHASE_AUTH_SENT) || sa->terminate)
+		return false;
+	sa->terminate = true;
+	if (ike_sa_in(sa, PHASE_INIT)) /* else the answer to IKE_AUTH is waited for: the peer may be up already */
+		timers_set(&sa->engine->timers, &sa->timer, 0);
+	return true;
+}
+
+int engine_terminate_ike(struct engine *e, const char *conn, uint32_t uniqueid, uint64_t now)
+{
+	int count = 0;
+
+	for (struct ike_sa *sa = e->sas; sa; sa = sa->next) {
+		bool meant = conn ? sa->conn && !strcmp(sa->conn->name, conn) : sa->uniqueid == uniqueid;
+
+		if (meant)
+			count += terminate(sa);
+	}
+	return count;
+}
+
+int engine_terminate_child(struct engine *e, const char *conn, const char *child, uint32_t uniqueid, uint64_t now)
+{
+	int count = 0;
+
+	for (struct ike_sa *sa = e->sas; sa; sa = sa->next) {
+		if (!ike_sa_in(sa, PHASE_ESTABLISHED) || (conn && strcmp(sa->conn->name, conn)))
+			continue;
+		for (struct child *c = sa->children; c; c = c->next) {
+			if (c->state != CHILD_INSTALLED || (child ? strcmp(c->conf->name, child) : c->uniqueid != uniqueid))
+				continue;
+			child_delete(sa, c);
+			count++;
+		}
+	}
+	return count;
+}
+
+void engine_foreach_sa(const struct engine *e, void (*fn)(void *ctx, const struct ike_sa_info *sa), void *ctx)
+{
+	struct ike_sa_info info;
+
+	for (struct ike_sa *sa = e->sas; sa; sa = sa->next) {
+		if (ike_sa_in(sa, PHASE_LINGER | PHASE_DEAD))
+			continue;
+		ike_sa_info(sa, &info);
+		fn(ctx, &info);
+	}
+}

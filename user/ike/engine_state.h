@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is inside an engine. Only the engine's own files include this. */
+#ifndef XSWAN_IKE_ENGINE_STATE_H
+#define XSWAN_IKE_ENGINE_STATE_H
+
+#include "engine.h"
+#include "ike_message.h"
+#include "refusal.h"
+#include "spi_table.h"
+#include "timers.h"
+
+#define IKE_TEXT 1920 /* an explanation, or a line of log */
+
+struct ike_sa;
+
+/* A datagram on its way out. */
+struct queued_datagram {
+	struct queued_datagram *next;
+	struct endpoint local, remote;
+	size_t len;
+	uint8_t data[];
+};
+
+/* The datagram being served just now. */
+struct received {
+	struct endpoint local, remote;
+	struct span datagram;
+	struct ike_header header;
+};
+
+struct engine {
+	struct sa_sink sink;
+	void *sink_ctx;
+	struct engine_callbacks cb;
+	struct engine_settings settings;
+	struct config *cfg;
+
+	struct ike_sa *sas; /* newest first */
+	size_t sa_count;
+	struct spi_table by_spi; /* our SPI */
+	struct spi_table by_init; /* responder: the initiator's SPI, for repeated IKE_SA_INIT requests */
+	struct timers timers;
+	unsigned int half_open;
+	bool half_open_logged;
+	uint32_t last_ike_id, last_child_id;
+
+	uint64_t now; /* of the call being served */
+	struct received rx;
+	struct queued_datagram *out, **out_end;
+	struct queued_datagram *handed_out; /* by the last engine_output */
+
+	struct refusals refusals;
+	struct budget budget; /* for what anybody can make us log or answer */
+	uint64_t rng;
+	uint64_t counters[XSWAN_IKE_COUNTER_COUNT];
+	struct child_info *child_infos; /* scratch for struct ike_sa_info */
+	size_t child_infos_size;
+	uint8_t plain[IKE_DATAGRAM_MAX]; /* the opened SK payload of rx */
+};
+
+static inline void engine_count(struct engine *e, enum xswan_ike_counter counter)
+{
+	e->counters[counter]++;
+}
+
+uint64_t engine_random(struct engine *e); /* jitter; nothing that must not be guessed */
+/* Queues a copy. Without memory the datagram is lost, as any datagram may be. */
+void engine_send(struct engine *e, const struct endpoint *local, const struct endpoint *remote, struct span data);
+void engine_log(struct engine *e, enum log_level level, const char *conn, uint32_t uniqueid, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
+
+#endif

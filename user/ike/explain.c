@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "explain.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "connection.h"
+
+#define PART 384 /* of one list in a message */
+#define ID_TEXT 300
+#define WHERE 300
+
+static void __attribute__((format(printf, 2, 3))) say(struct explanation *x, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(x->text, sizeof(x->text), fmt, args);
+	va_end(args);
+}
+
+static const char *child_where(const struct conf_child *child, const struct conf_conn *conn, char *buf, size_t size)
+{
+	char parent[WHERE];
+
+	snprintf(buf, size, "child '%s' of connection %s", child->name, conn_where(conn, parent, sizeof(parent)));
+	return buf;
+}
+
+void explain_no_proposal(struct explanation *x, const char *stage, const struct endpoint *peer, struct span received,
+			 const struct conf_conn *conn, const struct conf_child *child)
+{
+	enum protocol protocol = child ? PROTOCOL_ESP : PROTOCOL_IKE;
+	const struct conf_proposal *ours = child ? child->proposals : conn->proposals;
+	int count = child ? child->proposal_count : conn->proposal_count;
+	char ep[ENDPOINT_TEXT], theirs[PART], mine[PART], difference[PART], parent[WHERE], where[2 * WHERE];
+
+	if (child)
+		child_where(child, conn, where, sizeof(where));
+	else
+		snprintf(where, sizeof(where), "connection %s", conn_where(conn, parent, sizeof(parent)));
+	say(x, "%s from %s: no common proposal: received %s; configured %s; first difference: %s; to change: `%s` of %s",
+	    stage, endpoint_format(peer, ep), proposals_format_received(received, theirs, sizeof(theirs)),
+	    proposals_format_configured(ours, count, mine, sizeof(mine)),
+	    proposals_difference(received, protocol, ours, count, difference, sizeof(difference)),
+	    child ? "esp_proposals" : "proposals", where);
+}
+
+void explain_selectors(struct explanation *x, const struct endpoint *peer, const struct ts_received *received_local,
+		       const struct ts_received *received_remote, const struct ike_sa *sa, const struct conf_child *child)
+{
+	char ep[ENDPOINT_TEXT], rl[PART / 2], rr[PART / 2], cl[PART / 2], cr[PART / 2], where[2 * WHERE];
+	struct ts_list local, remote, ignored;
+	bool local_differs;
+
+	ts_list_configured(&local, child->local_ts, child->local_ts_count, &sa->local.addr);
+	ts_list_configured(&remote, child->remote_ts, child->remote_ts_count, &sa->remote.addr);
+	local_differs = ts_narrow(&ignored, received_local, &local);
+	ts_list_format(received_local->ts, received_local->count, rl, sizeof(rl));
+	ts_list_format(received_remote->ts, received_remote->count, rr, sizeof(rr));
+	ts_list_format(local.ts, local.count, cl, sizeof(cl));
+	ts_list_format(remote.ts, remote.count, cr, sizeof(cr));
+	say(x,
+	    "IKE_AUTH from %s: traffic selectors do not overlap: received %s for our side and %s for the peer's; "
+	    "configured local_ts %s and remote_ts %s; first difference: %s: received %s, configured %s; "
+	    "to change: `%s` of %s",
+	    endpoint_format(peer, ep), rl, rr, cl, cr, local_differs ? "local_ts" : "remote_ts", local_differs ? rl : rr,
+	    local_differs ? cl : cr, local_differs ? "local_ts" : "remote_ts",
+	    child_where(child, sa->conn, where, sizeof(where)));
+}
+
+static void format_addrs(const struct addr *addrs, int count, char *buf, size_t size)
+{
+	char one[ADDR_TEXT];
+	size_t len = 0;
+
+	snprintf(buf, size, "%%any");
+	for (int i = 0; i < count && len + 1 < size; i++)
+		len += snprintf(buf + len, size - len, "%s%s", i ? " " : "", addr_format(&addrs[i], one));
+}
+
+void explain_no_connection(struct explanation *x, const struct config *cfg, const struct endpoint *local,
+			   const struct endpoint *peer)
+{
+	const struct conf_conn *conn = connection_nearest(cfg, &local->addr);
+	char here[ENDPOINT_TEXT], there[ENDPOINT_TEXT], cl[PART], cr[PART], where[WHERE];
+	bool local_differs;
+
+	endpoint_format(local, here);
+	endpoint_format(peer, there);
+	if (!conn) {
+		say(x, "IKE_SA_INIT from %s to %s: no matching connection: none is configured", there, here);
+		return;
+	}
+	local_differs = !connection_has_local(conn, &local->addr);
+	format_addrs(conn->local_addrs, conn->local_addr_count, cl, sizeof(cl));
+	format_addrs(conn->remote_addrs, conn->remote_addr_count, cr, sizeof(cr));
+	say(x,
+	    "IKE_SA_INIT from %s to %s: no matching connection: the nearest is configured for remote_addrs %s and "
+	    "local_addrs %s; first difference: %s: received %s, configured %s; to change: `%s` of connection %s",
+	    there, here, cr, cl, local_differs ? "local_addrs" : "remote_addrs", local_differs ? here : there,
+	    local_differs ? cl : cr, local_differs ? "local_addrs" : "remote_addrs",
+	    conn_where(conn, where, sizeof(where)));
+}
+
+void explain_identity(struct explanation *x, const struct endpoint *peer, const struct identity *peer_id,
+		      const struct identity *asked_id, const struct conf_conn *nearest)
+{
+	char ep[ENDPOINT_TEXT], id[ID_TEXT], asked[ID_TEXT] = "any", remote[ID_TEXT], local[ID_TEXT], where[WHERE];
+	bool remote_differs = !identity_matches(&nearest->remote_id, peer_id);
+
+	identity_format(peer_id, id, sizeof(id));
+	if (asked_id->type != ID_ANY)
+		identity_format(asked_id, asked, sizeof(asked));
+	identity_format(&nearest->remote_id, remote, sizeof(remote));
+	identity_format(&nearest->local_id, local, sizeof(local));
+	say(x,
+	    "IKE_AUTH from %s: no connection for its identity '%s', asking for ours as '%s': the nearest is configured for "
+	    "remote id '%s' and local id '%s'; first difference: %s id: received '%s', configured '%s'; "
+	    "to change: `%s { id }` of connection %s",
+	    endpoint_format(peer, ep), id, asked, remote, local, remote_differs ? "remote" : "local",
+	    remote_differs ? id : asked, remote_differs ? remote : local, remote_differs ? "remote" : "local",
+	    conn_where(nearest, where, sizeof(where)));
+}
+
+void explain_no_secret(struct explanation *x, const struct ike_sa *sa, const struct identity *peer_id)
+{
+	char local[ID_TEXT], remote[ID_TEXT], where[WHERE];
+
+	say(x,
+	    "IKE_AUTH: no shared secret for '%s' - '%s' (connection %s): to change: add a section `secrets { ike-... }` "
+	    "with these `id` lines, or without any",
+	    identity_format(&sa->local_id, local, sizeof(local)), identity_format(peer_id, remote, sizeof(remote)),
+	    conn_where(sa->conn, where, sizeof(where)));
+}
+
+void explain_secret(struct explanation *x, const struct ike_sa *sa, const struct conf_secret *psk)
+{
+	char ep[ENDPOINT_TEXT], id[ID_TEXT], where[WHERE];
+
+	say(x,
+	    "IKE_AUTH from %s: the peer '%s' does not authenticate: received an AUTH made with another secret than the "
+	    "configured '%s' (values are never shown); first difference: the shared secret; to change: `secret` in "
+	    "`secrets { %s }`, used by connection %s, here or at the peer",
+	    endpoint_format(&sa->remote, ep), identity_format(&sa->remote_id, id, sizeof(id)), psk->name, psk->name,
+	    conn_where(sa->conn, where, sizeof(where)));
+}
+
+/* RFC 7296 section 3.8, RFC 7427, RFC 7619 */
+static const char *method_name(uint8_t method)
+{
+	switch (method) {
+	case 1:
+		return "an RSA signature";
+	case 3:
+		return "a DSS signature";
+	case 9:
+	case 10:
+	case 11:
+		return "an ECDSA signature";
+	case 13:
+		return "NULL authentication";
+	case 14:
+		return "a digital signature";
+	default:
+		return "an unknown method";
+	}
+}
+
+void explain_method(struct explanation *x, const struct ike_sa *sa, uint8_t method)
+{
+	char ep[ENDPOINT_TEXT], id[ID_TEXT], where[WHERE];
+
+	say(x,
+	    "IKE_AUTH from %s: the peer '%s' does not authenticate: received %s (method %u), configured a shared key; first "
+	    "difference: the authentication method; to change: `auth = psk` at the peer, for connection %s here",
+	    endpoint_format(&sa->remote, ep), identity_format(&sa->remote_id, id, sizeof(id)), method_name(method), method,
+	    conn_where(sa->conn, where, sizeof(where)));
+}
+
+void explain_refused_init(struct explanation *x, const struct ike_sa *sa, const struct endpoint *peer, uint16_t notify)
+{
+	char ep[ENDPOINT_TEXT], name[32], mine[PART], where[WHERE];
+
+	say(x,
+	    "IKE_SA_INIT: %s answered %s (not authenticated): we offered %s%s; to change: `proposals` of connection %s, or "
+	    "the peer's configuration",
+	    endpoint_format(peer, ep), notify_name(notify, name, sizeof(name)),
+	    proposals_format_configured(sa->conn->proposals, sa->conn->proposal_count, mine, sizeof(mine)),
+	    notify == NOTIFY_NO_PROPOSAL_CHOSEN ? ", of which it accepts nothing, or it has no connection for our addresses" :
+						  "",
+	    conn_where(sa->conn, where, sizeof(where)));
+}
+
+void explain_refused_auth(struct explanation *x, const struct ike_sa *sa, uint16_t notify)
+{
+	char ep[ENDPOINT_TEXT], name[32], local[ID_TEXT], remote[ID_TEXT], where[WHERE];
+
+	say(x,
+	    "IKE_AUTH: %s answered %s: it does not accept us as '%s', or has no connection for '%s' - '%s', or another "
+	    "shared secret; its log says which; to change: `local { id }`, `remote { id }` or the secret of connection %s",
+	    endpoint_format(&sa->remote, ep), notify_name(notify, name, sizeof(name)),
+	    identity_format(&sa->local_id, local, sizeof(local)), local,
+	    identity_format(&sa->conn->remote_id, remote, sizeof(remote)), conn_where(sa->conn, where, sizeof(where)));
+}
+
+void explain_refused_child(struct explanation *x, const struct ike_sa *sa, const struct ts_list *local,
+			   const struct ts_list *remote, uint16_t notify)
+{
+	char ep[ENDPOINT_TEXT], name[32], l[PART], r[PART], mine[PART], where[2 * WHERE];
+	bool proposal = notify == NOTIFY_NO_PROPOSAL_CHOSEN;
+
+	endpoint_format(&sa->remote, ep);
+	proposals_format_configured(sa->wanted->proposals, sa->wanted->proposal_count, mine, sizeof(mine));
+	say(x,
+	    "IKE_AUTH: %s answered %s for the Child SA: we proposed local_ts %s and remote_ts %s with %s; to change: `%s` of "
+	    "%s, or the peer's configuration",
+	    ep, notify_name(notify, name, sizeof(name)), ts_list_format(local->ts, local->count, l, sizeof(l)),
+	    ts_list_format(remote->ts, remote->count, r, sizeof(r)), mine,
+	    proposal ? "esp_proposals" : "local_ts` and `remote_ts",
+	    child_where(sa->wanted, sa->conn, where, sizeof(where)));
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ike_sa.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+
+#include "auth.h"
+#include "child.h"
+#include "dh.h"
+#include "exchange.h"
+
+int blob_set(struct blob *b, struct span from)
+{
+	uint8_t *copy = malloc(from.len ? from.len : 1);
+
+	if (!copy)
+		return -ENOMEM;
+	if (from.len)
+		memcpy(copy, from.data, from.len);
+	free(b->data);
+	*b = (struct blob){ .data = copy, .len = from.len };
+	return 0;
+}
+
+void blob_free(struct blob *b)
+{
+	free(b->data);
+	*b = (struct blob){ 0 };
+}
+
+struct span blob_span(const struct blob *b)
+{
+	return (struct span){ b->data, b->len };
+}
+
+struct span setup_ni(const struct setup *s)
+{
+	return (struct span){ s->ni, s->ni_len };
+}
+
+struct span setup_nr(const struct setup *s)
+{
+	return (struct span){ s->nr, s->nr_len };
+}
+
+struct ike_sa *ike_sa_find(const struct engine *e, uint64_t own_spi)
+{
+	struct spi_entry *entry = spi_table_find(&e->by_spi, own_spi);
+
+	return entry ? (struct ike_sa *)((char *)entry - offsetof(struct ike_sa, by_spi)) : NULL;
+}
+
+/* Random, not 0 (RFC 7296 section 3.1), and not in use here. */
+static int choose_spi(struct engine *e, uint64_t *spi)
+{
+	do {
+		if (RAND_bytes((unsigned char *)spi, sizeof(*spi)) != 1)
+			return -EIO;
+	} while (!*spi || ike_sa_find(e, *spi));
+	return 0;
+}
+
+static void link_sa(struct engine *e, struct ike_sa *sa)
+{
+	sa->next = e->sas;
+	if (e->sas)
+		e->sas->prev = sa;
+	e->sas = sa;
+	e->sa_count++;
+}
+
+struct ike_sa *ike_sa_new(struct engine *e, bool initiator)
+{
+	struct ike_sa *sa = calloc(1, sizeof(*sa));
+	uint64_t spi;
+
+	if (!sa)
+		return NULL;
+	sa->setup = calloc(1, sizeof(*sa->setup));
+	if (!sa->setup || timers_reserve(&e->timers, e->sa_count + 1) || choose_spi(e, &spi)) {
+		free(sa->setup);
+		free(sa);
+		return NULL;
+	}
+	sa->engine = e;
+	sa->initiator = initiator;
+	sa->phase = initiator ? PHASE_INIT : PHASE_HALF_OPEN;
+	sa->uniqueid = ++e->last_ike_id;
+	sa->cfg = config_ref(e->cfg);
+	if (initiator)
+		sa->spi_i = spi;
+	else
+		sa->spi_r = spi;
+	window_init(&sa->window);
+	spi_table_add(&e->by_spi, &sa->by_spi, spi);
+	timers_set(&e->timers, &sa->timer, IKE_TIME_NEVER);
+	link_sa(e, sa);
+	return sa;
+}
+
+void ike_sa_drop_setup(struct ike_sa *sa)
+{
+	if (!sa->setup)
+		return;
+	dh_free(sa->setup->dh);
+	blob_free(&sa->setup->init_request);
+	blob_free(&sa->setup->init_response);
+	blob_free(&sa->setup->cookie);
+	OPENSSL_cleanse(sa->setup, sizeof(*sa->setup));
+	free(sa->setup);
+	sa->setup = NULL;
+}
+
+static void leave_half_open(struct ike_sa *sa)
+{
+	struct engine *e = sa->engine;
+
+	if (sa->counted_half_open && --e->half_open < e->settings.half_open_max / 2)
+		e->half_open_logged = false;
+	sa->counted_half_open = false;
+}
+
+void ike_sa_free(struct ike_sa *sa)
+{
+	struct engine *e = sa->engine;
+
+	while (sa->children)
+		child_free(sa, sa->children);
+	window_clear(sa);
+	window_free(&sa->window);
+	ike_sa_drop_setup(sa);
+	ike_keys_wipe(&sa->keys);
+	leave_half_open(sa);
+	spi_table_remove(&e->by_spi, &sa->by_spi);
+	spi_table_remove(&e->by_init, &sa->by_init);
+	timers_remove(&e->timers, &sa->timer);
+	if (sa->prev)
+		sa->prev->next = sa->next;
+	else
+		e->sas = sa->next;
+	if (sa->next)
+		sa->next->prev = sa->prev;
+	e->sa_count--;
+	config_unref(sa->cfg);
+	free(sa);
+}
+
+static const char *nat_text(const struct ike_sa *sa)
+{
+	return sa->nat_local && sa->nat_remote ? "both behind NAT" :
+	       sa->nat_local		       ? "we are behind NAT" :
+	       sa->nat_remote		       ? "peer behind NAT" :
+	       sa->nat_fake		       ? "no NAT, UDP forced" :
+						 "no NAT";
+}
+
+static void log_up(struct ike_sa *sa)
+{
+	char local[ENDPOINT_TEXT], remote[ENDPOINT_TEXT], suite[96], local_id[300], remote_id[300];
+
+	ike_sa_log(sa, LOG_LEVEL_INFO,
+		   "IKE SA %s[%u] up as %s: %s '%s' - %s '%s', %s, SPIs %016llx_i %016llx_r, %s",
+		   sa->conn->name, sa->uniqueid, sa->initiator ? "initiator" : "responder",
+		   endpoint_format(&sa->local, local), identity_format(&sa->local_id, local_id, sizeof(local_id)),
+		   endpoint_format(&sa->remote, remote), identity_format(&sa->remote_id, remote_id, sizeof(remote_id)),
+		   suite_format(PROTOCOL_IKE, &sa->suite, suite, sizeof(suite)), (unsigned long long)sa->spi_i,
+		   (unsigned long long)sa->spi_r, nat_text(sa));
+}
+
+void ike_sa_established(struct ike_sa *sa)
+{
+	sa->phase = PHASE_ESTABLISHED;
+	sa->authenticated = true;
+	sa->established_at = sa->last_seen = sa->engine->now;
+	leave_half_open(sa);
+	engine_count(sa->engine, XSWAN_IKE_IKE_UP);
+	log_up(sa);
+	ike_sa_event(sa, IKE_EVENT_IKE_UP, NULL, NULL);
+}
+
+/* Callbacks may add IKE SAs while we walk, never free one. */
+void ike_sa_drop_older(struct ike_sa *sa)
+{
+	for (struct ike_sa *other = sa->engine->sas; other; other = other->next) {
+		if (other != sa && ike_sa_in(other, PHASES_UP) && other->authenticated &&
+		    identity_equal(&other->local_id, &sa->local_id) && identity_equal(&other->remote_id, &sa->remote_id))
+			ike_sa_end(other, "the peer has started anew (INITIAL_CONTACT)");
+	}
+}
+
+void ike_sa_delete(struct ike_sa *sa)
+{
+	if (!ike_sa_in(sa, PHASE_ESTABLISHED))
+		return;
+	sa->phase = PHASE_DELETING;
+	window_want(sa, exchange_delete);
+	timers_set(&sa->engine->timers, &sa->timer, 0);
+}
+
+/* Callbacks see it as DELETING: a new attempt may be started from them. */
+static void end_established(struct ike_sa *sa, const char *text)
+{
+	sa->phase = PHASE_DELETING;
+	while (sa->children)
+		child_down(sa, sa->children, text);
+	ike_sa_log(sa, LOG_LEVEL_INFO, "IKE SA %s[%u] down: %s", sa->conn->name, sa->uniqueid, text);
+	ike_sa_event(sa, IKE_EVENT_IKE_DOWN, NULL, text);
+}
+
+static void end(struct ike_sa *sa, enum phase phase, const char *text)
+{
+	if (ike_sa_in(sa, PHASE_LINGER | PHASE_DEAD))
+		return;
+	if (sa->authenticated)
+		end_established(sa, text);
+	sa->phase = phase;
+	while (sa->children)
+		child_free(sa, sa->children);
+	window_clear(sa);
+	ike_keys_wipe(&sa->keys);
+	if (sa->initiator && !sa->authenticated)
+		ike_sa_event_failed(sa, text);
+	ike_sa_drop_setup(sa);
+	timers_set(&sa->engine->timers, &sa->timer, phase == PHASE_DEAD ? 0 : sa->expires_at);
+}
+
+void ike_sa_end(struct ike_sa *sa, const char *text)
+{
+	end(sa, PHASE_DEAD, text);
+}
+
+void ike_sa_end_lingering(struct ike_sa *sa, const char *text)
+{
+	sa->expires_at = sa->engine->now + sa->engine->settings.half_open_timeout;
+	end(sa, PHASE_LINGER, text);
+}
+
+static enum ike_sa_state public_state(const struct ike_sa *sa)
+{
+	return sa->phase == PHASE_ESTABLISHED ? IKE_ESTABLISHED :
+	       sa->phase == PHASE_DELETING    ? IKE_DELETING :
+						IKE_CONNECTING;
+}
+
+void ike_sa_info(struct ike_sa *sa, struct ike_sa_info *info)
+{
+	struct engine *e = sa->engine;
+
+	*info = (struct ike_sa_info){
+		.conn = sa->conn,
+		.uniqueid = sa->uniqueid,
+		.state = public_state(sa),
+		.initiator = sa->initiator,
+		.nat_local = sa->nat_local,
+		.nat_remote = sa->nat_remote,
+		.nat_fake = sa->nat_fake,
+		.local = sa->local,
+		.remote = sa->remote,
+		.spi_i = sa->spi_i,
+		.spi_r = sa->spi_r,
+		.local_id = sa->local_id,
+		.remote_id = sa->remote_id,
+		.encr = sa->suite.encr,
+		.encr_bits = sa->suite.encr_bits,
+		.prf = sa->suite.prf,
+		.ke = sa->suite.ke,
+		.established_at = sa->established_at,
+		.children = e->child_infos,
+	};
+	for (struct child *c = sa->children; c && (size_t)info->child_count < e->child_infos_size; c = c->next)
+		child_info(c, &e->child_infos[info->child_count++]);
+}
+
+void ike_sa_event(struct ike_sa *sa, enum ike_event_kind kind, const struct child *child, const char *text)
+{
+	struct engine *e = sa->engine;
+	struct ike_event event = { .kind = kind, .text = text };
+	struct ike_sa_info info;
+	struct child_info about;
+
+	if (!e->cb.event)
+		return;
+	ike_sa_info(sa, &info);
+	event.sa = &info;
+	if (child) {
+		child_info(child, &about);
+		event.child = &about;
+	}
+	if (kind == IKE_EVENT_FAILED) {
+		event.conn = sa->conn ? sa->conn->name : NULL;
+		event.child_name = sa->wanted ? sa->wanted->name : NULL;
+	}
+	e->cb.event(e->cb.ctx, &event);
+}
+
+void ike_sa_event_failed(struct ike_sa *sa, const char *text)
+{
+	if (sa->failure_reported)
+		return;
+	sa->failure_reported = true;
+	ike_sa_event(sa, IKE_EVENT_FAILED, NULL, text);
+}
+
+void ike_sa_log(struct ike_sa *sa, enum log_level level, const char *fmt, ...)
+{
+	char line[IKE_TEXT];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	engine_log(sa->engine, level, sa->conn ? sa->conn->name : NULL, sa->uniqueid, "%s", line);
+}
+
+const char *conn_where(const struct conf_conn *conn, char *buf, size_t size)
+{
+	snprintf(buf, size, "'%s' (%s)", conn->name, conn->origin ? conn->origin : "origin unknown");
+	return buf;
+}
+
+void ike_sa_fail(struct ike_sa *sa, const char *fmt, ...)
+{
+	char text[IKE_TEXT];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	ike_sa_log(sa, LOG_LEVEL_WARN, "%s", text);
+	ike_sa_end(sa, text);
+}

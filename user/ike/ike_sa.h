@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An IKE SA: what it is, and how its life begins and ends. */
+#ifndef XSWAN_IKE_IKE_SA_H
+#define XSWAN_IKE_IKE_SA_H
+
+#include "engine_state.h"
+#include "keymat.h"
+#include "proposal.h"
+#include "window.h"
+
+struct dh;
+
+#define NONCE_LEN 32 /* ours: at least half the key of every PRF here (RFC 7296 section 2.10) */
+#define NONCE_MAX 256
+
+/*
+ *   initiator:  INIT -> AUTH_SENT -> ESTABLISHED -> DELETING -> gone
+ *   responder:  HALF_OPEN         -> ESTABLISHED -> DELETING -> gone
+ *
+ * LINGER is an SA that is over, but whose last answer may have been lost: it only repeats it.
+ */
+enum phase {
+	PHASE_INIT = 1 << 0,
+	PHASE_HALF_OPEN = 1 << 1,
+	PHASE_AUTH_SENT = 1 << 2,
+	PHASE_ESTABLISHED = 1 << 3,
+	PHASE_DELETING = 1 << 4, /* our DELETE is wanted or sent */
+	PHASE_LINGER = 1 << 5,
+	PHASE_DEAD = 1 << 6, /* freed as soon as nobody is using it */
+};
+#define PHASES_UP (PHASE_ESTABLISHED | PHASE_DELETING)
+
+struct blob {
+	uint8_t *data;
+	size_t len;
+};
+int blob_set(struct blob *b, struct span from) __attribute__((warn_unused_result)); /* replaces what it held */
+void blob_free(struct blob *b);
+struct span blob_span(const struct blob *b);
+
+#define GROUPS_TRIED 8
+
+/* Needed only until IKE_AUTH is done. */
+struct setup {
+	struct dh *dh; /* initiator */
+	uint8_t ni[NONCE_MAX], nr[NONCE_MAX];
+	size_t ni_len, nr_len;
+	struct blob init_request, init_response; /* whole, for AUTH */
+	struct blob cookie;
+	int cookies;
+	uint16_t group, tried[GROUPS_TRIED]; /* initiator: the KE payload's group, and all so far */
+	int tried_count;
+	uint64_t give_up_at; /* initiator, after an error that was not authenticated; 0: none yet */
+	char error[IKE_TEXT];
+};
+struct span setup_ni(const struct setup *s);
+struct span setup_nr(const struct setup *s);
+
+struct ike_sa {
+	struct ike_sa *prev, *next;
+	struct spi_entry by_spi, by_init;
+	struct timer timer;
+	struct engine *engine;
+
+	uint32_t uniqueid;
+	enum phase phase;
+	bool initiator, counted_half_open;
+	bool authenticated; /* both sides: only then was it ever up */
+	bool failure_reported; /* of the initiation */
+	bool terminate; /* asked for while IKE_AUTH was under way */
+	bool delete_sent; /* for the IKE SA itself, not for a Child SA */
+	const char *ending; /* why it ends as soon as the answer being written is sent; NULL: it does not */
+	bool nat_local, nat_remote, nat_fake;
+	uint64_t spi_i, spi_r;
+	struct endpoint local, remote;
+	struct endpoint init_remote; /* responder: where IKE_SA_INIT came from */
+	uint8_t init_digest[DIGEST_MAX]; /* responder: of the IKE_SA_INIT request */
+
+	struct config *cfg; /* holds conn and everything below it */
+	const struct conf_conn *conn;
+	const struct conf_child *wanted; /* initiator: the child to bring up with it */
+	struct identity local_id, remote_id;
+
+	struct suite suite;
+	struct ike_keys keys;
+	struct setup *setup;
+	struct window window;
+	struct child *children;
+
+	uint64_t established_at, last_seen; /* last_seen: authenticated IKE or ESP */
+	uint64_t expires_at; /* HALF_OPEN and LINGER */
+};
+
+static inline bool ike_sa_in(const struct ike_sa *sa, unsigned int phases)
+{
+	return sa->phase & phases;
+}
+static inline uint64_t ike_sa_own_spi(const struct ike_sa *sa)
+{
+	return sa->initiator ? sa->spi_i : sa->spi_r;
+}
+static inline bool ike_sa_encap(const struct ike_sa *sa)
+{
+	return sa->nat_local || sa->nat_remote || sa->nat_fake;
+}
+
+/* With an SPI of its own and entered in the engine's tables. NULL: out of memory. */
+struct ike_sa *ike_sa_new(struct engine *e, bool initiator);
+void ike_sa_free(struct ike_sa *sa); /* and its Child SAs; says nothing to anybody */
+struct ike_sa *ike_sa_find(const struct engine *e, uint64_t own_spi);
+
+void ike_sa_drop_setup(struct ike_sa *sa);
+void ike_sa_established(struct ike_sa *sa);
+/* Older established SAs between the same identities: the peer has forgotten them (RFC 7296 section 2.4). */
+void ike_sa_drop_older(struct ike_sa *sa);
+void ike_sa_delete(struct ike_sa *sa); /* wants a DELETE exchange */
+
+/* The end. Established: Child SAs go, events are raised. Else an initiation has failed, for the reason in text. */
+void ike_sa_end(struct ike_sa *sa, const char *text);
+/* The same for an SA whose last answer must still be repeated if it is asked for again. */
+void ike_sa_end_lingering(struct ike_sa *sa, const char *text);
+
+void ike_sa_info(struct ike_sa *sa, struct ike_sa_info *info);
+void ike_sa_event(struct ike_sa *sa, enum ike_event_kind kind, const struct child *child, const char *text);
+/* Not established yet: logs why, and ends it. */
+void ike_sa_fail(struct ike_sa *sa, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The initiation of sa->wanted came to nothing. */
+void ike_sa_event_failed(struct ike_sa *sa, const char *text);
+
+void ike_sa_log(struct ike_sa *sa, enum log_level level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* 'gw' at swanctl.conf:12 */
+const char *conn_where(const struct conf_conn *conn, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "informational.h"
+
+#include "child.h"
+
+static void write_delete(struct message *m, enum protocol protocol, const uint32_t *spis, int count)
+{
+	chain_begin(&m->chain, PAYLOAD_TYPE_DELETE);
+	writer_u8(&m->w, protocol);
+	writer_u8(&m->w, protocol == PROTOCOL_ESP ? 4 : 0);
+	writer_u16(&m->w, count);
+	for (int i = 0; i < count; i++)
+		writer_u32(&m->w, spis[i]);
+	chain_end(&m->chain);
+}
+
+/* A Child SA is named by the SPI that its sender receives on (RFC 7296 section 1.4.1). */
+int delete_build(struct ike_sa *sa, struct child *child, struct message *m)
+{
+	if (child) {
+		write_delete(m, PROTOCOL_ESP, &child->spi_in, 1);
+	} else {
+		write_delete(m, PROTOCOL_IKE, NULL, 0);
+		sa->delete_sent = true;
+	}
+	return 0;
+}
+
+/*
+ * Whatever the answer says: what we delete is gone. Without a child either the IKE SA was meant,
+ * or a child that the peer deleted at the same time.
+ */
+void delete_response(struct ike_sa *sa, struct child *child, const struct payloads *in)
+{
+	if (child)
+		child_down(sa, child, "deleted by us");
+	else if (sa->delete_sent)
+		ike_sa_end(sa, "deleted by us");
+}
+
+void delete_timeout(struct ike_sa *sa)
+{
+	ike_sa_end(sa, "the peer did not answer a DELETE");
+}
+
+static int collect(struct ike_sa *sa, struct span payload, uint32_t *spis, int max)
+{
+	struct cursor c = cursor_over(payload);
+	int count = 0;
+
+	cursor_u32(&c); /* protocol, SPI size, number: checked by the payload table */
+	while (cursor_left(&c)) {
+		struct child *child = child_find_out(sa, cursor_u32(&c));
+		bool crossing = child && sa->window.child == child;
+
+		if (!child)
+			continue;
+		/* both deleted it at once: each answers without the other half (section 1.4.1) */
+		if (!crossing && count < max)
+			spis[count++] = child->spi_in;
+		child_down(sa, child, "deleted by the peer");
+	}
+	return count;
+}
+
+#define DELETES_ANSWERED 64
+
+int delete_request(struct ike_sa *sa, const struct payloads *in, struct message *reply)
+{
+	uint32_t spis[DELETES_ANSWERED];
+	int count = 0;
+
+	for (int i = 0; i < in->delete_count; i++) {
+		uint8_t protocol = in->deletes[i].data[0];
+
+		if (protocol == PROTOCOL_IKE) /* takes everything with it; the answer is empty */
+			sa->ending = "deleted by the peer";
+		else if (protocol == PROTOCOL_ESP)
+			count += collect(sa, in->deletes[i], spis + count, DELETES_ANSWERED - count);
+	}
+	if (count && !sa->ending)
+		write_delete(reply, PROTOCOL_ESP, spis, count);
+	return 0;
+}
+
+int auth_failed_build(struct ike_sa *sa, struct child *child, struct message *m)
+{
+	chain_notify(&m->chain, PROTOCOL_NONE, NOTIFY_AUTHENTICATION_FAILED, NULL, 0);
+	return 0;
+}
+
+void auth_failed_response(struct ike_sa *sa, struct child *child, const struct payloads *in)
+{
+	ike_sa_end(sa, "the peer did not authenticate"); /* told already, in full */
+}
+
+/* Status notifies that mean nothing to us are ignored; one error ends the IKE SA. */
+int notify_request(struct ike_sa *sa, const struct payloads *in, struct message *reply)
+{
+	char where[300];
+
+	if (!payloads_notify(in, NOTIFY_AUTHENTICATION_FAILED))
+		return 0;
+	engine_count(sa->engine, XSWAN_IKE_PEER_AUTH_FAILED);
+	ike_sa_log(sa, LOG_LEVEL_WARN,
+		   "the peer does not accept our authentication (AUTHENTICATION_FAILED): to change: `local { id }` or the "
+		   "secret of connection %s",
+		   conn_where(sa->conn, where, sizeof(where)));
+	sa->ending = "the peer does not accept our authentication";
+	return 0;
+}
+
+int liveness_build(struct ike_sa *sa, struct child *child, struct message *m)
+{
+	return 0;
+}
+
+void liveness_response(struct ike_sa *sa, struct child *child, const struct payloads *in)
+{
+	/* that it came was the answer: last_seen is set for every message that authenticates */
+}
+
+void liveness_timeout(struct ike_sa *sa)
+{
+	engine_count(sa->engine, XSWAN_IKE_DPD_TIMEOUT);
+	ike_sa_log(sa, LOG_LEVEL_WARN, "the peer is dead: no answer to %u liveness checks", sa->window.tries + 1);
+	ike_sa_end(sa, "the peer is dead: it does not answer liveness checks");
+}
+
+int liveness_request(struct ike_sa *sa, const struct payloads *in, struct message *reply)
+{
+	return 0;
+}
+
+/*
+ * There is one Child SA per IKE SA, and neither is rekeyed yet. NO_ADDITIONAL_SAS makes a peer
+ * authenticate anew instead of rekeying (RFC 7296 section 1.3); while we delete the IKE SA,
+ * TEMPORARY_FAILURE is the prescribed answer (section 2.25.2).
+ */
+int refuse_create_child(struct ike_sa *sa, const struct payloads *in, struct message *reply)
+{
+	bool deleting = ike_sa_in(sa, PHASE_DELETING);
+
+	engine_count(sa->engine, XSWAN_IKE_RX_UNEXPECTED);
+	ike_sa_log(sa, LOG_LEVEL_INFO, "CREATE_CHILD_SA refused with %s: further Child SAs and rekeying are not supported yet",
+		   deleting ? "TEMPORARY_FAILURE" : "NO_ADDITIONAL_SAS");
+	chain_notify(&reply->chain, PROTOCOL_NONE, deleting ? NOTIFY_TEMPORARY_FAILURE : NOTIFY_NO_ADDITIONAL_SAS, NULL, 0);
+	return 0;
+}

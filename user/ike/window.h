@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Message IDs with a window of 1 each way (RFC 7296 sections 2.1 to 2.3): one request of ours
+ * under way, the others wanted; of the peer's, the last one answered and that answer.
+ */
+#ifndef XSWAN_IKE_WINDOW_H
+#define XSWAN_IKE_WINDOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ike_message.h"
+#include "prf.h"
+
+struct ike_sa;
+struct child;
+struct exchange;
+
+/* An exchange that is to be started when its turn comes. Embedded where it belongs, so wanting cannot fail. */
+struct want {
+	struct want *next;
+	const struct exchange *exchange;
+	struct child *child;
+	bool queued;
+};
+
+#define OWN_WANTS 5 /* one per kind of exchange that concerns the IKE SA itself */
+
+struct window {
+	/* ours */
+	uint32_t next_id;
+	const struct exchange *exchange; /* of the request under way; NULL: none */
+	struct child *child; /* that it is about; NULL: none, or gone in the meantime */
+	uint32_t id;
+	uint8_t *request;
+	size_t request_len;
+	unsigned int tries;
+	uint64_t interval, resend_at;
+	struct want *first, **last;
+	struct want own[OWN_WANTS];
+
+	/* the peer's */
+	uint32_t expected_id;
+	uint8_t *response; /* to expected_id - 1 */
+	size_t response_len;
+	uint8_t answered[DIGEST_MAX]; /* the request it answers: a repetition is the same bytes */
+};
+
+void window_init(struct window *w);
+void window_free(struct window *w);
+
+void window_want(struct ike_sa *sa, const struct exchange *exchange); /* about the IKE SA itself; at most once each */
+void window_want_child(struct ike_sa *sa, struct want *want);
+void window_forget_child(struct ike_sa *sa, struct child *child);
+void window_clear(struct ike_sa *sa); /* nothing is wanted any more, nothing under way */
+
+void window_run(struct ike_sa *sa); /* starts what is wanted, if nothing is under way */
+void window_done(struct ike_sa *sa); /* the answer to our request is here */
+void window_resend(struct ike_sa *sa); /* due: sends the request again, or gives it up */
+
+/* Keeps and sends the answer to the request in engine->rx. */
+int window_answer(struct ike_sa *sa, struct message *m) __attribute__((warn_unused_result));
+bool window_answer_again(struct ike_sa *sa); /* false: not the request that was answered last */
+
+/* A header for our next message; `response` to the request with this ID. */
+struct ike_header window_header(const struct ike_sa *sa, uint8_t exchange, uint32_t id, bool response);
+
+#endif

@@ -137,7 +137,7 @@ static inline void map_set(const char *name, uint32_t key, const void *value)
 
 static inline struct xswan_port port_default(enum xswan_role role)
 {
-	struct xswan_port port = { .role = role, .xsk_base = XSWAN_QUEUES, .host_ifindex = 1 };
+	struct xswan_port port = { .role = role, .xsk_base = XSWAN_QUEUES, .host_ifindex = 1, .mtu = 1500 };
 
 	memcpy(port.mac, packet_macs[TO_US], sizeof(port.mac));
 	return port;

@@ -17,6 +17,15 @@ static const struct xdp_row inside_rows[] = {
 	{ "IPv6", { .ethertype = ETHERTYPE_IPV6 }, PASSED },
 	{ "ARP", { .ethertype = ETHERTYPE_ARP }, PASSED },
 	{ "three VLAN tags", { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .tags = 3 }, PASSED },
+	/* TCP of 20 + 20 bytes of headers */
+	{ "as large as the interface sends", { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .spi = 1, .payload_len = 1460 },
+	  WORKER(TUNNEL_UP) },
+	{ "the same behind a VLAN tag",
+	  { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .spi = 1, .payload_len = 1460, .tags = 1 }, WORKER(TUNNEL_UP) },
+	{ "larger: segmentation is the kernel's",
+	  { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .spi = 1, .payload_len = 1461 }, PASSED },
+	{ "larger, and forbidden",
+	  { FROM_INSIDE("10.2.0.5"), TCP(4000, 23), .spi = 1, .payload_len = 1461 }, DROPPED(POLICY) },
 	{ "impossible IPv4 header length", { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .ihl = 4 }, PASSED },
 
 	{ "tunnel without SA", { FROM_INSIDE("10.4.2.5"), TCP(4000, 80) }, DROPPED(NO_SA) },

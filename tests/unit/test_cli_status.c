@@ -123,7 +123,7 @@ static const char connections_text[] =
 	"      traffic selectors do not overlap\n"
 	"      received 10.8.0.0/16, configured 10.2.9.0/24\n"
 	"\n"
-	"road: 192.0.2.1 (a.example) === %any (%any)\n"
+	"road: 192.0.2.1 (a.example) === %any\n"
 	"  IKE #4     ESTABLISHED a.example 192.0.2.1[4500] === alice@example.com 203.0.113.7[4500]\n"
 	"    IKEv2, responder, NAT at the peer, AES_GCM_16-256/PRF_HMAC_SHA2_384/CURVE_25519, for 12m 5s\n"
 	"  IKE #7     ESTABLISHED a.example 192.0.2.1[4500] === ev\"il\\ ?[31m x 203.0.113.8[4500]\n"
@@ -160,7 +160,7 @@ static void test_status(void **state)
 	assert_int_equal(run(w, "status", NULL), CLI_OK);
 	snprintf(want, sizeof(want),
 		 "xswan " XSWAN_VERSION ", instance no-such-instance\n"
-		 "xswan-ike  running     xswan-ike 9.9.9, up 2 hours, 4 IKE SAs, 1 half-open\n"
+		 "xswan-ike  running     version 9.9.9, up 2 hours, 4 IKE SAs, 1 half-open\n"
 		 "xswan-dp   running     pid %d, 2 workers, crypto ipsec-mb\n"
 		 "  eth0         outside   XDP native\n"
 		 "    queue 0    zero-copy   worker 0\n"
@@ -227,7 +227,7 @@ static void test_status_without_ike(void **state)
 	assert_int_equal(run(w, "status", "--json", NULL), CLI_UNREACHABLE);
 	assert_non_null(strstr(w->out, "\"reachable\": false"));
 	assert_non_null(strstr(w->err, "(no /tmp/xswan-cli-"));
-	assert_non_null(strstr(w->err, "start it with"));
+	assert_non_null(strstr(w->err, "start it with \"xswan-ike -i no-such-instance\""));
 }
 
 /* An older or other daemon, that does not have our addition to vici. */

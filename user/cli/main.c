@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -10,7 +11,7 @@ int main(int argc, char **argv)
 		.timeout = 30,
 		.out = stdout,
 		.err = stderr,
-		.colour = isatty(STDOUT_FILENO),
+		.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
 	};
 	int status = cli_run(&cli, argc, argv);
 

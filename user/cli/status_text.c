@@ -54,7 +54,7 @@ static void print_ike_daemon(const struct page *p, const struct status *s)
 		return;
 	}
 	put_state(p, PAINT_GOOD, "running");
-	fprintf(p->out, "%s %s, up %s, %" PRIu64 " IKE SA%s", s->gw.daemon, s->gw.version, s->gw.uptime, s->gw.ike_sas,
+	fprintf(p->out, "version %s, up %s, %" PRIu64 " IKE SA%s", s->gw.version, s->gw.uptime, s->gw.ike_sas,
 		s->gw.ike_sas == 1 ? "" : "s");
 	if (s->gw.half_open)
 		fprintf(p->out, ", %" PRIu64 " half-open", s->gw.half_open);
@@ -88,6 +88,7 @@ static void print_port(const struct page *p, const json_t *port)
 
 static void print_dataplane(const struct page *p, const struct dp_state *dp)
 {
+	json_int_t workers = json_integer_value(json_object_get(dp->ports, "workers"));
 	json_t *port;
 	size_t i;
 
@@ -103,8 +104,7 @@ static void print_dataplane(const struct page *p, const struct dp_state *dp)
 	put_state(p, PAINT_GOOD, "running");
 	fprintf(p->out, "pid %d", (int)dp->pid);
 	if (dp->ports)
-		fprintf(p->out, ", %lld workers, crypto %s",
-			(long long)json_integer_value(json_object_get(dp->ports, "workers")),
+		fprintf(p->out, ", %lld worker%s, crypto %s", (long long)workers, workers == 1 ? "" : "s",
 			string_of(dp->ports, "crypto"));
 	fprintf(p->out, "%s%s\n", dp->note[0] ? ", " : "", dp->note);
 	json_array_foreach(json_object_get(dp->ports, "ports"), i, port) print_port(p, port);
@@ -227,14 +227,22 @@ static void print_child(const struct page *p, const struct gateway_child *child)
 		print_failure(p, child);
 }
 
+/* "192.0.2.1 (gw.example.com)"; an identity that is the address is not said again */
+static void put_end(const struct page *p, const struct gateway_text *addrs, const char *id)
+{
+	put_texts(p, addrs, "%any");
+	if (addrs ? addrs->next || strcmp(addrs->text, id) : strcmp(id, "%any"))
+		fprintf(p->out, " (%s)", id);
+}
+
 static void print_connection(const struct page *p, const struct gateway_conn *conn)
 {
 	fprintf(p->out, "\n%s: ", conn->name);
 	if (conn->configured) {
-		put_texts(p, conn->local_addrs, "%any");
-		fprintf(p->out, " (%s) === ", conn->local_id);
-		put_texts(p, conn->remote_addrs, "%any");
-		fprintf(p->out, " (%s)\n", conn->remote_id);
+		put_end(p, conn->local_addrs, conn->local_id);
+		fputs(" === ", p->out);
+		put_end(p, conn->remote_addrs, conn->remote_id);
+		putc('\n', p->out);
 	} else {
 		fputs("no longer configured\n", p->out);
 	}

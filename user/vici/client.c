@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../lib/instance.h"
 #include "text.h"
 
 static int fail(struct vici_client *c, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -28,19 +29,21 @@ static int fail(struct vici_client *c, int err, const char *fmt, ...)
 	return err;
 }
 
+static int not_running(struct vici_client *c, int err, const char *instance, const char *path)
+{
+	bool is_default = !strcmp(instance, INSTANCE_DEFAULT);
+
+	return fail(c, err, "xswan-ike is not running for instance %s (%s %s): start it with \"%s%s\"", instance,
+		    err == -ENOENT ? "no" : "nobody listens on", path,
+		    is_default ? "systemctl start xswan-ike" : "xswan-ike -i ", is_default ? "" : instance);
+}
+
 static int connect_failed(struct vici_client *c, int err, const char *instance, const char *path)
 {
 	switch (err) {
 	case -ENOENT:
-		return fail(c, err,
-			    "xswan-ike is not running for instance %s (no %s): "
-			    "start it with \"systemctl start xswan-ike\" or \"xswan-ike -i %s\"",
-			    instance, path, instance);
 	case -ECONNREFUSED:
-		return fail(c, err,
-			    "xswan-ike is not running for instance %s (nobody listens on %s, it was killed?): "
-			    "start it with \"systemctl start xswan-ike\" or \"xswan-ike -i %s\"",
-			    instance, path, instance);
+		return not_running(c, err, instance, path);
 	case -EACCES:
 	case -EPERM:
 		return fail(c, err, "not allowed to connect to %s: its owner is root, run this as root", path);

@@ -11,10 +11,12 @@
 static void on_log(void *ctx, enum log_level level, const char *conn, uint32_t uniqueid, const char *line)
 {
 	struct daemon *d = ctx;
+	char name[128];
 
-	if (conn && uniqueid)
-		log_write(level, "%s[%u]: %s", conn, uniqueid, line);
-	else if (conn)
+	snprintf(name, sizeof(name), "%s[%u]", conn ? conn : "", uniqueid);
+	if (conn && uniqueid && !strstr(line, name)) /* many lines name it themselves */
+		log_write(level, "%s: %s", name, line);
+	else if (conn && !uniqueid)
 		log_write(level, "%s: %s", conn, line);
 	else
 		log_write(level, "%s", line);

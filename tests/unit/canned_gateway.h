@@ -209,9 +209,9 @@ static inline enum vici_verdict canned_list_sas(void *ctx, struct vici_request *
 		  false },
 	};
 	static const struct canned_sa alice[] = {
-		{ "any", "5", "REKEYED", "c0000005", "d0000005", "0.0.0.0/0", "203.0.113.7/32", "10", "1000", "90",
-		  true },
 		{ "any", "6", "INSTALLED", "c0000006", "d0000006", "0.0.0.0/0", "203.0.113.7/32", "1", "100", "7",
+		  true },
+		{ "any", "5", "REKEYED", "c0000005", "d0000005", "0.0.0.0/0", "203.0.113.7/32", "10", "1000", "90",
 		  true },
 	};
 	static const struct canned_sa hostile[] = {
@@ -236,6 +236,11 @@ static inline enum vici_verdict canned_failures(void *ctx, struct vici_request *
 	vici_put(reply, "child", "dmz");
 	vici_put(reply, "text", "traffic selectors do not overlap\nreceived 10.8.0.0/16, configured 10.2.9.0/24");
 	vici_put(reply, "age", "32");
+	vici_end_section(reply);
+	vici_begin_section(reply, "old"); /* was tried, and then taken out of the configuration */
+	vici_put(reply, "child", "removed");
+	vici_put(reply, "text", "no answer");
+	vici_put(reply, "age", "4000");
 	vici_end_section(reply);
 	return VICI_REPLY;
 }

@@ -7,7 +7,7 @@ set -u
 . "$(dirname "$0")/setup.sh"
 here=$(dirname "$0")
 
-python3 -c 'import scapy.all' 2>/dev/null || {
+/usr/bin/python3 -c 'import scapy.all' 2>/dev/null || {
 	echo "1..0 # SKIP python3-scapy is not installed"
 	exit 0
 }
@@ -22,7 +22,7 @@ costs()
 	for name; do
 		before+=("$(counter b "$name")")
 	done
-	wire python3 "$here/bad_input.py" "$STATE/wire.pcap" "$kind" || return
+	wire /usr/bin/python3 "$here/bad_input.py" "$STATE/wire.pcap" "$kind" || return
 	for name; do
 		rises b "$name" "${before[i]}" || return
 		i=$((i + 1))

@@ -31,7 +31,7 @@ line_of()
 
 included_is_wrong()
 {
-	gateway_conf a && printf 'connections {\n  more {\n    nonsense = 1\n  }\n}\n' >"$STATE/a/conf.d/more.conf" &&
+	gateway_conf a && printf 'connections {\n  site {\n    nonsense = 1\n  }\n}\n' >"$STATE/a/conf.d/more.conf" &&
 		refused xswan-ike 'more.conf:3.*nonsense'
 }
 

@@ -80,7 +80,7 @@ traffic_stop
 capture_end wire
 check "no plaintext on the wire, before, between or after" plaintext_free wire
 check "the SAs are those of the start: one in each direction" equal "$(spis)" 2
-check "no nonce was used twice" python3 "$here/esp_nonces.py" "$STATE/wire.pcap"
+check "no nonce was used twice" /usr/bin/python3 "$here/esp_nonces.py" "$STATE/wire.pcap"
 
 check "gateway A's controller is killed: no packet is lost" undisturbed controller_dies a
 check "it starts again: no packet is lost" undisturbed ike_start a

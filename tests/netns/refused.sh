@@ -49,20 +49,25 @@ second()
 	END
 }
 
-reload()
+reloads()
 {
-	kill -HUP "$(pid_of "$1-ike")"
+	grep -c 'configuration reloaded' "$STATE/$1-ike.log"
 }
 
-configured()
+reloaded_beyond()
 {
-	# swanctl knows every connection that is loaded; so does our status
-	xswan "$1" status | grep -q second
+	[ "$(reloads "$1")" -gt "$2" ]
 }
 
 reloaded()
 {
-	reload a && reload b && wait_for 5 configured a && wait_for 5 configured b
+	local side before
+
+	for side in a b; do
+		before=$(reloads $side)
+		kill -HUP "$(pid_of $side-ike)"
+		wait_for 5 reloaded_beyond $side "$before" || { tail -n 3 "$STATE/$side-ike.log" && return 1; }
+	done
 }
 
 # What both logs have said since mark
@@ -139,7 +144,7 @@ need "the client pings the server" pings client $SERVER
 
 second a $same aes256gcm16 $one_way $other_way "what A believes"
 second b $same aes256gcm16 $other_way $one_way "what B believes"
-attempt "wrong PSK" auth_failed second-a.example second-b.example
+attempt "wrong PSK" auth_failed second-a.example ike-second conf.d/second.conf
 
 # B's connections to A have one proposal each; A comes with another
 second a aes128gcm16-prfsha384-ecp256 aes256gcm16 $one_way $other_way "the same secret"

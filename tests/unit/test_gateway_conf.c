@@ -42,8 +42,6 @@ static void defaults(void **state)
 	assert_int_equal(c.workers, 0);
 	assert_int_equal(c.frames, 16384);
 	assert_string_equal(c.tunnel, "xsw0");
-	assert_int_equal(c.ike_port, 500);
-	assert_int_equal(c.ike_nat_port, 4500);
 	assert_int_equal(c.retransmit_tries, 5);
 	assert_int_equal(c.retransmit_timeout, 1000000);
 	assert_int_equal(c.log_level, LOG_LEVEL_INFO);
@@ -60,7 +58,7 @@ static void everything(void **state)
 		 "outside\n }\n}\n"
 		 "dataplane {\n attach = external\n crypto = openssl\n workers = 64\n frames = 1048576\n tunnel = "
 		 "tunnel123456\n}\n"
-		 "ike {\n port = 1500\n nat_port = 14500\n retransmit_tries = 7\n retransmit_timeout = 250ms\n}\n"
+		 "ike {\n retransmit_tries = 7\n retransmit_timeout = 250ms\n}\n"
 		 "log {\n level = debug\n}\n",
 		 why) < 0)
 		fail_msg("%s", why);
@@ -73,8 +71,6 @@ static void everything(void **state)
 	assert_int_equal(c.workers, 64);
 	assert_int_equal(c.frames, 1048576);
 	assert_string_equal(c.tunnel, "tunnel123456");
-	assert_int_equal(c.ike_port, 1500);
-	assert_int_equal(c.ike_nat_port, 14500);
 	assert_int_equal(c.retransmit_tries, 7);
 	assert_int_equal(c.retransmit_timeout, 250000);
 	assert_int_equal(c.log_level, LOG_LEVEL_DEBUG);
@@ -130,11 +126,6 @@ static void mistakes(void **state)
 		  "xswan.conf:8: dataplane.tunnel: 'tunnel1234567' is longer than 12 characters" },
 		{ WAN "dataplane {\n tunnel = eth0\n}\n", "xswan.conf:8: dataplane.tunnel: 'eth0' is one of the "
 							  "interfaces: the tunnel needs a name of its own" },
-		{ WAN "ike {\n port = 0\n}\n", "xswan.conf:8: ike.port: 0 is out of range: 1 to 65535" },
-		{ WAN "ike {\n nat_port = 65536\n}\n",
-		  "xswan.conf:8: ike.nat_port: 65536 is out of range: 1 to 65535" },
-		{ WAN "ike {\n port = 4500\n}\n",
-		  "xswan.conf:7: ike: port and nat_port are both 4500: they must differ" },
 		{ WAN "ike {\n retransmit_tries = 0\n}\n",
 		  "xswan.conf:8: ike.retransmit_tries: 0 is out of range: 1 to 100" },
 		{ WAN "ike {\n retransmit_timeout = 0\n}\n",

@@ -233,8 +233,8 @@ static int load_configuration(struct daemon *d)
 static int open_sockets(struct daemon *d)
 {
 	const struct udp_config config = {
-		.ike_port = d->gateway.ike_port,
-		.nat_port = d->gateway.ike_nat_port,
+		.ike_port = UDP_IKE_PORT,
+		.nat_port = UDP_NAT_PORT,
 		.input = on_datagram,
 		.drained = on_drained,
 		.oversized = &d->counters[XSWAN_IKE_RX_OVERSIZED],

@@ -94,7 +94,7 @@ static int run(void)
 		goto out;
 	}
 	log_info("xswan-ike " XSWAN_VERSION ", instance %s, UDP ports %u and %u", options.instance,
-		 daemon.gateway.ike_port, daemon.gateway.ike_nat_port);
+		 UDP_IKE_PORT, UDP_NAT_PORT);
 	err = daemon_run(&daemon);
 out:
 	daemon_destroy(&daemon);

@@ -180,19 +180,13 @@ static void load_dataplane(struct gateway_conf *conf, struct section *s, struct 
 
 static void load_ike(struct gateway_conf *conf, struct section *s, struct problems *p)
 {
-	uint64_t port = conf->ike_port, nat_port = conf->ike_nat_port, tries = conf->retransmit_tries;
+	uint64_t tries = conf->retransmit_tries;
 	struct setting *timeout = section_get(s, "retransmit_timeout");
 
-	section_get_number(s, "port", 1, UINT16_MAX, &port, p);
-	section_get_number(s, "nat_port", 1, UINT16_MAX, &nat_port, p);
 	section_get_number(s, "retransmit_tries", 1, 100, &tries, p);
 	section_get_time(s, "retransmit_timeout", 3600, &conf->retransmit_timeout, p);
 	if (timeout && conf->retransmit_timeout < 1000)
 		problem_setting(p, timeout, "%s is too short: at least 1ms", timeout->value);
-	if (port == nat_port)
-		problem_section(p, s, "port and nat_port are both %u: they must differ", (unsigned int)port);
-	conf->ike_port = port;
-	conf->ike_nat_port = nat_port;
 	conf->retransmit_tries = tries;
 }
 
@@ -219,8 +213,6 @@ int gateway_conf_load(struct gateway_conf *conf, const char *dir, char *why, siz
 		.crypto = "auto",
 		.frames = 16384,
 		.tunnel = "xsw0",
-		.ike_port = 500,
-		.ike_nat_port = 4500,
 		.retransmit_tries = 5,
 		.retransmit_timeout = 1000000,
 		.log_level = LOG_LEVEL_INFO,

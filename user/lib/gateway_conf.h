@@ -20,8 +20,6 @@
  *       tunnel = xsw0        # the host's interface into the tunnels
  *   }
  *   ike {
- *       port = 500
- *       nat_port = 4500
  *       retransmit_tries = 5
  *       retransmit_timeout = 1s
  *   }
@@ -57,7 +55,6 @@ struct gateway_conf {
 	uint32_t workers; /* 0: auto */
 	uint32_t frames; /* power of two */
 	char tunnel[IFNAMSIZ];
-	uint16_t ike_port, ike_nat_port;
 	uint32_t retransmit_tries;
 	uint64_t retransmit_timeout; /* microseconds */
 	enum log_level log_level;

@@ -224,13 +224,31 @@ capture()
 	local name=$1
 
 	shift
-	start "$name" wire tcpdump -i port-a -s "${SNAPLEN:-128}" -B 32768 -U -Z root -w "$STATE/$name.pcap" "$@"
+	start "$name" wire tcpdump -i port-a --immediate-mode -s "${SNAPLEN:-128}" -B 32768 -U -Z root -w "$STATE/$name.pcap" "$@"
 	wait_for 5 listening "$name" || fail "tcpdump does not start: $(cat "$STATE/$name.log")"
 }
 
-# What has been sent before this call is in the file after it: tcpdump reads its ring when it is told to end.
+# Asked by SIGUSR1, tcpdump says "N packets captured, N packets received by filter, N packets dropped by kernel".
+drained()
+{
+	local lines
+
+	lines=$(wc -l <"$STATE/$1.log")
+	kill -USR1 "$(pid_of "$1")" || return
+	wait_for 1 log_longer "$1" "$lines"
+	tail -n 1 "$STATE/$1.log" | sed 's/^tcpdump: //' | awk '{ exit !($1 + $9 >= $4) }'
+}
+
+log_longer()
+{
+	[ "$(wc -l <"$STATE/$1.log")" -gt "$2" ]
+}
+
+# What has been sent before this call is in the file after it. tcpdump forgets what it has not yet read when it is told
+# to end, so it is only told once it has caught up.
 capture_end()
 {
+	wait_for 10 drained "$1" || fail "tcpdump does not keep up: $(tail -n 1 "$STATE/$1.log")" || return
 	stop "$1" INT
 }
 

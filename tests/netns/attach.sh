@@ -57,9 +57,29 @@ carries()
 	check "$1: xswan status says so" status_says "$2"
 }
 
+# Ends protection on purpose. Also the proof that these tests would see plaintext: now there is some.
+detached()
+{
+	ga "$BUILD/xswan-dp" --detach -c "$STATE/a" -i "$RUN_ID-a" && [ -z "$(xdp_mode ga wan)$(xdp_mode ga lan)" ] &&
+		fails ga ip link show xsw0 && [ ! -e "/sys/fs/bpf/xswan/$RUN_ID-a" ]
+}
+
+plaintext_passes()
+{
+	capture clear || return
+	client ping -n -c 3 -i 0.05 -W 0.3 $SERVER
+	capture_end clear
+	fails plaintext_free clear
+}
+
 begin native
 carries native native
 check "native: as the kernel sees it" attached_as xdp
+check "native: xswan-dp ends" stop a-dp
+check "native: its programs stay, and nothing passes" fails pings client $SERVER 2
+check "native: xswan-ike ends" stop a-ike
+check "native: --detach removes all of it" detached
+check "native: then plaintext is on the wire, and these tests see it" plaintext_passes
 finish
 
 begin generic

@@ -20,7 +20,7 @@ step()
 	printf '\n== %s\n' "$*"
 }
 
-stopped()
+die()
 {
 	printf '\ndemo: FAIL: %s\n' "$*"
 	show_logs
@@ -99,28 +99,28 @@ trap finish EXIT
 trap 'exit 1' INT TERM
 
 step "What is needed"
-scripts/deps.sh --demo || stopped "packages are missing"
-make -j"$(nproc)" || stopped "the build failed"
+scripts/deps.sh --demo || die "packages are missing"
+make -j"$(nproc)" || die "the build failed"
 
 step "client - gateway A - gateway B - server, in four network namespaces"
-topology_up || stopped "cannot make the namespaces"
-capture wire || stopped "cannot capture"
-gateways_up || stopped "the gateways do not start"
+topology_up || die "cannot make the namespaces"
+capture wire || die "cannot capture"
+gateways_up || die "the gateways do not start"
 grep -hE 'native|generic|ipsec-mb|openssl' "$STATE/a-dp.log"
 
 step "The tunnel comes up"
-show build/xswan -i $A up net || stopped "no tunnel"
+show build/xswan -i $A up net || die "no tunnel"
 
 step "The client pings the server"
-show client ping -n -c 4 -i 0.2 -W 1 $SERVER || stopped "no answer"
+show client ping -n -c 4 -i 0.2 -W 1 $SERVER || die "no answer"
 
 step "TCP from client to server"
 start iperf server iperf3 -s
-wait_for 5 iperf_listens || stopped "iperf3 does not listen"
-show client timeout 30 iperf3 -c $SERVER -t 3 -f m || stopped "iperf3 failed"
+wait_for 5 iperf_listens || die "iperf3 does not listen"
+show client timeout 30 iperf3 -c $SERVER -t 3 -f m || die "iperf3 failed"
 
 step "Gateway A's status"
-show build/xswan -i $A status || stopped "no status"
+show build/xswan -i $A status || die "no status"
 
 step "What was between the gateways meanwhile"
 capture_end wire
@@ -128,8 +128,8 @@ esp=$(on_wire wire esp) ike=$(on_wire wire 'udp and (port 500 or port 4500)') ar
 other=$(on_wire wire "not ($PERMITTED)")
 tcpdump -nr "$STATE/wire.pcap" 2>/dev/null | sed -n '1,12p'
 printf '…\n%d ESP, %d IKE, %d ARP, %d other packets\n' "$esp" "$ike" "$arp" "$other"
-[ "$other" = 0 ] || stopped "plaintext on the wire"
-[ "$esp" -gt 100 ] || stopped "no ESP on the wire"
+[ "$other" = 0 ] || die "plaintext on the wire"
+[ "$esp" -gt 100 ] || die "no ESP on the wire"
 
 passed=yes
 [ -z "$keep" ] || instructions

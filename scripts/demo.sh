@@ -56,13 +56,19 @@ instructions()
 	cat <<-END
 
 	The gateways stay up. To look around, as root:
-	  build/xswan -i $RUN_ID-a status                          tunnels, figures, drops; --json for programs
-	  bpftool map dump pinned /sys/fs/bpf/xswan/$RUN_ID-a/sa_in | head -40     the SA database (never a key)
-	  ip netns exec $RUN_ID-wire tcpdump -ni port-a            what is between the gateways
-	  ip netns exec $RUN_ID-client ping $SERVER                traffic for it
-	  build/xswan -i $RUN_ID-a down site                       and: up net
-	  $STATE/a/swanctl.conf, xswan.conf              gateway A's configuration; logs: $STATE/*.log
-	  kill -9 \$(cat $STATE/a-dp.pid)                   the dataplane dies: nothing leaks
+
+	  build/xswan -i $A status
+	      tunnels, figures, why packets were dropped; with --json for programs. Also: down site, up net
+	  bpftool map lookup pinned /sys/fs/bpf/xswan/$A/sa_in key 1 0 0 0
+	      an SA as the dataplane sees it: never with its key. selector4 can be dumped whole
+	  ip netns exec $RUN_ID-client ping $SERVER
+	  ip netns exec $RUN_ID-wire tcpdump -ni port-a
+	      traffic for the tunnel, and what it looks like between the gateways
+	  kill -9 \$(cat $STATE/a-dp.pid)
+	      the dataplane dies: traffic stops, and nothing leaks
+	  less $STATE/a/swanctl.conf $STATE/a/xswan.conf $STATE/*.log
+	      configuration and logs
+
 	Remove everything: scripts/demo.sh --down
 	END
 }

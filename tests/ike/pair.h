@@ -590,6 +590,13 @@ static inline const struct event *find_event(const struct side *s, enum ike_even
 	return NULL;
 }
 
+static inline const char *event_text(const struct side *s, enum ike_event_kind kind)
+{
+	const struct event *event = find_event(s, kind);
+
+	return event ? event->text : "(no such event)";
+}
+
 static inline int count_warnings(const struct side *s)
 {
 	int count = 0;

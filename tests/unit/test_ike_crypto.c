@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PRFs, key derivation, key exchange and authentication against published values. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include "../../user/ike/auth.h"
+#include "../../user/ike/dh.h"
+#include "../../user/ike/keymat.h"
+
+struct hex {
+	uint8_t data[512];
+	size_t len;
+};
+
+static struct hex hex(const char *text)
+{
+	struct hex h = { .len = strlen(text) / 2 };
+
+	assert_true(h.len <= sizeof(h.data));
+	for (size_t i = 0; i < h.len; i++) {
+		char two[3] = { text[2 * i], text[2 * i + 1] };
+
+		h.data[i] = strtoul(two, NULL, 16);
+	}
+	return h;
+}
+
+#define SPAN(h) ((struct span){ (h).data, (h).len })
+#define TEXT(s) ((struct span){ (const uint8_t *)(s), sizeof(s) - 1 })
+
+/* RFC 4231 sections 4.2, 4.3 and 4.7 (a key longer than a block) */
+static const struct {
+	const char *key, *data, *sha256, *sha384;
+} hmacs[] = {
+	{ "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b", "4869205468657265",
+	  "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+	  "afd03944d84895626b0825f4ab46907f15f9dadbe4101ec682aa034c7cebc59cfaea9ea9076ede7f4af152e8b2fa9cb6" },
+	{ "4a656665", "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
+	  "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+	  "af45d2e376484031617f78d2b58a6b1b9c7ef464f5a01b47e42ec3736322445e8e2240ca5e69e2c78b3239ecfab21649" },
+	{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+	  "54657374205573696e67204c6172676572205468616e20426c6f636b2d53697a65204b6579202d2048617368204b6579204669727374",
+	  "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+	  "4ece084485813e9088d2c63a041bc5b44f9ef1012a2b588f3cd11f05033ac4c60c2ef6ab4030fe8296248df163f44952" },
+};
+
+static void prf_vectors(void **state)
+{
+	for (size_t i = 0; i < sizeof(hmacs) / sizeof(hmacs[0]); i++) {
+		struct hex key = hex(hmacs[i].key), data = hex(hmacs[i].data);
+		struct span parts[] = { { data.data, 3 }, { data.data + 3, data.len - 3 } }; /* in two pieces */
+		uint8_t out[PRF_MAX];
+
+		assert_int_equal(prf_compute(PRF_HMAC_SHA2_256, SPAN(key), parts, 2, out), 0);
+		assert_memory_equal(out, hex(hmacs[i].sha256).data, 32);
+		assert_int_equal(prf_compute(PRF_HMAC_SHA2_384, SPAN(key), parts, 2, out), 0);
+		assert_memory_equal(out, hex(hmacs[i].sha384).data, 48);
+	}
+	assert_int_equal(prf_compute(2, TEXT("key"), NULL, 0, NULL), -EOPNOTSUPP);
+	assert_int_equal(prf_len(7), 0);
+}
+
+/* T1 | T2 | T3 | ..., each written out with OpenSSL's one-shot HMAC */
+static void prf_plus_definition(void **state)
+{
+	static const uint16_t prfs[] = { PRF_HMAC_SHA2_256, PRF_HMAC_SHA2_384 };
+	struct span seed[] = { TEXT("nonce of i"), TEXT("nonce of r"), TEXT("spis") };
+
+	for (int p = 0; p < 2; p++) {
+		const EVP_MD *md = p ? EVP_sha384() : EVP_sha256();
+		size_t block = prf_len(prfs[p]), total = 255 * block;
+		uint8_t *out = malloc(total + 1), t[PRF_MAX], input[128];
+		unsigned int len;
+
+		assert_int_equal(prf_plus(prfs[p], TEXT("key"), seed, 3, out, total + 1), -EINVAL); /* no 256th block */
+		assert_int_equal(prf_plus(prfs[p], TEXT("key"), seed, 3, out, total), 0);
+		for (int n = 1; n <= 255; n++) {
+			size_t at = 0;
+
+			if (n > 1) {
+				memcpy(input, t, block);
+				at = block;
+			}
+			memcpy(input + at, "nonce of inonce of rspis", 24);
+			input[at + 24] = n;
+			assert_non_null(HMAC(md, "key", 3, input, at + 25, t, &len));
+			assert_memory_equal(out + (n - 1) * block, t, block);
+		}
+		memset(t, 0xee, sizeof(t));
+		assert_int_equal(prf_plus(prfs[p], TEXT("key"), seed, 3, t, 5), 0); /* cut */
+		assert_memory_equal(t, out, 5);
+		assert_int_equal(t[5], 0xee);
+		free(out);
+	}
+}
+
+/* NIST CAVP, "IKEv2 KDF" (SP 800-135), SHA-256: nonces of 8 octets, a 1024-bit shared secret */
+static const char ni[] = "3651fef5c9c35e93", nr[] = "c09a8b90a3f04d59";
+static const char g_ir[] = "d084a30166a50fb7325c3960874a839449ef9741c2f4f947d0201dd8c1269273d79509f37e3ca3eb4fa2fe2a28254e28"
+			   "9cd3f34dad4eb4df1a07685a4b8a94fa61e2491f7598b3ce65547ff133b3f63d1ac4175eaa695033f3cedb026a6873a3"
+			   "6455172a8540b8a5d23a0143bed0390ee49b168269d75fffee9fb62be965993c";
+static const char skeyseed[] = "efaa7ab0eaa85a3d0be2100cd4b6fe00ff5025a9eafddb3ef518e9f0d3fe60e6";
+static const char dkm[] = "462b9dd525d4fd71169174272779e704baf62c6231779ae9efe8c58b21916b42010164af2111ebd762f6916ca9a6f0ee"
+			  "05c8b320e4ee27705521de2589adea1878f1a551738af7c88dc4f0bb0c096a3f7d1f1a670fc79f49f678d60d665bb371"
+			  "0c8657f03ba9f62b9a818d7a228968c506e237ae9502aa6db395c61ea6a3e79504f86b7368bfb5423df79e48809bbccd"
+			  "49fd826d024f63d7c2a5566400a12e736aa034510428f5ea008fe2fc16886fa388274ea6c2b4fcfc6141bf04f8207ef8"
+			  "afc224ea1059cb220dc0b23ac0e4ccda495a4e131b1d56e223aba5a48e8ed1f5";
+static const char child_dkm[] = "23647677e7d403fa1e3006f19840aee18ad9fecc4215814c4131bdeba98433d8b0e31bfbbddf822abcce5e06486aa3"
+				"88022b75e27e1e68aa5983028b65282c730c5d49ef7606770376cfdec41f7cc435d816029989bc353d3b67b9fd1168";
+
+static void key_derivation(void **state)
+{
+	struct hex i = hex(ni), r = hex(nr), shared = hex(g_ir), stream = hex(dkm), child = hex(child_dkm);
+	struct hex nonces = hex("3651fef5c9c35e93c09a8b90a3f04d59");
+	struct ike_keys_input in = {
+		.prf = PRF_HMAC_SHA2_256,
+		.encr = ENCR_AES_GCM_16,
+		.encr_bits = 256,
+		.ni = SPAN(i),
+		.nr = SPAN(r),
+		.shared = SPAN(shared),
+		.spi_i = 0x8e5c3ae507221684,
+		.spi_r = 0xb1f201bb155c3acd,
+	};
+	struct span part = SPAN(shared);
+	struct ike_keys keys, zero = { 0 };
+	uint8_t out[PRF_MAX], key_i[36], key_r[36];
+
+	assert_int_equal(prf_compute(in.prf, SPAN(nonces), &part, 1, out), 0);
+	assert_memory_equal(out, hex(skeyseed).data, 32);
+	assert_int_equal(ike_keys_derive(&keys, &in), 0);
+	assert_int_equal(keys.encr_len, 36);
+	assert_memory_equal(keys.sk_d, stream.data, 32); /* SK_d | SK_ei | SK_er | SK_pi | SK_pr */
+	assert_memory_equal(keys.sk_ei, stream.data + 32, 36);
+	assert_memory_equal(keys.sk_er, stream.data + 68, 36);
+	assert_memory_equal(keys.sk_pi, stream.data + 104, 32);
+	assert_memory_equal(keys.sk_pr, stream.data + 136, 32);
+
+	for (size_t len = 20; len <= 36; len += 16) {
+		assert_int_equal(child_keys_derive(&keys, SPAN(i), SPAN(r), key_i, key_r, len), 0);
+		assert_memory_equal(key_i, child.data, len); /* the initiator's direction first */
+		assert_memory_equal(key_r, child.data + len, len);
+	}
+	assert_int_equal(child_keys_derive(&keys, SPAN(i), SPAN(r), key_i, key_r, 37), -EINVAL);
+
+	in.encr_bits = 128;
+	assert_int_equal(ike_keys_derive(&keys, &in), 0);
+	assert_memory_equal(keys.sk_pr, stream.data + 32 + 20 + 20 + 32, 32);
+	in.encr_bits = 192;
+	assert_int_equal(ike_keys_derive(&keys, &in), -EOPNOTSUPP);
+	ike_keys_wipe(&keys);
+	assert_memory_equal(&keys, &zero, sizeof(keys));
+}
+
+/* RFC 7748 section 6.1 and RFC 5903 section 8.1 */
+static const struct {
+	uint16_t group;
+	const char *private_i, *public_i, *private_r, *public_r, *shared;
+} exchanges[] = {
+	{ DH_CURVE25519, "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a",
+	  "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a",
+	  "5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb",
+	  "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f",
+	  "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742" },
+	{ DH_ECP_256, "c88f01f510d9ac3f70a292daa2316de544e9aab8afe84049c62a9c57862d1433",
+	  "dad0b65394221cf9b051e1feca5787d098dfe637fc90b9ef945d0c3772581180"
+	  "5271a0461cdb8252d61f1c456fa3e59ab1f45b33accf5f58389e0577b8990bb3",
+	  "c6ef9c5d78ae012a011164acb397ce2088685d8f06bf9be0b283ab46476bee53",
+	  "d12dfb5289c8d4f81208b70270398c342296970a0bccb74c736fc7554494bf63"
+	  "56fbf3ca366cc23e8157854c13c58d6aac23f046ada30f8353e74f33039872ab",
+	  "d6840f6b42f6edafd13116e0e12565202fef8e9ece7dce03812464d04b9442de" },
+};
+
+static void key_exchange(void **state)
+{
+	for (size_t i = 0; i < sizeof(exchanges) / sizeof(exchanges[0]); i++) {
+		struct hex pi = hex(exchanges[i].private_i), pr = hex(exchanges[i].private_r);
+		struct hex ui = hex(exchanges[i].public_i), ur = hex(exchanges[i].public_r), g = hex(exchanges[i].shared);
+		uint8_t public[DH_PUBLIC_MAX], secret[DH_SECRET_MAX];
+		struct dh *a, *b;
+
+		assert_int_equal(dh_public_len(exchanges[i].group), ui.len);
+		assert_int_equal(dh_new_from_private(&a, exchanges[i].group, SPAN(pi)), 0);
+		assert_int_equal(dh_new_from_private(&b, exchanges[i].group, SPAN(pr)), 0);
+		assert_int_equal(dh_public(a, public), 0);
+		assert_memory_equal(public, ui.data, ui.len);
+		assert_int_equal(dh_public(b, public), 0);
+		assert_memory_equal(public, ur.data, ur.len);
+		assert_int_equal(dh_shared(a, SPAN(ur), secret), 0);
+		assert_memory_equal(secret, g.data, g.len);
+		assert_int_equal(dh_shared(b, SPAN(ui), secret), 0);
+		assert_memory_equal(secret, g.data, g.len);
+		dh_free(a);
+		dh_free(b);
+	}
+}
+
+/* Public values that a peer must not get away with */
+static void bad_public_values(void **state)
+{
+	uint8_t secret[DH_SECRET_MAX], value[DH_PUBLIC_MAX + 1] = { 0 };
+	struct dh *x, *p, *other;
+
+	assert_int_equal(dh_new(&x, DH_CURVE25519), 0);
+	assert_int_equal(dh_new(&p, DH_ECP_256), 0);
+	assert_int_equal(dh_new(&other, 14), -EOPNOTSUPP);
+	assert_int_equal(dh_shared(x, (struct span){ value, 32 }, secret), -EBADMSG); /* the result is zero */
+	value[0] = 1; /* of small order, too (RFC 7748 section 6.1) */
+	assert_int_equal(dh_shared(x, (struct span){ value, 32 }, secret), -EBADMSG);
+	for (size_t len = 0; len <= DH_PUBLIC_MAX + 1; len++) { /* wrong lengths; not on the curve */
+		value[0] = 9;
+		assert_int_equal(dh_shared(x, (struct span){ value, len }, secret), len == 32 ? 0 : -EBADMSG);
+		assert_int_equal(dh_shared(p, (struct span){ value, len }, secret), -EBADMSG);
+	}
+	assert_int_equal(dh_public(p, value), 0);
+	assert_int_equal(dh_shared(p, (struct span){ value, 64 }, secret), 0);
+	value[63] ^= 1; /* a y that does not go with that x */
+	assert_int_equal(dh_shared(p, (struct span){ value, 64 }, secret), -EBADMSG);
+	memset(value, 0xff, sizeof(value)); /* not below the prime */
+	assert_int_equal(dh_shared(p, (struct span){ value, 64 }, secret), -EBADMSG);
+	dh_free(x);
+	dh_free(p);
+}
+
+/* AES-GCM as RFC 5282 uses it: test case 4 of the GCM specification's 96-bit nonce, cut into salt and IV */
+static void sealing(void **state)
+{
+	struct hex key = hex("feffe9928665731c6d6a8f9467308308" "cafebabe");
+	struct hex iv = hex("facedbaddecaf888"), aad = hex("feedfacedeadbeeffeedfacedeadbeefabaddad2");
+	struct hex plain = hex("d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72"
+			       "1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39");
+	struct hex cipher = hex("42831ec2217774244b7221b784d0d49ce3aa212f2c02a4e035c17e2329aca12e"
+				"21d514b25466931c7d8f6a5aac84aa051ba30b396a0aac973d58e091");
+	struct hex icv = hex("5bc94fbc3221a5db94fae95ae7121a47");
+	uint8_t text[64], got[AEAD_ICV];
+
+	memcpy(text, plain.data, plain.len);
+	assert_int_equal(sk_seal(key.data, key.len, iv.data, SPAN(aad), text, plain.len, got), 0);
+	assert_memory_equal(text, cipher.data, cipher.len);
+	assert_memory_equal(got, icv.data, sizeof(got));
+	assert_int_equal(sk_open(key.data, key.len, iv.data, SPAN(aad), text, plain.len, got), 0);
+	assert_memory_equal(text, plain.data, plain.len);
+	for (int i = 0; i < AEAD_ICV * 8; i++) {
+		memcpy(text, cipher.data, cipher.len);
+		got[i / 8] ^= 1 << i % 8;
+		assert_int_equal(sk_open(key.data, key.len, iv.data, SPAN(aad), text, plain.len, got), -EBADMSG);
+		got[i / 8] ^= 1 << i % 8;
+	}
+}
+
+/* RFC 7296 section 2.15 written out once more, with OpenSSL's one-shot HMAC */
+static void authentication(void **state)
+{
+	struct auth_input in = {
+		.prf = PRF_HMAC_SHA2_256,
+		.psk = TEXT("a shared secret"),
+		.message = TEXT("the whole IKE_SA_INIT message"),
+		.nonce = TEXT("nonce of the other side"),
+		.sk_p = TEXT("SK_p"),
+		.id = TEXT("\2\0\0\0gw.example.com"),
+	};
+	uint8_t key[32], id[32], octets[128], expected[32], out[PRF_MAX];
+	size_t len = in.message.len + in.nonce.len;
+	unsigned int n;
+
+	HMAC(EVP_sha256(), in.psk.data, in.psk.len, (const uint8_t *)"Key Pad for IKEv2", 17, key, &n);
+	HMAC(EVP_sha256(), in.sk_p.data, in.sk_p.len, in.id.data, in.id.len, id, &n);
+	memcpy(octets, in.message.data, in.message.len);
+	memcpy(octets + in.message.len, in.nonce.data, in.nonce.len);
+	memcpy(octets + len, id, 32);
+	HMAC(EVP_sha256(), key, 32, octets, len + 32, expected, &n);
+	assert_int_equal(auth_shared_key(&in, out), 0);
+	assert_memory_equal(out, expected, 32);
+}
+
+static void identities(void **state)
+{
+	static const struct {
+		const char *hex;
+		int result;
+	} bodies[] = {
+		{ "01000000c0000201", 0 },	{ "01000000c00002", -EBADMSG },	  { "01000000c000020101", -EBADMSG },
+		{ "0200000061", 0 },		{ "02000000", -EBADMSG },	  { "020000", -EBADMSG },
+		{ "0000000061", -EBADMSG },	{ "0900000030", 0 },		  { "05000000c0000201", -EBADMSG },
+		{ "0b000000000102", 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		struct hex body = hex(bodies[i].hex), back = { 0 };
+		struct identity id;
+		struct writer w;
+
+		assert_int_equal(identity_read(&id, SPAN(body)), bodies[i].result);
+		if (bodies[i].result)
+			continue;
+		writer_init(&w, back.data, sizeof(back.data));
+		identity_write(&w, &id);
+		assert_int_equal(w.len, body.len);
+		assert_memory_equal(back.data, body.data, body.len);
+		assert_true(identity_equal(&id, &id));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(prf_vectors),	     cmocka_unit_test(prf_plus_definition), cmocka_unit_test(key_derivation),
+		cmocka_unit_test(key_exchange),	     cmocka_unit_test(bad_public_values),   cmocka_unit_test(sealing),
+		cmocka_unit_test(authentication), cmocka_unit_test(identities),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

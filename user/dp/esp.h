@@ -64,6 +64,22 @@ void esp_seal(struct esp_worker *w, struct esp_packet *packets, unsigned int cou
  */
 void esp_open(struct esp_worker *w, struct esp_packet *packets, unsigned int count);
 
+/*
+ * The same in phases, for batches whose crypto several threads share. `begin` takes sequence numbers, or checks
+ * them, and answers how many cipher operations there are; `esp_crypto` does `count` of them from `first` on, in any
+ * thread, with that thread's crypto worker; `end` commits and finishes, after all of them are done. One
+ * struct esp_worker is the scratch space of one batch on its way: a thread with several has several, and ends
+ * them in the order in which it began them.
+ */
+enum esp_direction { ESP_SEAL, ESP_OPEN };
+
+unsigned int esp_seal_begin(struct esp_worker *w, struct esp_packet *packets, unsigned int count);
+void esp_seal_end(struct esp_worker *w, struct esp_packet *packets, unsigned int count);
+unsigned int esp_open_begin(struct esp_worker *w, struct esp_packet *packets, unsigned int count);
+void esp_open_end(struct esp_worker *w, struct esp_packet *packets, unsigned int count);
+void esp_crypto(struct esp_worker *w, enum esp_direction direction, struct crypto_worker *by, unsigned int first,
+		unsigned int count);
+
 /* Outer bytes that sealing adds to an inner packet of this length, with padding. */
 uint32_t esp_overhead(const struct xswan_sa *sa, uint32_t inner_len);
 /* Largest inner packet whose sealed form is at most path_mtu; also for headers without a key. */

@@ -236,7 +236,7 @@ static unsigned int finish_run(struct esp_worker *w, struct esp_packet *p, unsig
 	return ops;
 }
 
-void esp_open(struct esp_worker *w, struct esp_packet *packets, unsigned int count)
+unsigned int esp_open_begin(struct esp_worker *w, struct esp_packet *packets, unsigned int count)
 {
 	unsigned int first, end, ops = 0;
 
@@ -245,8 +245,14 @@ void esp_open(struct esp_worker *w, struct esp_packet *packets, unsigned int cou
 		end = esp_run_end(packets, first, count);
 		ops = prepare_run(w, packets + first, end - first, w->esp + first, ops);
 	}
-	w->backend->open(w->crypto, w->op_list, ops);
-	for (first = 0, ops = 0; first < count; first = end) {
+	return ops;
+}
+
+void esp_open_end(struct esp_worker *w, struct esp_packet *packets, unsigned int count)
+{
+	unsigned int first, end, ops = 0;
+
+	for (first = 0; first < count; first = end) {
 		end = esp_run_end(packets, first, count);
 		ops = finish_run(w, packets + first, end - first, w->esp + first, ops);
 	}

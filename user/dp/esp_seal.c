@@ -172,7 +172,7 @@ static unsigned int finish_run(struct esp_worker *w, struct esp_packet *p, unsig
 	return ops;
 }
 
-void esp_seal(struct esp_worker *w, struct esp_packet *packets, unsigned int count)
+unsigned int esp_seal_begin(struct esp_worker *w, struct esp_packet *packets, unsigned int count)
 {
 	unsigned int first, end, ops = 0;
 
@@ -181,8 +181,14 @@ void esp_seal(struct esp_worker *w, struct esp_packet *packets, unsigned int cou
 		end = esp_run_end(packets, first, count);
 		ops = prepare_run(w, packets + first, end - first, ops);
 	}
-	w->backend->seal(w->crypto, w->op_list, ops);
-	for (first = 0, ops = 0; first < count; first = end) {
+	return ops;
+}
+
+void esp_seal_end(struct esp_worker *w, struct esp_packet *packets, unsigned int count)
+{
+	unsigned int first, end, ops = 0;
+
+	for (first = 0; first < count; first = end) {
 		end = esp_run_end(packets, first, count);
 		ops = finish_run(w, packets + first, end - first, ops);
 	}

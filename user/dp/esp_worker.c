@@ -33,6 +33,31 @@ void esp_worker_set_now(struct esp_worker *w, uint64_t boottime_seconds)
 	w->now = boottime_seconds;
 }
 
+void esp_crypto(struct esp_worker *w, enum esp_direction direction, struct crypto_worker *by, unsigned int first,
+		unsigned int count)
+{
+	if (direction == ESP_SEAL)
+		w->backend->seal(by, w->op_list + first, count);
+	else
+		w->backend->open(by, w->op_list + first, count);
+}
+
+void esp_seal(struct esp_worker *w, struct esp_packet *packets, unsigned int count)
+{
+	unsigned int ops = esp_seal_begin(w, packets, count);
+
+	esp_crypto(w, ESP_SEAL, w->crypto, 0, ops);
+	esp_seal_end(w, packets, count);
+}
+
+void esp_open(struct esp_worker *w, struct esp_packet *packets, unsigned int count)
+{
+	unsigned int ops = esp_open_begin(w, packets, count);
+
+	esp_crypto(w, ESP_OPEN, w->crypto, 0, ops);
+	esp_open_end(w, packets, count);
+}
+
 void esp_tally_drop(struct esp_tally *t, enum xswan_drop drop)
 {
 	switch (drop) {

@@ -542,6 +542,7 @@ static void test_tunnel_numbers(void **state)
 	assert_int_equal(t->map[3].state, XSWAN_TUNNEL_DOWN);
 	tunnels_release(t, 2);
 	assert_int_equal(tunnels_find(t, "conn/two"), 0);
+	assert_string_equal(t->map[2].name, "");
 	assert_int_equal(tunnels_assign(t, "conn/four", false), 2);
 	for (number = 4; number < XSWAN_TUNNELS; number++) {
 		snprintf(name, sizeof(name), "c/%u", number);

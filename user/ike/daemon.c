@@ -136,34 +136,35 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	publish_counters(d);
 }
 
-struct uniqueids {
+struct selection {
+	const struct daemon *d;
+	bool (*select)(const struct daemon *d, const struct ike_sa_info *sa); /* NULL: every one */
 	uint32_t *ids;
 	size_t count, room;
 };
 
-static void collect_id(void *ctx, const struct ike_sa_info *sa)
+static void select_sa(void *ctx, const struct ike_sa_info *sa)
 {
-	struct uniqueids *all = ctx;
+	struct selection *s = ctx;
 
-	if (all->count < all->room)
-		all->ids[all->count++] = sa->uniqueid;
+	if (s->count < s->room && (!s->select || s->select(s->d, sa)))
+		s->ids[s->count++] = sa->uniqueid;
 }
 
-/* Queues a DELETE for each; engine_foreach_sa must not be the one who changes what it walks. */
-static void delete_all(struct daemon *d)
+void daemon_delete_sas(struct daemon *d, bool (*select)(const struct daemon *d, const struct ike_sa_info *sa))
 {
+	struct selection s = { .d = d, .select = select };
 	unsigned int count = 0;
-	struct uniqueids all = { 0 };
 
 	engine_foreach_sa(d->engine, count_sa, &count);
-	all.room = count;
-	all.ids = calloc(count + 1, sizeof(*all.ids));
-	if (!all.ids)
+	s.room = count;
+	s.ids = calloc(count + 1, sizeof(*s.ids));
+	if (!s.ids)
 		return;
-	engine_foreach_sa(d->engine, collect_id, &all);
-	for (size_t i = 0; i < all.count; i++)
-		engine_terminate_ike(d->engine, NULL, all.ids[i], daemon_now());
-	free(all.ids);
+	engine_foreach_sa(d->engine, select_sa, &s);
+	for (size_t i = 0; i < s.count; i++)
+		engine_terminate_ike(d->engine, NULL, s.ids[i], daemon_now());
+	free(s.ids);
 }
 
 /* ---- signals ---- */
@@ -185,7 +186,7 @@ static void on_stop(evutil_socket_t sig, short what, void *arg)
 	}
 	log_info("stopping: deleting the IKE SAs");
 	d->stopping = true;
-	delete_all(d);
+	daemon_delete_sas(d, NULL);
 	event_base_loopexit(d->base, &patience);
 	daemon_pump(d);
 }
@@ -322,7 +323,7 @@ int daemon_engine_restart(struct daemon *d)
 {
 	int err;
 
-	delete_all(d);
+	daemon_delete_sas(d, NULL);
 	send_all(d);
 	vici_control_free(d->control);
 	engine_free(d->engine);

@@ -78,6 +78,8 @@ int daemon_init(struct daemon *d, const struct daemon_options *options);
 int daemon_run(struct daemon *d); /* until a signal ends it */
 void daemon_destroy(struct daemon *d);
 
+/* Queues a DELETE for every IKE SA that is selected; NULL: for all. */
+void daemon_delete_sas(struct daemon *d, bool (*select)(const struct daemon *d, const struct ike_sa_info *sa));
 /* Deletes every IKE SA, waits for no answer, and starts with an empty engine. */
 int daemon_engine_restart(struct daemon *d);
 /* Sends what the engine has to send and sets the timers: after every call into the engine. */

@@ -98,6 +98,12 @@ int daemon_config_apply(struct daemon *d, struct config *cfg)
 	return 0;
 }
 
+/* What is up stays; what is still being tried for a connection that is gone does not. */
+static bool is_stale_attempt(const struct daemon *d, const struct ike_sa_info *sa)
+{
+	return sa->state == IKE_CONNECTING && sa->initiator && sa->conn && !config_find_conn(d->cfg, sa->conn->name);
+}
+
 void daemon_config_reload(struct daemon *d)
 {
 	struct config *cfg;
@@ -111,6 +117,7 @@ void daemon_config_reload(struct daemon *d)
 		log_error("reload: the new configuration could not be applied; the running one stays");
 		return;
 	}
+	daemon_delete_sas(d, is_stale_attempt);
 	log_info("configuration reloaded; running SAs keep what they were negotiated with");
 	daemon_pump(d);
 }

@@ -72,4 +72,5 @@ void tunnels_release(struct tunnels *t, uint32_t tunnel)
 {
 	tunnels_set_down(t, tunnel);
 	__atomic_store_n(&t->map[tunnel].state, XSWAN_TUNNEL_FREE, __ATOMIC_RELEASE);
+	memset(t->map[tunnel].name, 0, sizeof(t->map[tunnel].name));
 }

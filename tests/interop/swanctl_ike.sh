@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The distribution's own swanctl controls xswan-ike on gateway A: what it prints, what it asks for, what it is told.
+set -u
+. "$(dirname "$0")/../netns/setup.sh"
+
+command -v swanctl >/dev/null || {
+	echo "1..0 # SKIP swanctl is not installed"
+	exit 0
+}
+uri=unix:///run/xswan/$RUN_ID-a/vici
+
+ask()
+{
+	timeout 15 stdbuf -oL swanctl "$@" --uri "$uri" 2>&1
+}
+
+# matches PATTERN… : every one of them has a line in what is on standard input, and swanctl missed no key
+matches()
+{
+	local out pattern
+
+	out=$(cat)
+	printf '%s\n' "$out"
+	for pattern; do
+		grep -Eq -- "$pattern" <<<"$out" || {
+			echo "no line matches: $pattern"
+			return 1
+		}
+	done
+	! grep -F '(null)' <<<"$out"
+}
+
+# says OPTIONS… -- PATTERN…
+says()
+{
+	local options=() out
+
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	out=$(ask "${options[@]}") && matches "$@" <<<"$out"
+}
+
+# refuses PATTERN OPTIONS…: swanctl fails, and tells why
+refuses()
+{
+	local pattern=$1 out
+
+	shift
+	out=$(ask "$@") && {
+		echo "succeeded: $out"
+		return 1
+	}
+	matches "$pattern" <<<"$out"
+}
+
+# nothing_up [OPTIONS…]
+nothing_up()
+{
+	[ -z "$(ask --list-sas "$@")" ]
+}
+
+watch_start()
+{
+	start monitor ga timeout 30 stdbuf -oL swanctl --monitor-sa --uri "$uri"
+	start log ga timeout 30 stdbuf -oL swanctl --log --uri "$uri"
+	wait_for 5 both_connected
+}
+
+both_connected()
+{
+	[ "$(ga ss -xH state established src "/run/xswan/$RUN_ID-a/vici" | wc -l)" = 2 ]
+}
+
+watched()
+{
+	matches 'site: #[0-9]+, ESTABLISHED' 'net: #[0-9]+, reqid 1, INSTALLED' <"$STATE/monitor.log" &&
+		matches 'IKE SA site\[[0-9]+\] up as initiator' 'Child SA net\{[0-9]+\} up' <"$STATE/log.log"
+}
+
+not_answering()
+{
+	stop b-ike KILL
+	refuses "CHILD_SA 'net' not established after 1000ms" --initiate --child net --timeout 1
+}
+
+need "topology" topology_up
+need "xswan on both gateways" gateways_up
+check "--version" says --version -- 'swanctl'
+check "--stats" says --stats -- 'uptime: .*since' 'IKE_SAs: 0 total, 0 half-open'
+check "--list-conns" says --list-conns -- '^site: IKEv2, no reauthentication, no rekeying' "local:  $A_OUTSIDE" \
+	"remote: $B_OUTSIDE" 'local pre-shared key authentication' 'net: TUNNEL, no rekeying' "local:  $A_NET" "remote: $B_NET"
+check "--list-sas: nothing is up" nothing_up
+check "--monitor-sa and --log are started" watch_start
+check "--initiate shows the way and the success" says --initiate --child net -- 'IKE SA site\[1\] up' \
+	'Child SA net\{1\} up' 'initiate completed successfully'
+check "--monitor-sa and --log have seen it" wait_for 5 watched
+check "--list-sas" says --list-sas -- '^site: #1, ESTABLISHED, IKEv2, [0-9a-f]{16}_i\* [0-9a-f]{16}_r' \
+	"local  '$A_OUTSIDE' @ $A_OUTSIDE\[500\]" "remote '$B_OUTSIDE' @ $B_OUTSIDE\[500\]" \
+	'AES_GCM_16-256/PRF_HMAC_SHA2_256/CURVE_25519' 'established [0-9]+s ago' \
+	'net: #1, reqid 1, INSTALLED, TUNNEL, ESP:AES_GCM_16-256' 'in  [0-9a-f]{8}, +0 bytes, +0 packets' \
+	'out [0-9a-f]{8}, +0 bytes' "local  $A_NET" "remote $B_NET"
+check "the client pings the server" pings client $SERVER 10
+check "--list-sas counts it" says --list-sas -- 'in  [0-9a-f]{8}, +840 bytes, +10 packets, +[0-9]+s ago' \
+	'out [0-9a-f]{8}, +840 bytes, +10 packets'
+check "--list-sas of another connection: nothing" nothing_up --ike other
+check "--list-sas by number" says --list-sas --ike-id 1 -- '^site: #1'
+check "--initiate what is up already" says --initiate --child net -- 'initiate completed successfully'
+check "--initiate what is not configured" refuses "CHILD_SA config 'nope' not found" --initiate --child nope
+check "--terminate what is not up" refuses 'no matching SAs to terminate found' --terminate --ike nope
+check "--terminate by the Child SA's number" says --terminate --child-id 1 -- 'terminate completed successfully'
+check "the IKE SA stays" says --list-sas -- '^site: #1, ESTABLISHED'
+check "--terminate the IKE SA" says --terminate --ike site -- 'terminate completed successfully'
+check "--list-sas: nothing is up again" wait_for 5 nothing_up
+check "what is not supported is refused by name: --rekey" refuses 'rekey is not supported' --rekey --ike site
+check "and --reload-settings" refuses 'reload-settings is not supported' --reload-settings
+check "a peer that does not answer: the time is up" not_answering
+check_end

@@ -178,14 +178,22 @@ static inline struct config *make_config(const struct params *p)
 
 static inline struct params default_a(void)
 {
-	return (struct params){ .local = "192.0.2.1", .remote = "192.0.2.2", .local_ts = "10.1.0.0/16",
-				.remote_ts = "10.2.0.0/16", .local_id = "a.example.com", .remote_id = "b.example.com" };
+	return (struct params){ .local = "192.0.2.1",
+				.remote = "192.0.2.2",
+				.local_ts = "10.1.0.0/16",
+				.remote_ts = "10.2.0.0/16",
+				.local_id = "a.example.com",
+				.remote_id = "b.example.com" };
 }
 
 static inline struct params default_b(void)
 {
-	return (struct params){ .local = "192.0.2.2", .remote = "192.0.2.1", .local_ts = "10.2.0.0/16",
-				.remote_ts = "10.1.0.0/16", .local_id = "b.example.com", .remote_id = "a.example.com" };
+	return (struct params){ .local = "192.0.2.2",
+				.remote = "192.0.2.1",
+				.local_ts = "10.2.0.0/16",
+				.remote_ts = "10.1.0.0/16",
+				.local_id = "b.example.com",
+				.remote_id = "a.example.com" };
 }
 
 /* ---- the fake dataplane ---- */
@@ -247,10 +255,19 @@ static inline int sink_add(void *ctx, const struct child_install *in, uint64_t *
 		return -22;
 	}
 	*sa = (struct fake_sa){
-		.installed = true, .id = ++s->last_id, .spi_in = in->spi_in, .spi_out = in->spi_out,
-		.local = in->local, .remote = in->remote, .encap = in->encap, .esn = in->esn,
-		.initiator = in->initiator, .alg = in->alg, .key_len = in->key_len,
-		.local_ts_count = in->local_ts_count, .remote_ts_count = in->remote_ts_count,
+		.installed = true,
+		.id = ++s->last_id,
+		.spi_in = in->spi_in,
+		.spi_out = in->spi_out,
+		.local = in->local,
+		.remote = in->remote,
+		.encap = in->encap,
+		.esn = in->esn,
+		.initiator = in->initiator,
+		.alg = in->alg,
+		.key_len = in->key_len,
+		.local_ts_count = in->local_ts_count,
+		.remote_ts_count = in->remote_ts_count,
 	};
 	memcpy(sa->key_in, in->key_in, in->key_len);
 	memcpy(sa->key_out, in->key_out, in->key_len);
@@ -302,8 +319,8 @@ static inline void on_log(void *ctx, enum log_level level, const char *conn, uin
 	struct line *l;
 
 	if (getenv("PAIR_VERBOSE"))
-		fprintf(stderr, "# %8.3f %c %d %s[%u] %s\n", s->w->now / 1e6, s->name, level, conn ? conn : "-", uniqueid,
-			text);
+		fprintf(stderr, "# %8.3f %c %d %s[%u] %s\n", s->w->now / 1e6, s->name, level, conn ? conn : "-",
+			uniqueid, text);
 	assert_null(strchr(text, '\n'));
 	if (level == LOG_LEVEL_DEBUG || s->line_count == LINES)
 		return;
@@ -324,7 +341,9 @@ static inline void on_event(void *ctx, const struct ike_event *event)
 	to->uniqueid = event->sa ? event->sa->uniqueid : 0;
 	snprintf(to->conn, sizeof(to->conn), "%s", event->conn ? event->conn : "");
 	snprintf(to->child, sizeof(to->child), "%s",
-		 event->child ? event->child->name : event->child_name ? event->child_name : "");
+		 event->child        ? event->child->name
+		 : event->child_name ? event->child_name
+				     : "");
 	snprintf(to->text, sizeof(to->text), "%s", event->text ? event->text : "");
 }
 
@@ -620,9 +639,9 @@ static inline uint64_t counter(const struct side *s, enum xswan_ike_counter whic
 	return engine_counters(s->e)[which];
 }
 
-#define assert_contains(text, part) \
-	do { \
-		if (!strstr(text, part)) \
+#define assert_contains(text, part)                                      \
+	do {                                                             \
+		if (!strstr(text, part))                                 \
 			fail_msg("\"%s\" is not in \"%s\"", part, text); \
 	} while (0)
 
@@ -636,11 +655,13 @@ static inline bool mirrored(struct side *x, struct side *y)
 		for (int j = 0; s->installed && j < SLOTS && !found; j++) {
 			const struct fake_sa *t = &y->sas[j];
 
-			found = t->installed && s->spi_in == t->spi_out && s->spi_out == t->spi_in && s->alg == t->alg &&
-				s->esn == t->esn && s->encap == t->encap && s->initiator != t->initiator &&
-				s->key_len == t->key_len && !memcmp(s->key_in, t->key_out, s->key_len) &&
-				!memcmp(s->key_out, t->key_in, s->key_len) && memcmp(s->key_in, s->key_out, s->key_len) &&
-				s->local_ts_count == t->remote_ts_count && s->remote_ts_count == t->local_ts_count &&
+			found = t->installed && s->spi_in == t->spi_out && s->spi_out == t->spi_in &&
+				s->alg == t->alg && s->esn == t->esn && s->encap == t->encap &&
+				s->initiator != t->initiator && s->key_len == t->key_len &&
+				!memcmp(s->key_in, t->key_out, s->key_len) &&
+				!memcmp(s->key_out, t->key_in, s->key_len) &&
+				memcmp(s->key_in, s->key_out, s->key_len) && s->local_ts_count == t->remote_ts_count &&
+				s->remote_ts_count == t->local_ts_count &&
 				!memcmp(s->local_ts, t->remote_ts, s->local_ts_count * sizeof(s->local_ts[0])) &&
 				!memcmp(s->remote_ts, t->local_ts, s->remote_ts_count * sizeof(s->remote_ts[0]));
 		}

@@ -24,7 +24,8 @@ static void both_roles(void **state)
 	assert_int_equal(count_warnings(&w->a) + count_warnings(&w->b), 0);
 
 	assert_int_equal(engine_initiate(w->a.e, "gw", "net", NULL, w->now), -EALREADY);
-	assert_int_equal(engine_initiate(w->b.e, "gw", "net", NULL, w->now), -EALREADY); /* -EALREADY also where it was answered */
+	assert_int_equal(engine_initiate(w->b.e, "gw", "net", NULL, w->now),
+			 -EALREADY); /* -EALREADY also where it was answered */
 	world_free(w);
 
 	w = world_new(); /* the other way round */
@@ -34,7 +35,6 @@ static void both_roles(void **state)
 	assert_true(only_sa(&w->b)->initiator);
 	world_free(w);
 }
-
 
 static void every_combination(void **state)
 {
@@ -227,8 +227,9 @@ static void delete_ike(void **state)
 		struct side *s = by_b ? &w->b : &w->a, *other = by_b ? &w->a : &w->b;
 
 		bring_up(w);
-		assert_int_equal(engine_terminate_ike(s->e, by_b ? NULL : "gw", by_b ? list_sas(s).sa[0].uniqueid : 0, w->now),
-				 1);
+		assert_int_equal(
+			engine_terminate_ike(s->e, by_b ? NULL : "gw", by_b ? list_sas(s).sa[0].uniqueid : 0, w->now),
+			1);
 		assert_int_equal(engine_terminate_ike(s->e, "gw", 0, w->now), 0); /* once is enough */
 		world_run(w, SEC);
 		assert_int_equal(list_sas(s).count + list_sas(other).count, 0);
@@ -389,22 +390,14 @@ static void no_such_thing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(both_roles),
-		cmocka_unit_test(every_combination),
-		cmocka_unit_test(preference),
-		cmocka_unit_test(forced_encap),
-		cmocka_unit_test(real_nat),
-		cmocka_unit_test(invalid_ke),
-		cmocka_unit_test(narrowing),
-		cmocka_unit_test(dynamic),
-		cmocka_unit_test(delete_child),
-		cmocka_unit_test(delete_ike),
-		cmocka_unit_test(delete_at_once),
-		cmocka_unit_test(liveness),
-		cmocka_unit_test(initial_contact),
-		cmocka_unit_test(chosen_by_identity),
-		cmocka_unit_test(reconfigured),
-		cmocka_unit_test(terminated_while_connecting),
+		cmocka_unit_test(both_roles),      cmocka_unit_test(every_combination),
+		cmocka_unit_test(preference),      cmocka_unit_test(forced_encap),
+		cmocka_unit_test(real_nat),        cmocka_unit_test(invalid_ke),
+		cmocka_unit_test(narrowing),       cmocka_unit_test(dynamic),
+		cmocka_unit_test(delete_child),    cmocka_unit_test(delete_ike),
+		cmocka_unit_test(delete_at_once),  cmocka_unit_test(liveness),
+		cmocka_unit_test(initial_contact), cmocka_unit_test(chosen_by_identity),
+		cmocka_unit_test(reconfigured),    cmocka_unit_test(terminated_while_connecting),
 		cmocka_unit_test(no_such_thing),
 	};
 

@@ -103,7 +103,8 @@ static void one_by_one(enum fate fate)
 
 			/* it did make a difference; of two DELETEs of one IKE SA either is enough */
 			if (fate == DROP && variant != CROSSING && sent <= total)
-				fail_msg("datagram %d of variant %d was lost, and nothing was sent again", l.at, variant);
+				fail_msg("datagram %d of variant %d was lost, and nothing was sent again", l.at,
+					 variant);
 		}
 	}
 }
@@ -214,8 +215,8 @@ static void random_walk(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_lost),	   cmocka_unit_test(each_repeated), cmocka_unit_test(each_late),
-		cmocka_unit_test(each_very_late), cmocka_unit_test(line_cut),	    cmocka_unit_test(random_walk),
+		cmocka_unit_test(each_lost),      cmocka_unit_test(each_repeated), cmocka_unit_test(each_late),
+		cmocka_unit_test(each_very_late), cmocka_unit_test(line_cut),      cmocka_unit_test(random_walk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

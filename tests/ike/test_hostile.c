@@ -194,7 +194,8 @@ static struct inner open_capture(struct ike_sa *sa, const struct capture *c, boo
 	struct span all = { c->data, c->len }, text;
 	struct payloads outer;
 
-	assert_int_equal(payloads_parse(&outer, c->data[16], (struct span){ c->data + IKE_HEADER, c->len - IKE_HEADER }), 0);
+	assert_int_equal(
+		payloads_parse(&outer, c->data[16], (struct span){ c->data + IKE_HEADER, c->len - IKE_HEADER }), 0);
 	assert_int_equal(message_open(&sa->keys, from_initiator, all, &outer, in.data, &text), 0);
 	in.first = outer.sk_first;
 	in.len = text.len;
@@ -206,7 +207,9 @@ static void send_inner(struct world *w, struct side *to, const struct inner *in,
 {
 	struct ike_sa *sa = to->e->sas;
 	bool initiator = !sa->initiator;
-	struct ike_header h = { .spi_i = sa->spi_i, .spi_r = sa->spi_r, .exchange = in->exchange,
+	struct ike_header h = { .spi_i = sa->spi_i,
+				.spi_r = sa->spi_r,
+				.exchange = in->exchange,
 				.id = response ? sa->window.id : sa->window.expected_id,
 				.flags = (initiator ? IKE_FLAG_INITIATOR : 0) | (response ? IKE_FLAG_RESPONSE : 0) };
 	struct ike_keys keys = sa->keys;

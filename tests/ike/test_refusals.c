@@ -75,7 +75,8 @@ static void no_overlap(void **state)
 	assert_int_equal(list_sas(&w->a).count, 1);
 	assert_int_equal(count_warnings(&w->b), 1);
 	assert_contains(first_warning(&w->b), "received 10.3.0.0/16 for our side and 10.1.0.0/16 for the peer's");
-	assert_contains(first_warning(&w->b), "first difference: local_ts: received 10.3.0.0/16, configured 10.2.0.0/16");
+	assert_contains(first_warning(&w->b),
+			"first difference: local_ts: received 10.3.0.0/16, configured 10.2.0.0/16");
 	assert_contains(first_warning(&w->b), "swanctl.conf:7");
 	assert_int_equal(counter(&w->b, XSWAN_IKE_TS_UNACCEPTABLE), 1);
 	assert_int_equal(counter(&w->a, XSWAN_IKE_TS_UNACCEPTABLE), 1);
@@ -150,6 +151,22 @@ static void wrong_id(void **state)
 	w = world_new_with(&a, &b, NULL);
 	fails(w);
 	assert_contains(first_warning(&w->b), "local id: received 'c.example.com', configured 'b.example.com'");
+	world_free(w);
+}
+
+/* The responder proves that it has the secret, but not that it is the one we want. */
+static void wrong_responder(void **state)
+{
+	struct params a = default_a(), b = default_b();
+	struct world *w;
+
+	b.local_id = NULL; /* its address, then */
+	w = world_new_with(&a, &b, NULL);
+	fails(w);
+	assert_int_equal(list_sas(&w->a).count + list_sas(&w->b).count, 0);
+	assert_int_equal(count_events(&w->a, IKE_EVENT_IKE_UP), 0);
+	assert_contains(first_warning(&w->a), "remote id: received '192.0.2.2', configured 'b.example.com'");
+	assert_int_equal(counter(&w->a, XSWAN_IKE_AUTH_FAILED), 1);
 	world_free(w);
 }
 
@@ -345,15 +362,55 @@ static void hostile_group(void **state)
 	world_run(w, 5 * MS);
 	assert_int_equal(w->sent, 2);
 	world_free(w);
+
+	w = world_new(); /* a group that we know, but did not propose */
+	w->cut = true;
+	engine_initiate(w->a.e, "gw", "net", NULL, w->now);
+	world_run(w, 5 * MS);
+	forge_answer(w, NOTIFY_INVALID_KE_PAYLOAD, ecp256, 2);
+	world_run(w, 5 * MS);
+	assert_int_equal(w->sent, 1);
+	assert_int_equal(count_warnings(&w->a), 1);
+	world_free(w);
+}
+
+/* The same IKE_SA_INIT request twice is one IKE SA and one answer; from elsewhere it is another request. */
+static void repeated_init(void **state)
+{
+	struct world *w = world_new();
+	struct endpoint elsewhere = w->a.addr;
+	uint8_t request[2048], answer[2048];
+	struct ike_datagram d;
+	size_t len, answer_len;
+
+	engine_initiate(w->a.e, "gw", "net", NULL, w->now);
+	assert_true(engine_output(w->a.e, &d, w->now));
+	memcpy(request, d.data, len = d.len);
+	inject(w, &w->b, request, len);
+	assert_true(engine_output(w->b.e, &d, w->now));
+	memcpy(answer, d.data, answer_len = d.len);
+	inject(w, &w->b, request, len);
+	assert_int_equal(list_sas(&w->b).connecting, 1);
+	assert_int_equal(counter(&w->b, XSWAN_IKE_RETRANSMIT_RX), 1);
+	assert_true(engine_output(w->b.e, &d, w->now));
+	assert_int_equal(d.len, answer_len);
+	assert_memory_equal(d.data, answer, answer_len);
+	elsewhere.port = 501;
+	engine_input(w->b.e, &w->b.addr, &elsewhere, request, len, w->now);
+	assert_int_equal(list_sas(&w->b).connecting, 2);
+	while (engine_output(w->b.e, &d, w->now))
+		;
+	world_free(w);
 }
 
 /* Sends a request inside a's SK payload, as a peer with other abilities would; what comes back is in `answer`. */
-static void ask(struct world *w, uint8_t exchange, void (*fill)(struct message *m), uint32_t id, struct payloads *answer,
-		uint8_t *plain)
+static void ask(struct world *w, uint8_t exchange, void (*fill)(struct message *m), uint32_t id,
+		struct payloads *answer, uint8_t *plain)
 {
 	struct ike_sa *sa = w->a.e->sas;
-	struct ike_header h = { .spi_i = sa->spi_i, .spi_r = sa->spi_r, .exchange = exchange, .id = id,
-				.flags = IKE_FLAG_INITIATOR };
+	struct ike_header h = {
+		.spi_i = sa->spi_i, .spi_r = sa->spi_r, .exchange = exchange, .id = id, .flags = IKE_FLAG_INITIATOR
+	};
 	struct payloads outer;
 	struct ike_datagram d;
 	struct message m;
@@ -367,7 +424,8 @@ static void ask(struct world *w, uint8_t exchange, void (*fill)(struct message *
 	assert_true(engine_output(w->b.e, &d, w->now));
 	all = (struct span){ d.data, d.len };
 	assert_int_equal(d.data[19], IKE_FLAG_RESPONSE);
-	assert_int_equal(payloads_parse(&outer, d.data[16], (struct span){ d.data + IKE_HEADER, d.len - IKE_HEADER }), 0);
+	assert_int_equal(payloads_parse(&outer, d.data[16], (struct span){ d.data + IKE_HEADER, d.len - IKE_HEADER }),
+			 0);
 	assert_int_equal(message_open(&sa->keys, false, all, &outer, plain, &text), 0);
 	assert_int_equal(payloads_parse(answer, outer.sk_first, text), 0);
 }
@@ -477,7 +535,8 @@ static const struct {
 	{ "longer than it says", 0, -1, -1, XSWAN_IKE_RX_OVERSIZED, 0 },
 	{ "IKEv1", 17, 0x10, 0, XSWAN_IKE_RX_VERSION, 0 },
 	{ "IKEv3", 17, 0x30, 0, XSWAN_IKE_RX_VERSION, 1 },
-	{ "a minor version", 17, 0x21, 0, XSWAN_IKE_IKE_UP, 1 }, /* accepted: an answer, no counter but the last column's */
+	{ "a minor version", 17, 0x21, 0, XSWAN_IKE_IKE_UP,
+	  1 }, /* accepted: an answer, no counter but the last column's */
 	{ "message ID 1", 23, 1, 0, XSWAN_IKE_RX_MALFORMED, 0 },
 	{ "not from an initiator", 19, 0, 0, XSWAN_IKE_RX_MALFORMED, 0 },
 	{ "a responder's SPI", 12, 1, 0, XSWAN_IKE_RX_MALFORMED, 0 },
@@ -578,6 +637,8 @@ int main(void)
 		cmocka_unit_test(wrong_psk),
 		cmocka_unit_test(no_psk),
 		cmocka_unit_test(wrong_id),
+		cmocka_unit_test(wrong_responder),
+		cmocka_unit_test(repeated_init),
 		cmocka_unit_test(responder_not_authentic),
 		cmocka_unit_test(no_connection),
 		cmocka_unit_test(dataplane_refuses),

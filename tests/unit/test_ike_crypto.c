@@ -47,10 +47,13 @@ static const struct {
 	{ "4a656665", "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
 	  "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
 	  "af45d2e376484031617f78d2b58a6b1b9c7ef464f5a01b47e42ec3736322445e8e2240ca5e69e2c78b3239ecfab21649" },
-	{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	  "aaaa"
+	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	  "aaaa"
 	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-	  "54657374205573696e67204c6172676572205468616e20426c6f636b2d53697a65204b6579202d2048617368204b6579204669727374",
+	  "54657374205573696e67204c6172676572205468616e20426c6f636b2d53697a65204b6579202d2048617368204b657920466972737"
+	  "4",
 	  "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
 	  "4ece084485813e9088d2c63a041bc5b44f9ef1012a2b588f3cd11f05033ac4c60c2ef6ab4030fe8296248df163f44952" },
 };
@@ -107,17 +110,20 @@ static void prf_plus_definition(void **state)
 
 /* NIST CAVP, "IKEv2 KDF" (SP 800-135), SHA-256: nonces of 8 octets, a 1024-bit shared secret */
 static const char ni[] = "3651fef5c9c35e93", nr[] = "c09a8b90a3f04d59";
-static const char g_ir[] = "d084a30166a50fb7325c3960874a839449ef9741c2f4f947d0201dd8c1269273d79509f37e3ca3eb4fa2fe2a28254e28"
-			   "9cd3f34dad4eb4df1a07685a4b8a94fa61e2491f7598b3ce65547ff133b3f63d1ac4175eaa695033f3cedb026a6873a3"
-			   "6455172a8540b8a5d23a0143bed0390ee49b168269d75fffee9fb62be965993c";
+static const char g_ir[] =
+	"d084a30166a50fb7325c3960874a839449ef9741c2f4f947d0201dd8c1269273d79509f37e3ca3eb4fa2fe2a28254e28"
+	"9cd3f34dad4eb4df1a07685a4b8a94fa61e2491f7598b3ce65547ff133b3f63d1ac4175eaa695033f3cedb026a6873a3"
+	"6455172a8540b8a5d23a0143bed0390ee49b168269d75fffee9fb62be965993c";
 static const char skeyseed[] = "efaa7ab0eaa85a3d0be2100cd4b6fe00ff5025a9eafddb3ef518e9f0d3fe60e6";
-static const char dkm[] = "462b9dd525d4fd71169174272779e704baf62c6231779ae9efe8c58b21916b42010164af2111ebd762f6916ca9a6f0ee"
-			  "05c8b320e4ee27705521de2589adea1878f1a551738af7c88dc4f0bb0c096a3f7d1f1a670fc79f49f678d60d665bb371"
-			  "0c8657f03ba9f62b9a818d7a228968c506e237ae9502aa6db395c61ea6a3e79504f86b7368bfb5423df79e48809bbccd"
-			  "49fd826d024f63d7c2a5566400a12e736aa034510428f5ea008fe2fc16886fa388274ea6c2b4fcfc6141bf04f8207ef8"
-			  "afc224ea1059cb220dc0b23ac0e4ccda495a4e131b1d56e223aba5a48e8ed1f5";
-static const char child_dkm[] = "23647677e7d403fa1e3006f19840aee18ad9fecc4215814c4131bdeba98433d8b0e31bfbbddf822abcce5e06486aa3"
-				"88022b75e27e1e68aa5983028b65282c730c5d49ef7606770376cfdec41f7cc435d816029989bc353d3b67b9fd1168";
+static const char dkm[] =
+	"462b9dd525d4fd71169174272779e704baf62c6231779ae9efe8c58b21916b42010164af2111ebd762f6916ca9a6f0ee"
+	"05c8b320e4ee27705521de2589adea1878f1a551738af7c88dc4f0bb0c096a3f7d1f1a670fc79f49f678d60d665bb371"
+	"0c8657f03ba9f62b9a818d7a228968c506e237ae9502aa6db395c61ea6a3e79504f86b7368bfb5423df79e48809bbccd"
+	"49fd826d024f63d7c2a5566400a12e736aa034510428f5ea008fe2fc16886fa388274ea6c2b4fcfc6141bf04f8207ef8"
+	"afc224ea1059cb220dc0b23ac0e4ccda495a4e131b1d56e223aba5a48e8ed1f5";
+static const char child_dkm[] =
+	"23647677e7d403fa1e3006f19840aee18ad9fecc4215814c4131bdeba98433d8b0e31bfbbddf822abcce5e06486aa3"
+	"88022b75e27e1e68aa5983028b65282c730c5d49ef7606770376cfdec41f7cc435d816029989bc353d3b67b9fd1168";
 
 static void key_derivation(void **state)
 {
@@ -186,7 +192,8 @@ static void key_exchange(void **state)
 {
 	for (size_t i = 0; i < sizeof(exchanges) / sizeof(exchanges[0]); i++) {
 		struct hex pi = hex(exchanges[i].private_i), pr = hex(exchanges[i].private_r);
-		struct hex ui = hex(exchanges[i].public_i), ur = hex(exchanges[i].public_r), g = hex(exchanges[i].shared);
+		struct hex ui = hex(exchanges[i].public_i), ur = hex(exchanges[i].public_r),
+			   g = hex(exchanges[i].shared);
 		uint8_t public[DH_PUBLIC_MAX], secret[DH_SECRET_MAX];
 		struct dh *a, *b;
 
@@ -236,7 +243,8 @@ static void bad_public_values(void **state)
 /* AES-GCM as RFC 5282 uses it: test case 4 of the GCM specification's 96-bit nonce, cut into salt and IV */
 static void sealing(void **state)
 {
-	struct hex key = hex("feffe9928665731c6d6a8f9467308308" "cafebabe");
+	struct hex key = hex("feffe9928665731c6d6a8f9467308308"
+			     "cafebabe");
 	struct hex iv = hex("facedbaddecaf888"), aad = hex("feedfacedeadbeeffeedfacedeadbeefabaddad2");
 	struct hex plain = hex("d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72"
 			       "1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39");
@@ -290,10 +298,11 @@ static void identities(void **state)
 		const char *hex;
 		int result;
 	} bodies[] = {
-		{ "01000000c0000201", 0 },	{ "01000000c00002", -EBADMSG },	  { "01000000c000020101", -EBADMSG },
-		{ "0200000061", 0 },		{ "02000000", -EBADMSG },	  { "020000", -EBADMSG },
-		{ "0000000061", -EBADMSG },	{ "0900000030", 0 },		  { "05000000c0000201", -EBADMSG },
-		{ "0b000000000102", 0 },
+		{ "01000000c0000201", 0 },          { "01000000c00002", -EBADMSG },
+		{ "01000000c000020101", -EBADMSG }, { "0200000061", 0 },
+		{ "02000000", -EBADMSG },           { "020000", -EBADMSG },
+		{ "0000000061", -EBADMSG },         { "0900000030", 0 },
+		{ "05000000c0000201", -EBADMSG },   { "0b000000000102", 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
@@ -315,9 +324,10 @@ static void identities(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(prf_vectors),	     cmocka_unit_test(prf_plus_definition), cmocka_unit_test(key_derivation),
-		cmocka_unit_test(key_exchange),	     cmocka_unit_test(bad_public_values),   cmocka_unit_test(sealing),
-		cmocka_unit_test(authentication), cmocka_unit_test(identities),
+		cmocka_unit_test(prf_vectors),       cmocka_unit_test(prf_plus_definition),
+		cmocka_unit_test(key_derivation),    cmocka_unit_test(key_exchange),
+		cmocka_unit_test(bad_public_values), cmocka_unit_test(sealing),
+		cmocka_unit_test(authentication),    cmocka_unit_test(identities),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,8 +69,11 @@ static void patches(void **state)
 
 static void build(struct message *m, bool sealed, struct ike_keys *keys)
 {
-	struct ike_header h = { .spi_i = 0x1122334455667788, .spi_r = 0x99aabbccddeeff00, .exchange = IKE_AUTH,
-				.flags = IKE_FLAG_INITIATOR, .id = 7 };
+	struct ike_header h = { .spi_i = 0x1122334455667788,
+				.spi_r = 0x99aabbccddeeff00,
+				.exchange = IKE_AUTH,
+				.flags = IKE_FLAG_INITIATOR,
+				.id = 7 };
 
 	message_begin(m, &h);
 	if (sealed)
@@ -134,7 +137,8 @@ static void sealed_round_trip(void **state)
 		assert_int_equal(message_open(&keys, true, all, &outer, plain, &text), 0);
 		assert_int_equal(payloads_parse(&p, outer.sk_first, text), 0);
 		check_parsed(&p);
-		assert_int_not_equal(message_open(&keys, false, all, &outer, plain, &text), 0); /* the other direction's key */
+		assert_int_not_equal(message_open(&keys, false, all, &outer, plain, &text),
+				     0); /* the other direction's key */
 
 		build(&again, true, &keys); /* the same once more: another IV, another ciphertext */
 		assert_memory_not_equal(again.buf + 32, m.buf + 32, 8);
@@ -151,12 +155,13 @@ static void sealed_round_trip(void **state)
 
 static void too_large(void **state)
 {
+	static const uint8_t data[60];
 	struct ike_header h = { 0 };
 	struct message m;
 
 	message_begin(&m, &h);
 	for (int i = 0; i < 100; i++)
-		chain_notify(&m.chain, 0, 40000, m.buf, 60);
+		chain_notify(&m.chain, 0, 40000, data, sizeof(data));
 	assert_int_equal(message_finish(&m, NULL, true), -EMSGSIZE);
 }
 
@@ -183,7 +188,8 @@ static const struct {
 	{ "unknown, length beyond the end", 200, "00000007ffff", -EBADMSG },
 	{ "nonce too short", 40, "00000013000102030405060708090a0b0c0d0e", -EBADMSG },
 	{ "nonce of 16", 40, "00000014000102030405060708090a0b0c0d0e0f", 0 },
-	{ "two nonces", 40, "28000014000102030405060708090a0b0c0d0e0f00000014000102030405060708090a0b0c0d0e0f", -EBADMSG },
+	{ "two nonces", 40, "28000014000102030405060708090a0b0c0d0e0f00000014000102030405060708090a0b0c0d0e0f",
+	  -EBADMSG },
 	{ "notify", 41, "0000000800004000", 0 },
 	{ "notify too short", 41, "00000007000040", -EBADMSG },
 	{ "notify with an SPI beyond its end", 41, "0000000800044000", -EBADMSG },
@@ -201,11 +207,17 @@ static const struct {
 	{ "selectors: 2, one there", 44, "0000001802000000070000100000ffff0a0000000affffff", -EBADMSG },
 	{ "selectors: 1, two there", 44,
 	  "0000002801000000070000100000ffff0a0000000affffff070000100000ffff0a0000000affffff", -EBADMSG },
-	{ "IPv4 selector with the wrong length", 44, "0000001401000000070000" "0c0000ffff0a000000", -EBADMSG },
+	{ "IPv4 selector with the wrong length", 44,
+	  "0000001401000000070000"
+	  "0c0000ffff0a000000",
+	  -EBADMSG },
 	{ "IPv6 selector with the wrong length", 44, "0000001801000000080000100000ffff0a0000000affffff", -EBADMSG },
 	{ "selector of unknown type", 45, "00000010010000000900000800000000", 0 },
 	{ "selector of length 4", 45, "0000000c0100000009000004", -EBADMSG },
-	{ "proposal", 33, "000000140000001001030401010203040000" "0008", -EBADMSG }, /* cut */
+	{ "proposal", 33,
+	  "000000140000001001030401010203040000"
+	  "0008",
+	  -EBADMSG }, /* cut */
 	{ "proposal without transforms", 33, "0000000c0000000801010000", 0 },
 	{ "proposal of length 0", 33, "0000000c0000000001010000", -EBADMSG },
 	{ "proposal with one transform", 33, "000000140000001001010001000000080300000c", 0 },
@@ -217,7 +229,8 @@ static const struct {
 	{ "last proposal says there are more", 33, "0000000c0200000801010000", -EBADMSG },
 	{ "proposal behind the last", 33, "0000001400000008010100000000000802010000", -EBADMSG },
 	{ "two proposals", 33, "0000001402000008010100000000000802010000", 0 },
-	{ "SK too short for IV, pad length and ICV", 46, "0000001c000102030405060708090a0b0c0d0e0f1011121314151617", -EBADMSG },
+	{ "SK too short for IV, pad length and ICV", 46, "0000001c000102030405060708090a0b0c0d0e0f1011121314151617",
+	  -EBADMSG },
 	{ "SK just long enough", 46, "2900001d000102030405060708090a0b0c0d0e0f101112131415161718", 0 },
 	{ "something behind SK", 46, "2900001d000102030405060708090a0b0c0d0e0f10111213141516171800000004", -EBADMSG },
 	{ "KE without a value", 34, "00000008001f0000", -EBADMSG },
@@ -313,7 +326,8 @@ static void random_chains(void **state)
 		if (!payloads_parse(&p, first, (struct span){ data, len })) {
 			for (int j = 0; j < PAYLOAD_COUNT; j++) {
 				if (p.seen & 1u << j && p.body[j].len)
-					assert_true(p.body[j].data >= data && p.body[j].data + p.body[j].len <= data + len);
+					assert_true(p.body[j].data >= data &&
+						    p.body[j].data + p.body[j].len <= data + len);
 			}
 			if (p.seen & PAYLOAD_BIT(SA)) {
 				struct cursor c = cursor_over(p.body[PAYLOAD_SA]);
@@ -346,9 +360,9 @@ static void names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(cursor_and_writer), cmocka_unit_test(patches),	  cmocka_unit_test(round_trip),
-		cmocka_unit_test(sealed_round_trip), cmocka_unit_test(too_large), cmocka_unit_test(malformed),
-		cmocka_unit_test(how_many),	     cmocka_unit_test(random_chains), cmocka_unit_test(names),
+		cmocka_unit_test(cursor_and_writer), cmocka_unit_test(patches),       cmocka_unit_test(round_trip),
+		cmocka_unit_test(sealed_round_trip), cmocka_unit_test(too_large),     cmocka_unit_test(malformed),
+		cmocka_unit_test(how_many),          cmocka_unit_test(random_chains), cmocka_unit_test(names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,11 +72,12 @@ static void log_up(struct ike_sa *sa, const struct child *child)
 {
 	char suite[64], local[512], remote[512];
 
-	ike_sa_log(sa, LOG_LEVEL_INFO, "Child SA %s{%u} up: SPIs %08x_i %08x_o, %s === %s, %s, %s",
-		   child->conf->name, child->uniqueid, child->spi_in, child->spi_out,
+	ike_sa_log(sa, LOG_LEVEL_INFO, "Child SA %s{%u} up: SPIs %08x_i %08x_o, %s === %s, %s, %s", child->conf->name,
+		   child->uniqueid, child->spi_in, child->spi_out,
 		   ts_list_format(child->local_ts.ts, child->local_ts.count, local, sizeof(local)),
 		   ts_list_format(child->remote_ts.ts, child->remote_ts.count, remote, sizeof(remote)),
-		   suite_format(PROTOCOL_ESP, &child->suite, suite, sizeof(suite)), child->encap ? "ESP in UDP" : "ESP");
+		   suite_format(PROTOCOL_ESP, &child->suite, suite, sizeof(suite)),
+		   child->encap ? "ESP in UDP" : "ESP");
 }
 
 static int add_to_sink(struct ike_sa *sa, struct child *child, const uint8_t *key_in, const uint8_t *key_out,
@@ -119,7 +120,8 @@ int child_install(struct ike_sa *sa, struct child *child)
 	ret = child_keys_derive(&sa->keys, setup_ni(sa->setup), setup_nr(sa->setup), key_i, key_r, key_len);
 	if (ret)
 		goto out;
-	ret = sa->initiator ? add_to_sink(sa, child, key_r, key_i, key_len) : add_to_sink(sa, child, key_i, key_r, key_len);
+	ret = sa->initiator ? add_to_sink(sa, child, key_r, key_i, key_len)
+			    : add_to_sink(sa, child, key_i, key_r, key_len);
 	if (ret)
 		goto out;
 	child->installed = true;

@@ -30,8 +30,9 @@ int connection_score(const struct conf_conn *conn, const struct addr *local, con
 	return here < 0 || there < 0 ? -1 : here + 2 * there;
 }
 
-const struct conf_conn *connection_for_init(const struct config *cfg, const struct addr *local, const struct addr *remote,
-					    struct span proposals, struct suite *suite, const struct conf_conn **nearest)
+const struct conf_conn *connection_for_init(const struct config *cfg, const struct addr *local,
+					    const struct addr *remote, struct span proposals, struct suite *suite,
+					    const struct conf_conn **nearest)
 {
 	*nearest = NULL;
 	for (int wanted = 3; wanted >= 0; wanted--) {

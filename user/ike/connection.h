@@ -13,8 +13,9 @@ int connection_score(const struct conf_conn *conn, const struct addr *local, con
  * The most specific match that has a proposal in common with the SA payload. Without one NULL, and
  * *nearest is the most specific match (NULL: no addresses match).
  */
-const struct conf_conn *connection_for_init(const struct config *cfg, const struct addr *local, const struct addr *remote,
-					    struct span proposals, struct suite *suite, const struct conf_conn **nearest);
+const struct conf_conn *connection_for_init(const struct config *cfg, const struct addr *local,
+					    const struct addr *remote, struct span proposals, struct suite *suite,
+					    const struct conf_conn **nearest);
 
 /* Also allows the suite and the identities. asked->type ID_ANY: the peer did not say whom it wants. */
 const struct conf_conn *connection_for_ids(const struct ike_sa *sa, const struct identity *peer,

@@ -23,6 +23,7 @@ void dh_free(struct dh *dh);
 uint16_t dh_group(const struct dh *dh);
 int dh_public(const struct dh *dh, uint8_t out[static DH_PUBLIC_MAX]) __attribute__((warn_unused_result));
 /* g^ir. -EBADMSG: the peer's value is no valid public key of this group. The caller wipes `out`. */
-int dh_shared(const struct dh *dh, struct span peer, uint8_t out[static DH_SECRET_MAX]) __attribute__((warn_unused_result));
+int dh_shared(const struct dh *dh, struct span peer, uint8_t out[static DH_SECRET_MAX])
+	__attribute__((warn_unused_result));
 
 #endif

@@ -22,7 +22,8 @@ static bool wrong_payloads(struct ike_sa *sa, const struct exchange *x, uint32_t
 	char set[128];
 
 	if (missing)
-		ike_sa_log(sa, LOG_LEVEL_DEBUG, "%s without %s", x->name, payload_set_format(missing, set, sizeof(set)));
+		ike_sa_log(sa, LOG_LEVEL_DEBUG, "%s without %s", x->name,
+			   payload_set_format(missing, set, sizeof(set)));
 	else if (extra)
 		ike_sa_log(sa, LOG_LEVEL_DEBUG, "%s with %s", x->name, payload_set_format(extra, set, sizeof(set)));
 	return missing || extra;

@@ -145,9 +145,9 @@ uint64_t engine_next_deadline(const struct engine *e);
 void engine_timeout(struct engine *e, uint64_t now);
 
 /*
- * Brings up one child of a connection, on a new IKE SA (adding a child to an established IKE
- * SA needs CREATE_CHILD_SA, which this engine does not have yet: -EOPNOTSUPP), or reports
- * -EALREADY when it is up. The result comes as an event. `local`: address to use, or NULL.
+ * Brings up one child of a connection on a new IKE SA, beside those of its other children (adding it to one
+ * of them needs CREATE_CHILD_SA, which this engine does not have yet), or reports -EALREADY when
+ * it is up. The result comes as an event. `local`: address to use, or NULL.
  */
 int engine_initiate(struct engine *e, const char *conn, const char *child, const struct endpoint *local, uint64_t now);
 /* Deletes IKE SAs by connection name, or by uniqueid when conn is NULL; returns how many. */

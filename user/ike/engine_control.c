@@ -30,7 +30,7 @@ static bool child_named(const struct child *child, const char *name)
 	return child->state != CHILD_DELETING && !strcmp(child->conf->name, name);
 }
 
-/* 1: go on; 0: its initiation is under way already; -EALREADY, -EOPNOTSUPP */
+/* 1: go on; 0: its initiation is under way already; -EALREADY */
 static int consider(struct ike_sa *sa, const struct conf_child *child)
 {
 	bool other = false;
@@ -44,9 +44,9 @@ static int consider(struct ike_sa *sa, const struct conf_child *child)
 			return -EALREADY;
 		other |= c->state != CHILD_DELETING;
 	}
-	if (other)
-		return -EOPNOTSUPP;
-	ike_sa_delete(sa); /* it has no Child SA, and cannot get one: a new IKE SA takes its place */
+	/* without CREATE_CHILD_SA no child joins it: a new IKE SA stands beside it, or takes its place */
+	if (!other)
+		ike_sa_delete(sa);
 	return 1;
 }
 
@@ -142,7 +142,8 @@ int engine_terminate_child(struct engine *e, const char *conn, const char *child
 		if (!ike_sa_in(sa, PHASE_ESTABLISHED) || (conn && strcmp(sa->conn->name, conn)))
 			continue;
 		for (struct child *c = sa->children; c; c = c->next) {
-			if (c->state != CHILD_INSTALLED || (child ? strcmp(c->conf->name, child) : c->uniqueid != uniqueid))
+			if (c->state != CHILD_INSTALLED ||
+			    (child ? strcmp(c->conf->name, child) : c->uniqueid != uniqueid))
 				continue;
 			child_delete(sa, c);
 			count++;

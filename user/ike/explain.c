@@ -40,7 +40,8 @@ void explain_no_proposal(struct explanation *x, const char *stage, const struct 
 		child_where(child, conn, where, sizeof(where));
 	else
 		snprintf(where, sizeof(where), "connection %s", conn_where(conn, parent, sizeof(parent)));
-	say(x, "%s from %s: no common proposal: received %s; configured %s; first difference: %s; to change: `%s` of %s",
+	say(x,
+	    "%s from %s: no common proposal: received %s; configured %s; first difference: %s; to change: `%s` of %s",
 	    stage, endpoint_format(peer, ep), proposals_format_received(received, theirs, sizeof(theirs)),
 	    proposals_format_configured(ours, count, mine, sizeof(mine)),
 	    proposals_difference(received, protocol, ours, count, difference, sizeof(difference)),
@@ -48,7 +49,8 @@ void explain_no_proposal(struct explanation *x, const char *stage, const struct 
 }
 
 void explain_selectors(struct explanation *x, const struct endpoint *peer, const struct ts_received *received_local,
-		       const struct ts_received *received_remote, const struct ike_sa *sa, const struct conf_child *child)
+		       const struct ts_received *received_remote, const struct ike_sa *sa,
+		       const struct conf_child *child)
 {
 	char ep[ENDPOINT_TEXT], rl[PART / 2], rr[PART / 2], cl[PART / 2], cr[PART / 2], where[2 * WHERE];
 	struct ts_list local, remote, ignored;
@@ -65,8 +67,8 @@ void explain_selectors(struct explanation *x, const struct endpoint *peer, const
 	    "IKE_AUTH from %s: traffic selectors do not overlap: received %s for our side and %s for the peer's; "
 	    "configured local_ts %s and remote_ts %s; first difference: %s: received %s, configured %s; "
 	    "to change: `%s` of %s",
-	    endpoint_format(peer, ep), rl, rr, cl, cr, local_differs ? "local_ts" : "remote_ts", local_differs ? rl : rr,
-	    local_differs ? cl : cr, local_differs ? "local_ts" : "remote_ts",
+	    endpoint_format(peer, ep), rl, rr, cl, cr, local_differs ? "local_ts" : "remote_ts",
+	    local_differs ? rl : rr, local_differs ? cl : cr, local_differs ? "local_ts" : "remote_ts",
 	    child_where(child, sa->conn, where, sizeof(where)));
 }
 
@@ -116,7 +118,8 @@ void explain_identity(struct explanation *x, const struct endpoint *peer, const 
 	identity_format(&nearest->remote_id, remote, sizeof(remote));
 	identity_format(&nearest->local_id, local, sizeof(local));
 	say(x,
-	    "IKE_AUTH from %s: no connection for its identity '%s', asking for ours as '%s': the nearest is configured for "
+	    "IKE_AUTH from %s: no connection for its identity '%s', asking for ours as '%s': the nearest is configured "
+	    "for "
 	    "remote id '%s' and local id '%s'; first difference: %s id: received '%s', configured '%s'; "
 	    "to change: `%s { id }` of connection %s",
 	    endpoint_format(peer, ep), id, asked, remote, local, remote_differs ? "remote" : "local",
@@ -129,7 +132,8 @@ void explain_no_secret(struct explanation *x, const struct ike_sa *sa, const str
 	char local[ID_TEXT], remote[ID_TEXT], where[WHERE];
 
 	say(x,
-	    "IKE_AUTH: no shared secret for '%s' - '%s' (connection %s): to change: add a section `secrets { ike-... }` "
+	    "IKE_AUTH: no shared secret for '%s' - '%s' (connection %s): to change: add a section `secrets { ike-... "
+	    "}` "
 	    "with these `id` lines, or without any",
 	    identity_format(&sa->local_id, local, sizeof(local)), identity_format(peer_id, remote, sizeof(remote)),
 	    conn_where(sa->conn, where, sizeof(where)));
@@ -173,10 +177,11 @@ void explain_method(struct explanation *x, const struct ike_sa *sa, uint8_t meth
 	char ep[ENDPOINT_TEXT], id[ID_TEXT], where[WHERE];
 
 	say(x,
-	    "IKE_AUTH from %s: the peer '%s' does not authenticate: received %s (method %u), configured a shared key; first "
+	    "IKE_AUTH from %s: the peer '%s' does not authenticate: received %s (method %u), configured a shared key; "
+	    "first "
 	    "difference: the authentication method; to change: `auth = psk` at the peer, for connection %s here",
-	    endpoint_format(&sa->remote, ep), identity_format(&sa->remote_id, id, sizeof(id)), method_name(method), method,
-	    conn_where(sa->conn, where, sizeof(where)));
+	    endpoint_format(&sa->remote, ep), identity_format(&sa->remote_id, id, sizeof(id)), method_name(method),
+	    method, conn_where(sa->conn, where, sizeof(where)));
 }
 
 void explain_refused_init(struct explanation *x, const struct ike_sa *sa, const struct endpoint *peer, uint16_t notify)
@@ -184,12 +189,14 @@ void explain_refused_init(struct explanation *x, const struct ike_sa *sa, const 
 	char ep[ENDPOINT_TEXT], name[32], mine[PART], where[WHERE];
 
 	say(x,
-	    "IKE_SA_INIT: %s answered %s (not authenticated): we offered %s%s; to change: `proposals` of connection %s, or "
+	    "IKE_SA_INIT: %s answered %s (not authenticated): we offered %s%s; to change: `proposals` of connection "
+	    "%s, or "
 	    "the peer's configuration",
 	    endpoint_format(peer, ep), notify_name(notify, name, sizeof(name)),
 	    proposals_format_configured(sa->conn->proposals, sa->conn->proposal_count, mine, sizeof(mine)),
-	    notify == NOTIFY_NO_PROPOSAL_CHOSEN ? ", of which it accepts nothing, or it has no connection for our addresses" :
-						  "",
+	    notify == NOTIFY_NO_PROPOSAL_CHOSEN
+		    ? ", of which it accepts nothing, or it has no connection for our addresses"
+		    : "",
 	    conn_where(sa->conn, where, sizeof(where)));
 }
 
@@ -199,7 +206,8 @@ void explain_refused_auth(struct explanation *x, const struct ike_sa *sa, uint16
 
 	say(x,
 	    "IKE_AUTH: %s answered %s: it does not accept us as '%s', or has no connection for '%s' - '%s', or another "
-	    "shared secret; its log says which; to change: `local { id }`, `remote { id }` or the secret of connection %s",
+	    "shared secret; its log says which; to change: `local { id }`, `remote { id }` or the secret of connection "
+	    "%s",
 	    endpoint_format(&sa->remote, ep), notify_name(notify, name, sizeof(name)),
 	    identity_format(&sa->local_id, local, sizeof(local)), local,
 	    identity_format(&sa->conn->remote_id, remote, sizeof(remote)), conn_where(sa->conn, where, sizeof(where)));
@@ -214,7 +222,8 @@ void explain_refused_child(struct explanation *x, const struct ike_sa *sa, const
 	endpoint_format(&sa->remote, ep);
 	proposals_format_configured(sa->wanted->proposals, sa->wanted->proposal_count, mine, sizeof(mine));
 	say(x,
-	    "IKE_AUTH: %s answered %s for the Child SA: we proposed local_ts %s and remote_ts %s with %s; to change: `%s` of "
+	    "IKE_AUTH: %s answered %s for the Child SA: we proposed local_ts %s and remote_ts %s with %s; to change: "
+	    "`%s` of "
 	    "%s, or the peer's configuration",
 	    ep, notify_name(notify, name, sizeof(name)), ts_list_format(local->ts, local->count, l, sizeof(l)),
 	    ts_list_format(remote->ts, remote->count, r, sizeof(r)), mine,

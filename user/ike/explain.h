@@ -18,7 +18,8 @@ void explain_no_proposal(struct explanation *x, const char *stage, const struct 
 			 const struct conf_conn *conn, const struct conf_child *child);
 /* received: as the peer's request names the two sides */
 void explain_selectors(struct explanation *x, const struct endpoint *peer, const struct ts_received *received_local,
-		       const struct ts_received *received_remote, const struct ike_sa *sa, const struct conf_child *child);
+		       const struct ts_received *received_remote, const struct ike_sa *sa,
+		       const struct conf_child *child);
 void explain_no_connection(struct explanation *x, const struct config *cfg, const struct endpoint *local,
 			   const struct endpoint *peer);
 /* No connection for these identities; nearest is the one that matches the addresses. */

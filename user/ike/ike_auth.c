@@ -64,18 +64,23 @@ int ike_auth_check(struct ike_sa *sa, const struct conf_secret *psk, struct span
 	if (auth_body.data[0] != AUTH_SHARED_KEY)
 		return -EPROTONOSUPPORT;
 	ret = compute(sa, psk, false, id_body, value);
-	if (!ret && (auth_body.len != 4 + sa->keys.prf_len || CRYPTO_memcmp(auth_body.data + 4, value, sa->keys.prf_len)))
+	if (!ret &&
+	    (auth_body.len != 4 + sa->keys.prf_len || CRYPTO_memcmp(auth_body.data + 4, value, sa->keys.prf_len)))
 		ret = -EACCES;
 	OPENSSL_cleanse(value, sizeof(value));
 	return ret;
 }
 
-/* No other IKE SA to this peer is up: it may drop what it still has of us (RFC 7296 section 2.4). */
+/*
+ * No other IKE SA to this peer is up, or about to be (another child's, started at the same time):
+ * the peer may drop what it still has of us (RFC 7296 section 2.4).
+ */
 static bool is_first(const struct ike_sa *sa)
 {
 	for (const struct ike_sa *other = sa->engine->sas; other; other = other->next) {
-		if (other != sa && ike_sa_in(other, PHASES_UP) && other->authenticated &&
-		    !strcmp(other->conn->name, sa->conn->name))
+		if (other == sa || !other->conn || strcmp(other->conn->name, sa->conn->name))
+			continue;
+		if (ike_sa_in(other, PHASE_AUTH_SENT) || (ike_sa_in(other, PHASES_UP) && other->authenticated))
 			return false;
 	}
 	return true;
@@ -199,6 +204,8 @@ void ike_auth_timeout(struct ike_sa *sa)
 {
 	char ep[ENDPOINT_TEXT];
 
-	ike_sa_fail(sa, "IKE_AUTH: no answer from %s after %u retransmissions; IKE_SA_INIT was answered, so is this port open?",
-		    endpoint_format(&sa->remote, ep), sa->window.tries);
+	ike_sa_fail(
+		sa,
+		"IKE_AUTH: no answer from %s after %u retransmissions; IKE_SA_INIT was answered, so is this port open?",
+		endpoint_format(&sa->remote, ep), sa->window.tries);
 }

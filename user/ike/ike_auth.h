@@ -12,7 +12,8 @@ void ike_auth_timeout(struct ike_sa *sa);
 int ike_auth_request(struct ike_sa *sa, const struct payloads *in, struct message *reply);
 
 /* Both sides: our ID and AUTH payloads, and the check of the peer's. */
-int ike_auth_write(struct ike_sa *sa, const struct conf_secret *psk, struct message *m) __attribute__((warn_unused_result));
+int ike_auth_write(struct ike_sa *sa, const struct conf_secret *psk, struct message *m)
+	__attribute__((warn_unused_result));
 void ike_auth_write_id(struct message *m, uint8_t type, const struct identity *id);
 /* 0; -EACCES: it does not match; -EPROTONOSUPPORT: another method than a shared key */
 int ike_auth_check(struct ike_sa *sa, const struct conf_secret *psk, struct span id_body, struct span auth_body)

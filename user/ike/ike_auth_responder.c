@@ -50,7 +50,8 @@ static int authenticate(struct ike_sa *sa, const struct payloads *in, const stru
 	struct explanation x;
 
 	if (!(in->seen & PAYLOAD_BIT(AUTH)))
-		return fail_plainly(sa, "the peer sent no AUTH: it wants EAP, which is not supported; configure a shared key");
+		return fail_plainly(
+			sa, "the peer sent no AUTH: it wants EAP, which is not supported; configure a shared key");
 	*psk = config_find_psk(sa->cfg, &sa->local_id, &sa->remote_id);
 	if (!*psk) {
 		explain_no_secret(&x, sa, &sa->remote_id);

@@ -155,7 +155,8 @@ static void start_over(struct ike_sa *sa)
 static void obey_cookie(struct ike_sa *sa, const struct notify *n)
 {
 	struct setup *s = sa->setup;
-	bool again = s->cookie.len == n->data.len && s->cookie.len && !memcmp(s->cookie.data, n->data.data, s->cookie.len);
+	bool again = s->cookie.len == n->data.len && s->cookie.len &&
+		     !memcmp(s->cookie.data, n->data.data, s->cookie.len);
 
 	/* the one that we already send: the peer's answer came twice */
 	if (again || !n->data.len || n->data.len > COOKIE_LEN_MAX || s->cookies++ >= COOKIES_MAX)
@@ -280,6 +281,7 @@ void ike_init_timeout(struct ike_sa *sa)
 	if (sa->setup->error[0])
 		ike_sa_end(sa, sa->setup->error); /* logged when it came */
 	else
-		ike_sa_fail(sa, "IKE_SA_INIT: no answer from %s after %u retransmissions; is it reachable on this port?",
+		ike_sa_fail(sa,
+			    "IKE_SA_INIT: no answer from %s after %u retransmissions; is it reachable on this port?",
 			    endpoint_format(&sa->remote, ep), sa->window.tries);
 }

@@ -153,19 +153,18 @@ void ike_sa_free(struct ike_sa *sa)
 
 static const char *nat_text(const struct ike_sa *sa)
 {
-	return sa->nat_local && sa->nat_remote ? "both behind NAT" :
-	       sa->nat_local		       ? "we are behind NAT" :
-	       sa->nat_remote		       ? "peer behind NAT" :
-	       sa->nat_fake		       ? "no NAT, UDP forced" :
-						 "no NAT";
+	return sa->nat_local && sa->nat_remote ? "both behind NAT"
+	       : sa->nat_local                 ? "we are behind NAT"
+	       : sa->nat_remote                ? "peer behind NAT"
+	       : sa->nat_fake                  ? "no NAT, UDP forced"
+					       : "no NAT";
 }
 
 static void log_up(struct ike_sa *sa)
 {
 	char local[ENDPOINT_TEXT], remote[ENDPOINT_TEXT], suite[96], local_id[300], remote_id[300];
 
-	ike_sa_log(sa, LOG_LEVEL_INFO,
-		   "IKE SA %s[%u] up as %s: %s '%s' - %s '%s', %s, SPIs %016llx_i %016llx_r, %s",
+	ike_sa_log(sa, LOG_LEVEL_INFO, "IKE SA %s[%u] up as %s: %s '%s' - %s '%s', %s, SPIs %016llx_i %016llx_r, %s",
 		   sa->conn->name, sa->uniqueid, sa->initiator ? "initiator" : "responder",
 		   endpoint_format(&sa->local, local), identity_format(&sa->local_id, local_id, sizeof(local_id)),
 		   endpoint_format(&sa->remote, remote), identity_format(&sa->remote_id, remote_id, sizeof(remote_id)),
@@ -189,7 +188,8 @@ void ike_sa_drop_older(struct ike_sa *sa)
 {
 	for (struct ike_sa *other = sa->engine->sas; other; other = other->next) {
 		if (other != sa && ike_sa_in(other, PHASES_UP) && other->authenticated &&
-		    identity_equal(&other->local_id, &sa->local_id) && identity_equal(&other->remote_id, &sa->remote_id))
+		    identity_equal(&other->local_id, &sa->local_id) &&
+		    identity_equal(&other->remote_id, &sa->remote_id))
 			ike_sa_end(other, "the peer has started anew (INITIAL_CONTACT)");
 	}
 }
@@ -243,9 +243,9 @@ void ike_sa_end_lingering(struct ike_sa *sa, const char *text)
 
 static enum ike_sa_state public_state(const struct ike_sa *sa)
 {
-	return sa->phase == PHASE_ESTABLISHED ? IKE_ESTABLISHED :
-	       sa->phase == PHASE_DELETING    ? IKE_DELETING :
-						IKE_CONNECTING;
+	return sa->phase == PHASE_ESTABLISHED ? IKE_ESTABLISHED
+	       : sa->phase == PHASE_DELETING  ? IKE_DELETING
+					      : IKE_CONNECTING;
 }
 
 void ike_sa_info(struct ike_sa *sa, struct ike_sa_info *info)

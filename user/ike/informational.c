@@ -102,10 +102,11 @@ int notify_request(struct ike_sa *sa, const struct payloads *in, struct message 
 	if (!payloads_notify(in, NOTIFY_AUTHENTICATION_FAILED))
 		return 0;
 	engine_count(sa->engine, XSWAN_IKE_PEER_AUTH_FAILED);
-	ike_sa_log(sa, LOG_LEVEL_WARN,
-		   "the peer does not accept our authentication (AUTHENTICATION_FAILED): to change: `local { id }` or the "
-		   "secret of connection %s",
-		   conn_where(sa->conn, where, sizeof(where)));
+	ike_sa_log(
+		sa, LOG_LEVEL_WARN,
+		"the peer does not accept our authentication (AUTHENTICATION_FAILED): to change: `local { id }` or the "
+		"secret of connection %s",
+		conn_where(sa->conn, where, sizeof(where)));
 	sa->ending = "the peer does not accept our authentication";
 	return 0;
 }
@@ -142,8 +143,10 @@ int refuse_create_child(struct ike_sa *sa, const struct payloads *in, struct mes
 	bool deleting = ike_sa_in(sa, PHASE_DELETING);
 
 	engine_count(sa->engine, XSWAN_IKE_RX_UNEXPECTED);
-	ike_sa_log(sa, LOG_LEVEL_INFO, "CREATE_CHILD_SA refused with %s: further Child SAs and rekeying are not supported yet",
+	ike_sa_log(sa, LOG_LEVEL_INFO,
+		   "CREATE_CHILD_SA refused with %s: further Child SAs and rekeying are not supported yet",
 		   deleting ? "TEMPORARY_FAILURE" : "NO_ADDITIONAL_SAS");
-	chain_notify(&reply->chain, PROTOCOL_NONE, deleting ? NOTIFY_TEMPORARY_FAILURE : NOTIFY_NO_ADDITIONAL_SAS, NULL, 0);
+	chain_notify(&reply->chain, PROTOCOL_NONE, deleting ? NOTIFY_TEMPORARY_FAILURE : NOTIFY_NO_ADDITIONAL_SAS, NULL,
+		     0);
 	return 0;
 }

@@ -35,7 +35,7 @@ static void cut(struct ike_keys *keys, const uint8_t *stream)
 		uint8_t *to;
 		size_t len;
 	} piece[] = {
-		{ keys->sk_d, keys->prf_len },	 { keys->sk_ei, keys->encr_len }, { keys->sk_er, keys->encr_len },
+		{ keys->sk_d, keys->prf_len },  { keys->sk_ei, keys->encr_len }, { keys->sk_er, keys->encr_len },
 		{ keys->sk_pi, keys->prf_len }, { keys->sk_pr, keys->prf_len },
 	};
 

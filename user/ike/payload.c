@@ -97,8 +97,10 @@ static bool check_ts(struct span body)
 }
 
 const struct payload_entry payload_table[PAYLOAD_COUNT] = {
-#define X(id, number, text, min, most, body_check) \
-	[PAYLOAD_##id] = { .type = (number), .name = (text), .min_len = (min), .max_count = (most), .check = body_check },
+#define X(id, number, text, min, most, body_check)                                                           \
+	[PAYLOAD_##id] = {                                                                                   \
+		.type = (number), .name = (text), .min_len = (min), .max_count = (most), .check = body_check \
+	},
 	PAYLOADS(X)
 #undef X
 };
@@ -207,7 +209,7 @@ const char *notify_name(uint16_t type, char *buf, size_t size)
 {
 	switch (type) {
 #define X(id, number) \
-	case number: \
+	case number:  \
 		return #id;
 		NOTIFIES(X)
 #undef X

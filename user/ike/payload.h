@@ -16,22 +16,22 @@
  *
  * The most is a bound on what a message may make us do; the RFC allows one of each where it is 1.
  */
-#define PAYLOADS(X) \
-	X(SA, 33, "SA", 8, 1, check_sa) \
-	X(KE, 34, "KE", 5, 1, NULL) \
-	X(IDI, 35, "IDi", 4, 1, NULL) \
-	X(IDR, 36, "IDr", 4, 1, NULL) \
-	X(CERT, 37, "CERT", 1, 16, NULL) \
-	X(CERTREQ, 38, "CERTREQ", 1, 16, NULL) \
-	X(AUTH, 39, "AUTH", 4, 1, NULL) \
+#define PAYLOADS(X)                               \
+	X(SA, 33, "SA", 8, 1, check_sa)           \
+	X(KE, 34, "KE", 5, 1, NULL)               \
+	X(IDI, 35, "IDi", 4, 1, NULL)             \
+	X(IDR, 36, "IDr", 4, 1, NULL)             \
+	X(CERT, 37, "CERT", 1, 16, NULL)          \
+	X(CERTREQ, 38, "CERTREQ", 1, 16, NULL)    \
+	X(AUTH, 39, "AUTH", 4, 1, NULL)           \
 	X(NONCE, 40, "NONCE", 16, 1, check_nonce) \
-	X(NOTIFY, 41, "N", 4, 64, check_notify) \
-	X(DELETE, 42, "D", 4, 8, check_delete) \
-	X(VENDOR, 43, "V", 0, 64, NULL) \
-	X(TSI, 44, "TSi", 4, 1, check_ts) \
-	X(TSR, 45, "TSr", 4, 1, check_ts) \
-	X(SK, 46, "SK", 25, 1, NULL) \
-	X(CP, 47, "CP", 4, 1, NULL) \
+	X(NOTIFY, 41, "N", 4, 64, check_notify)   \
+	X(DELETE, 42, "D", 4, 8, check_delete)    \
+	X(VENDOR, 43, "V", 0, 64, NULL)           \
+	X(TSI, 44, "TSi", 4, 1, check_ts)         \
+	X(TSR, 45, "TSr", 4, 1, check_ts)         \
+	X(SK, 46, "SK", 25, 1, NULL)              \
+	X(CP, 47, "CP", 4, 1, NULL)               \
 	X(EAP, 48, "EAP", 4, 1, NULL)
 
 enum payload_index {
@@ -52,26 +52,26 @@ enum payload_type {
 #define PAYLOAD_BIT(id) (1u << PAYLOAD_##id)
 
 /* RFC 7296 section 3.10.1; below 16384 are errors */
-#define NOTIFIES(X) \
-	X(UNSUPPORTED_CRITICAL_PAYLOAD, 1) \
-	X(INVALID_IKE_SPI, 4) \
-	X(INVALID_MAJOR_VERSION, 5) \
-	X(INVALID_SYNTAX, 7) \
-	X(INVALID_MESSAGE_ID, 9) \
-	X(INVALID_SPI, 11) \
-	X(NO_PROPOSAL_CHOSEN, 14) \
-	X(INVALID_KE_PAYLOAD, 17) \
-	X(AUTHENTICATION_FAILED, 24) \
-	X(SINGLE_PAIR_REQUIRED, 34) \
-	X(NO_ADDITIONAL_SAS, 35) \
-	X(INTERNAL_ADDRESS_FAILURE, 36) \
-	X(FAILED_CP_REQUIRED, 37) \
-	X(TS_UNACCEPTABLE, 38) \
-	X(INVALID_SELECTORS, 39) \
-	X(TEMPORARY_FAILURE, 43) \
-	X(CHILD_SA_NOT_FOUND, 44) \
-	X(INITIAL_CONTACT, 16384) \
-	X(NAT_DETECTION_SOURCE_IP, 16388) \
+#define NOTIFIES(X)                            \
+	X(UNSUPPORTED_CRITICAL_PAYLOAD, 1)     \
+	X(INVALID_IKE_SPI, 4)                  \
+	X(INVALID_MAJOR_VERSION, 5)            \
+	X(INVALID_SYNTAX, 7)                   \
+	X(INVALID_MESSAGE_ID, 9)               \
+	X(INVALID_SPI, 11)                     \
+	X(NO_PROPOSAL_CHOSEN, 14)              \
+	X(INVALID_KE_PAYLOAD, 17)              \
+	X(AUTHENTICATION_FAILED, 24)           \
+	X(SINGLE_PAIR_REQUIRED, 34)            \
+	X(NO_ADDITIONAL_SAS, 35)               \
+	X(INTERNAL_ADDRESS_FAILURE, 36)        \
+	X(FAILED_CP_REQUIRED, 37)              \
+	X(TS_UNACCEPTABLE, 38)                 \
+	X(INVALID_SELECTORS, 39)               \
+	X(TEMPORARY_FAILURE, 43)               \
+	X(CHILD_SA_NOT_FOUND, 44)              \
+	X(INITIAL_CONTACT, 16384)              \
+	X(NAT_DETECTION_SOURCE_IP, 16388)      \
 	X(NAT_DETECTION_DESTINATION_IP, 16389) \
 	X(COOKIE, 16390)
 
@@ -79,7 +79,7 @@ enum notify_type {
 #define X(id, type) NOTIFY_##id = (type),
 	NOTIFIES(X)
 #undef X
-	NOTIFY_FIRST_STATUS = 16384,
+		NOTIFY_FIRST_STATUS = 16384,
 };
 
 enum protocol { PROTOCOL_NONE = 0, PROTOCOL_IKE = 1, PROTOCOL_AH = 2, PROTOCOL_ESP = 3 };

@@ -146,7 +146,8 @@ uint8_t offer_match(const struct offer *o, enum protocol protocol, const struct 
 	return choose(o, TRANSFORM_KE, p->ke, p->ke_count, &out->ke) ? 0 : TRANSFORM_KE;
 }
 
-int proposal_select(struct span sa, enum protocol protocol, const struct conf_proposal *ours, int count, struct suite *out)
+int proposal_select(struct span sa, enum protocol protocol, const struct conf_proposal *ours, int count,
+		    struct suite *out)
 {
 	struct offer o;
 
@@ -173,7 +174,8 @@ static bool is_answer(const struct offer *o)
 	return true;
 }
 
-int proposal_accept(struct span sa, enum protocol protocol, const struct conf_proposal *ours, int count, struct suite *out)
+int proposal_accept(struct span sa, enum protocol protocol, const struct conf_proposal *ours, int count,
+		    struct suite *out)
 {
 	struct cursor c = cursor_over(sa);
 	struct offer o;
@@ -267,7 +269,8 @@ static void write_proposal(struct writer *w, bool last, uint8_t number, enum pro
 	writer_patch_u16(w, start + 2, w->len - start);
 }
 
-void proposals_write(struct writer *w, enum protocol protocol, uint32_t spi, const struct conf_proposal *ours, int count)
+void proposals_write(struct writer *w, enum protocol protocol, uint32_t spi, const struct conf_proposal *ours,
+		     int count)
 {
 	for (int i = 0; i < count; i++)
 		write_proposal(w, i + 1 == count, i + 1, protocol, spi, &ours[i]);
@@ -276,10 +279,14 @@ void proposals_write(struct writer *w, enum protocol protocol, uint32_t spi, con
 void suite_write(struct writer *w, enum protocol protocol, uint32_t spi, const struct suite *s)
 {
 	struct conf_proposal p = {
-		.encr_count = 1, .encr = { { s->encr, s->encr_bits } },
-		.prf_count = 1, .prf = { s->prf },
-		.ke_count = 1, .ke = { s->ke },
-		.esn_count = 1, .esn = { s->esn },
+		.encr_count = 1,
+		.encr = { { s->encr, s->encr_bits } },
+		.prf_count = 1,
+		.prf = { s->prf },
+		.ke_count = 1,
+		.ke = { s->ke },
+		.esn_count = 1,
+		.esn = { s->esn },
 	};
 
 	write_proposal(w, true, s->number, protocol, spi, &p);

@@ -48,18 +48,19 @@ bool offer_next(struct cursor *c, struct offer *o);
  * The first of ours that one of theirs allows; in it the first transform of each type in our
  * order of preference. 0 or -ENOENT.
  */
-int proposal_select(struct span sa, enum protocol protocol, const struct conf_proposal *ours, int count, struct suite *out)
-	__attribute__((warn_unused_result));
+int proposal_select(struct span sa, enum protocol protocol, const struct conf_proposal *ours, int count,
+		    struct suite *out) __attribute__((warn_unused_result));
 
 /* For an initiator: the answer names exactly one combination that we offered. 0 or -EBADMSG. */
-int proposal_accept(struct span sa, enum protocol protocol, const struct conf_proposal *ours, int count, struct suite *out)
-	__attribute__((warn_unused_result));
+int proposal_accept(struct span sa, enum protocol protocol, const struct conf_proposal *ours, int count,
+		    struct suite *out) __attribute__((warn_unused_result));
 
 bool suite_allowed(const struct suite *s, const struct conf_proposal *ours, int count); /* IKE */
 bool proposal_has_group(const struct conf_proposal *ours, int count, uint16_t group);
 
 /* Bodies of SA payloads. spi: 0 for IKE_SA_INIT, which has none. */
-void proposals_write(struct writer *w, enum protocol protocol, uint32_t spi, const struct conf_proposal *ours, int count);
+void proposals_write(struct writer *w, enum protocol protocol, uint32_t spi, const struct conf_proposal *ours,
+		     int count);
 void suite_write(struct writer *w, enum protocol protocol, uint32_t spi, const struct suite *s);
 
 /* proposal_text.c: strongSwan's notation, as people write it in `proposals` */

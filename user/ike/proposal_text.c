@@ -133,7 +133,10 @@ static void append_type(const struct offer *o, uint8_t type, const char *separat
 
 static const char *protocol_text(uint8_t protocol)
 {
-	return protocol == PROTOCOL_IKE ? "IKE" : protocol == PROTOCOL_AH ? "AH" : protocol == PROTOCOL_ESP ? "ESP" : "?";
+	return protocol == PROTOCOL_IKE   ? "IKE"
+	       : protocol == PROTOCOL_AH  ? "AH"
+	       : protocol == PROTOCOL_ESP ? "ESP"
+					  : "?";
 }
 
 const char *proposal_format(const struct offer *o, char *buf, size_t size)
@@ -186,7 +189,9 @@ static void as_offer(const struct conf_proposal *p, enum protocol protocol, stru
 	o->protocol = protocol;
 	for (int i = 0; i < p->encr_count; i++)
 		o->transform[o->count++] = (struct transform){
-			.type = TRANSFORM_ENCR, .id = p->encr[i].id, .key_bits = p->encr[i].key_bits,
+			.type = TRANSFORM_ENCR,
+			.id = p->encr[i].id,
+			.key_bits = p->encr[i].key_bits,
 		};
 	for (int i = 0; i < p->prf_count; i++)
 		o->transform[o->count++] = (struct transform){ .type = TRANSFORM_PRF, .id = p->prf[i] };
@@ -201,11 +206,16 @@ static void as_offer(const struct conf_proposal *p, enum protocol protocol, stru
 /* How far a pair got, in the order in which offer_match looks */
 static int distance(uint8_t type)
 {
-	return type == DIFFERENT_PROTOCOL ? 0 : type == TRANSFORM_ENCR ? 1 : type == TRANSFORM_INTEG ? 2 :
-	       type == TRANSFORM_PRF ? 4 : type == TRANSFORM_KE || type == TRANSFORM_ESN ? 5 : 3;
+	return type == DIFFERENT_PROTOCOL                      ? 0
+	       : type == TRANSFORM_ENCR                        ? 1
+	       : type == TRANSFORM_INTEG                       ? 2
+	       : type == TRANSFORM_PRF                         ? 4
+	       : type == TRANSFORM_KE || type == TRANSFORM_ESN ? 5
+							       : 3;
 }
 
-static void format_difference(const struct offer *theirs, const struct offer *ours, uint8_t type, char *buf, size_t size)
+static void format_difference(const struct offer *theirs, const struct offer *ours, uint8_t type, char *buf,
+			      size_t size)
 {
 	char received[128] = "", configured[128] = "";
 

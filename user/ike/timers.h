@@ -16,7 +16,8 @@ struct timers {
 	size_t count, size;
 };
 
-int timers_reserve(struct timers *t, size_t count) __attribute__((warn_unused_result)); /* so that timers_set cannot fail */
+int timers_reserve(struct timers *t, size_t count)
+	__attribute__((warn_unused_result)); /* so that timers_set cannot fail */
 void timers_set(struct timers *t, struct timer *timer, uint64_t deadline); /* adds or moves */
 void timers_remove(struct timers *t, struct timer *timer);
 struct timer *timers_first(const struct timers *t); /* NULL: none */

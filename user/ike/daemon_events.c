@@ -85,11 +85,6 @@ static int begin(struct daemon *d, const struct conf_conn *conn, const char *chi
 	err = engine_initiate(d->engine, conn->name, child, &local, daemon_now());
 	if (err == -EALREADY)
 		snprintf(why, why_size, "it is up already");
-	else if (err == -EOPNOTSUPP)
-		snprintf(why, why_size,
-			 "the IKE SA is up without this child, and adding one to it is not supported yet: take '%s' "
-			 "down first",
-			 conn->name);
 	else if (err)
 		snprintf(why, why_size, "initiating '%s/%s': %s", conn->name, child, strerror(-err));
 	return err;

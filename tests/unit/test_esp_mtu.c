@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The MTU that the controller announces is the largest that the dataplane's packets keep to. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "../../user/dp/esp.h"
+#include "../../user/lib/esp_mtu.h"
+
+static void test_numbers(void **state)
+{
+	static const struct {
+		uint8_t family, flags;
+		uint32_t path, inner;
+	} cases[] = {
+		{ 4, 0, 1500, 1446 }, /* 20 IP, 8 ESP, 8 IV, 16 ICV, 2 trailer: 54 */
+		{ 4, XSWAN_SA_UDP_ENCAP, 1500, 1438 }, /* 8 more, and down to the alignment of 4 */
+		{ 6, 0, 1500, 1426 },
+		{ 6, XSWAN_SA_UDP_ENCAP, 1280, 1198 },
+		{ 4, 0, 1492, 1438 },
+		{ 4, XSWAN_SA_UDP_ENCAP, 1492, 1430 },
+		{ 4, 0, 0, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct xswan_sa sa = { .family = cases[i].family, .flags = cases[i].flags };
+
+		assert_int_equal(esp_mtu_inner(&sa, cases[i].path), cases[i].inner);
+	}
+}
+
+/* One byte more would not fit; and both ends of the project agree, for every path. */
+static void test_largest(void **state)
+{
+	for (int variant = 0; variant < 4; variant++) {
+		const struct xswan_sa sa = { .family = variant & 1 ? 6 : 4,
+					     .flags = variant & 2 ? XSWAN_SA_UDP_ENCAP : 0 };
+
+		for (uint32_t path = 100; path < 10000; path++) {
+			uint32_t inner = esp_mtu_inner(&sa, path);
+
+			assert_true(inner + esp_mtu_overhead(&sa, inner) <= path);
+			assert_true(inner + 1 + esp_mtu_overhead(&sa, inner + 1) > path);
+			if (sa.family != 4) /* the dataplane is IPv4 only */
+				continue;
+			assert_int_equal(esp_inner_mtu(&sa, path), inner);
+			assert_int_equal(esp_overhead(&sa, inner), esp_mtu_overhead(&sa, inner));
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_numbers), cmocka_unit_test(test_largest) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

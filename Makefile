@@ -31,6 +31,9 @@ TESTS.unit := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 TESTS.bpf  := $(patsubst tests/bpf/%.c,%,$(wildcard tests/bpf/test_*.c))
 TESTS.ike  := $(patsubst tests/ike/%.c,%,$(wildcard tests/ike/test_*.c))
 HELPERS    := $(patsubst tests/%.c,%,$(wildcard tests/tools/*.c))
+# benchmarks: tests/bench/bench_*.c are programs, the other files there are part of each
+BENCHES    := $(patsubst tests/%.c,%,$(wildcard tests/bench/bench_*.c))
+BENCH      := $(filter-out tests/bench/bench_%,$(wildcard tests/bench/*.c))
 
 PKGS     := libbpf libxdp libcrypto libevent libevent_pthreads liburcu-qsbr libmnl libcap-ng libseccomp jansson
 HAVE_MB  := $(shell printf '\#include <intel-ipsec-mb.h>\n' | $(CC) -E -xc - >/dev/null 2>&1 && echo yes)
@@ -89,7 +92,11 @@ $(B)/tests/%: $(B)/tests/%.o $(B)/libxswan.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) $< $(B)/libxswan.a $(LDLIBS) -lcmocka -o $@
 
-test-programs := $(foreach d,unit bpf ike,$(TESTS.$(d):%=$(B)/tests/$(d)/%)) $(HELPERS:%=$(B)/tests/%)
+$(BENCHES:%=$(B)/tests/%): %: %.o $(call objects,$(BENCH)) $(B)/libxswan.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+test-programs := $(foreach d,unit bpf ike,$(TESTS.$(d):%=$(B)/tests/$(d)/%)) $(HELPERS:%=$(B)/tests/%) $(BENCHES:%=$(B)/tests/%)
 check-build: all $(B)/xswan-ike-keylog $(test-programs)
 
 check: check-build

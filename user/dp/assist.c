@@ -34,7 +34,7 @@ int assist_register(struct assist *a, struct assist_batch *b)
 
 void assist_publish(struct assist *a, struct assist_batch *b, enum esp_direction direction, uint32_t ops)
 {
-	const uint64_t generation = (b->state >> 32) + 1;
+	const uint64_t generation = (__atomic_load_n(&b->state, __ATOMIC_RELAXED) >> 32) + 1;
 
 	b->direction = direction;
 	__atomic_store_n(&b->done, 0, __ATOMIC_RELAXED);
@@ -65,11 +65,12 @@ static bool take(struct assist *a, struct assist_batch *b, struct crypto_worker 
 
 void assist_complete(struct assist *a, struct assist_batch *b, struct crypto_worker *by)
 {
+	const uint32_t ops = ops_of(__atomic_load_n(&b->state, __ATOMIC_RELAXED));
 	uint32_t spins = 0;
 
 	while (take(a, b, by))
 		;
-	while (__atomic_load_n(&b->done, __ATOMIC_ACQUIRE) != ops_of(b->state)) {
+	while (__atomic_load_n(&b->done, __ATOMIC_ACQUIRE) != ops) {
 		pause_cpu();
 		if (++spins % SPINS == 0)
 			sched_yield();

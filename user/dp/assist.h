@@ -16,7 +16,7 @@
 
 #include "esp.h"
 
-#define ASSIST_BATCHES_MAX 256u /* of all owners together */
+#define ASSIST_BATCHES_MAX 512u /* of all owners together */
 
 /* A batch that may be shared. One owner; the fields after the atomics are its own, read by helpers. */
 struct assist_batch {

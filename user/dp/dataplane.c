@@ -41,21 +41,32 @@ static int probe_ports(struct dataplane *dp, const struct gateway_conf *conf, ch
 	return err;
 }
 
-/* Every worker needs a queue of its own on every port, so the port with the fewest queues sets the limit. */
+static uint32_t min_u32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * A worker that owns queues needs one of its own on every port, so the port with the fewest queues sets the limit.
+ * Workers beyond it help with crypto. By itself that is worth while only where cores are left for them: two for
+ * every worker, on a machine of four at least.
+ */
 static void choose_workers(struct dataplane *dp, const struct gateway_conf *conf)
 {
-	uint32_t cpus = sysconf(_SC_NPROCESSORS_ONLN), limit = fewest_queues(dp->ports, dp->port_count);
-	uint32_t want = conf->workers ? conf->workers : cpus;
+	const uint32_t cpus = sysconf(_SC_NPROCESSORS_ONLN), limit = fewest_queues(dp->ports, dp->port_count);
 
-	dp->worker_count = want < limit ? want : limit;
-	if (conf->workers > limit)
-		log_warn("%u workers configured, %u used: a port has only so many receive queues", conf->workers, limit);
+	dp->owner_count = min_u32(conf->workers ? conf->workers : cpus, limit);
+	dp->worker_count = dp->owner_count;
+	if (conf->workers)
+		dp->worker_count = conf->workers;
+	else if (cpus >= 4 && dp->owner_count < cpus / 2)
+		dp->worker_count = min_u32(dp->owner_count + 2, cpus / 2);
 }
 
 static int add_tunnel_port(struct dataplane *dp, const struct gateway_conf *conf, char *why, size_t why_size)
 {
 	struct port *port = &dp->ports[dp->port_count], host = { 0 };
-	int err = tunnel_if_make(conf->tunnel, dp->worker_count, port->device, why, why_size);
+	int err = tunnel_if_make(conf->tunnel, dp->owner_count, port->device, why, why_size);
 
 	if (err)
 		return err;
@@ -69,8 +80,7 @@ static int add_tunnel_port(struct dataplane *dp, const struct gateway_conf *conf
 	memcpy(dp->tunnel_host_mac, host.mac, sizeof(host.mac));
 	dp->tunnel_host_ifindex = if_nametoindex(conf->tunnel);
 	dp->tunnel = port;
-	if (port->queue_count < dp->worker_count) /* left by a run with fewer */
-		dp->worker_count = port->queue_count;
+	dp->owner_count = min_u32(dp->owner_count, port->queue_count); /* left by a run with fewer */
 	return 0;
 }
 
@@ -111,12 +121,23 @@ static void report_ports(const struct dataplane *dp)
 static int start_workers(struct dataplane *dp, char *why, size_t why_size)
 {
 	dp->workers = calloc(dp->worker_count, sizeof(*dp->workers));
-	if (!dp->workers)
+	dp->assist = aligned_alloc(_Alignof(struct assist), sizeof(struct assist));
+	if (dp->assist)
+		memset(dp->assist, 0, sizeof(*dp->assist));
+	if (!dp->workers || !dp->assist)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < dp->worker_count; i++) {
-		dp->workers[i] = worker_start(dp, i, why, why_size);
+		dp->workers[i] = worker_new(dp, i, why, why_size);
 		if (!dp->workers[i])
 			return -EIO;
+	}
+	for (uint32_t i = 0; i < dp->worker_count; i++) {
+		int err = worker_start(dp->workers[i]);
+
+		if (err) {
+			snprintf(why, why_size, "worker %u: %s", i, strerror(-err));
+			return err;
+		}
 	}
 	return 0;
 }
@@ -161,7 +182,10 @@ void dataplane_stop(struct dataplane *dp)
 {
 	for (uint32_t i = 0; dp->workers && i < dp->worker_count; i++)
 		worker_stop(dp->workers[i]);
+	for (uint32_t i = 0; dp->workers && i < dp->worker_count; i++)
+		worker_free(dp->workers[i]);
 	free(dp->workers);
+	free(dp->assist);
 	for (int i = 0; i < dp->port_count; i++)
 		port_free(&dp->ports[i]);
 	if (dp->xsk_umem)
@@ -206,7 +230,7 @@ int dataplane_publish(const struct dataplane *dp, const char *instance)
 
 	for (int i = 0; i < dp->port_count; i++)
 		json_array_append_new(ports, port_json(&dp->ports[i]));
-	root = json_pack("{s:i, s:s, s:b, s:o}", "workers", dp->worker_count, "crypto", dp->crypto->name, "hugepages",
+	root = json_pack("{s:i, s:i, s:s, s:b, s:o}", "workers", dp->worker_count, "owners", dp->owner_count, "crypto", dp->crypto->name, "hugepages",
 			 dp->umem.huge, "ports", ports);
 	instance_run_path(instance, "ports.json.new", fresh);
 	err = root && !json_dump_file(root, fresh, JSON_INDENT(2)) ? 0 : -EIO;

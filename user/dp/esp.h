@@ -46,6 +46,7 @@ void esp_sa_free(struct esp_sa *sa); /* wipes the keys */
 const struct xswan_sa *esp_sa_config(const struct esp_sa *sa);
 
 struct esp_worker *esp_worker_new(const struct crypto_backend *crypto); /* NULL: out of memory */
+struct esp_worker *esp_scratch_new(const struct crypto_backend *crypto); /* for work in phases alone; NULL as above */
 void esp_worker_free(struct esp_worker *w);
 void esp_worker_set_now(struct esp_worker *w, uint64_t boottime_seconds); /* for last_use; once per batch */
 

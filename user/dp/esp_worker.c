@@ -3,28 +3,37 @@
 
 #include "../lib/secmem.h"
 
-struct esp_worker *esp_worker_new(const struct crypto_backend *crypto)
+struct esp_worker *esp_scratch_new(const struct crypto_backend *crypto)
 {
 	struct esp_worker *w = secmem_alloc(sizeof(*w)); /* operations hold salts */
 
 	if (!w)
 		return NULL;
 	w->backend = crypto;
-	w->crypto = crypto->worker_new();
-	if (!w->crypto) {
-		esp_worker_free(w);
-		return NULL;
-	}
 	for (unsigned int i = 0; i < ESP_BATCH; i++)
 		w->op_list[i] = &w->op[i];
 	return w;
+}
+
+struct esp_worker *esp_worker_new(const struct crypto_backend *crypto)
+{
+	struct esp_worker *w = esp_scratch_new(crypto);
+
+	if (!w)
+		return NULL;
+	w->crypto = crypto->worker_new();
+	if (w->crypto)
+		return w;
+	esp_worker_free(w);
+	return NULL;
 }
 
 void esp_worker_free(struct esp_worker *w)
 {
 	if (!w)
 		return;
-	w->backend->worker_free(w->crypto);
+	if (w->crypto)
+		w->backend->worker_free(w->crypto);
 	secmem_free(w, sizeof(*w));
 }
 

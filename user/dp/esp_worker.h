@@ -15,7 +15,7 @@
 
 struct esp_worker {
 	const struct crypto_backend *backend;
-	struct crypto_worker *crypto;
+	struct crypto_worker *crypto; /* NULL: work in phases alone */
 	uint64_t now; /* CLOCK_BOOTTIME, seconds */
 	struct crypto_op *op_list[ESP_BATCH]; /* &op[0], &op[1], ... */
 	struct wire_esp *esp[ESP_BATCH]; /* open: by packet */

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <linux/bpf.h>
-#include <linux/if_ether.h>
-#include <netinet/ip.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,11 +13,21 @@
 #include <unistd.h>
 #include <urcu-qsbr.h>
 
-#include "fragment.h"
+#include "../lib/log.h"
 #include "worker_io.h"
 
 #define IDLE_MS 1000
+#define SHARED_ROUNDS 8u /* of a worker that is being helped, without a quiescent state in between */
+#define LINGER_NS 50000u /* a helper looks for more work for so long */
 #define OUTSTANDING_MS 20 /* frames under way: look again, and kick, after so long without an event */
+
+static uint64_t monotonic_nanoseconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
 
 static uint64_t boottime_seconds(void)
 {
@@ -31,198 +37,98 @@ static uint64_t boottime_seconds(void)
 	return ts.tv_sec;
 }
 
-/* What is left of a frame once its IP header is believed: false when it is impossible. */
-static bool frame_packet(struct worker *w, const struct xdp_desc *desc, uint32_t l3_offset, struct esp_packet *p)
-{
-	uint8_t *frame = frame_data(w, desc->addr);
-	const uint32_t start = desc->addr & (FRAME_SIZE - 1);
-	const struct iphdr *ip;
-	uint32_t len;
-
-	if (l3_offset < ETH_HLEN || l3_offset > L2_MAX || desc->len < l3_offset + sizeof(*ip))
-		return false;
-	ip = (const struct iphdr *)(frame + l3_offset);
-	len = ntohs(ip->tot_len);
-	if (ip->version != 4 || ip->ihl < 5 || len < ip->ihl * 4u || len > desc->len - l3_offset)
-		return false;
-	*p = (struct esp_packet){
-		.data = frame + l3_offset,
-		.len = len, /* link padding is cut */
-		.headroom = start + l3_offset - ETH_HLEN, /* keeps room for the link header */
-		.tailroom = FRAME_SIZE - start - l3_offset - len,
-	};
-	return true;
-}
-
-static void prepare_open(struct worker *w, const struct xdp_desc *desc, const struct xswan_meta *meta)
-{
-	struct esp_packet *p = &w->open[w->open_count];
-	uint8_t *frame = frame_data(w, desc->addr);
-
-	if (!frame_packet(w, desc, meta->l3_offset, p)) {
-		worker_drop(w, frame, XSWAN_DROP_ESP_MALFORMED);
-		return;
-	}
-	p->sa = sa_table_in(w->dp->sas, meta->index);
-	if (!p->sa)
-		worker_drop(w, frame, XSWAN_DROP_SPI_UNKNOWN);
-	else
-		w->open_count++;
-}
-
-static void finish(struct worker *w, struct esp_packet *packets, uint32_t count,
-		   void (*send)(struct worker *w, struct esp_packet *p))
-{
-	for (uint32_t i = 0; i < count; i++) {
-		if (packets[i].drop)
-			worker_drop(w, packets[i].data, packets[i].drop);
-		else
-			send(w, &packets[i]);
-	}
-}
-
-static void flush_seal(struct worker *w)
-{
-	esp_seal(w->esp, w->seal, w->seal_count);
-	finish(w, w->seal, w->seal_count, send_outer);
-	w->seal_count = 0;
-}
-
-static void flush_open(struct worker *w)
-{
-	esp_open(w->esp, w->open, w->open_count);
-	finish(w, w->open, w->open_count, send_inner);
-	w->open_count = 0;
-}
-
-/* `big` may lie in the batch or not: it is copied before the batch changes. */
-static void prepare_fragments(struct worker *w, const struct esp_packet *big, uint16_t mtu)
-{
-	struct esp_packet p = *big, *part;
-	const uint32_t count = fragment_count(p.data, p.len, mtu);
-	uint64_t addr;
-
-	if (!count || count > BATCH || w->pool.count < count) {
-		worker_drop(w, p.data, count && count <= BATCH ? XSWAN_DROP_NO_FRAME : XSWAN_DROP_TOO_BIG);
-		return;
-	}
-	if (w->seal_count + count > BATCH)
-		flush_seal(w);
-	checksum_complete(p.data, p.len);
-	for (uint32_t n = 1; n < count; n++) {
-		addr = frame_get(&w->pool) + XDP_PACKET_HEADROOM;
-		part = &w->seal[w->seal_count + n];
-		*part = (struct esp_packet){ .data = frame_data(w, addr), .sa = p.sa };
-		part->len = fragment_make(p.data, p.len, mtu, n, part->data);
-		part->headroom = XDP_PACKET_HEADROOM - ETH_HLEN;
-		part->tailroom = FRAME_SIZE - XDP_PACKET_HEADROOM - part->len;
-	}
-	p.tailroom += p.len;
-	p.len = fragment_first(p.data, p.len, mtu);
-	p.tailroom -= p.len;
-	w->seal[w->seal_count] = p;
-	w->seal_count += count;
-}
-
-static void prepare_seal(struct worker *w, struct queue *q, const struct xdp_desc *desc, const struct xswan_meta *meta)
-{
-	struct esp_packet *p;
-	uint8_t *frame = frame_data(w, desc->addr);
-	const struct xswan_tunnel *tunnel;
-	uint16_t mtu;
-
-	if (w->seal_count == BATCH) /* fragments have filled it */
-		flush_seal(w);
-	p = &w->seal[w->seal_count];
-	if (!frame_packet(w, desc, meta->l3_offset, p) || meta->index >= XSWAN_TUNNELS) {
-		worker_drop(w, frame, XSWAN_DROP_INNER_MALFORMED);
-		return;
-	}
-	tunnel = &w->dp->programs.tunnels[meta->index];
-	p->sa = sa_table_out(w->dp->sas, __atomic_load_n(&tunnel->sa_out, __ATOMIC_ACQUIRE));
-	if (!p->sa || esp_sa_config(p->sa)->tunnel != meta->index) {
-		worker_drop(w, frame, XSWAN_DROP_NO_SA);
-		return;
-	}
-	/* What comes from the tunnel interface was routed, and its TTL decremented, by the kernel. */
-	if (q->port->role == XSWAN_ROLE_INSIDE) {
-		if (((struct iphdr *)p->data)->ttl <= 1) {
-			worker_drop(w, frame, XSWAN_DROP_TTL_EXPIRED);
-			return;
-		}
-		ip_decrement_ttl((struct iphdr *)p->data);
-	}
-	mtu = esp_sa_config(p->sa)->mtu;
-	if (!mtu || p->len <= mtu)
-		w->seal_count++;
-	else if (((struct iphdr *)p->data)->frag_off & htons(IP_DF))
-		send_too_big(w, p, q->port, meta->l3_offset, mtu);
-	else
-		prepare_fragments(w, p, mtu);
-}
-
-static void classify(struct worker *w, struct queue *q, const struct xdp_desc *desc)
-{
-	uint8_t *frame = frame_data(w, desc->addr);
-	struct xswan_meta meta;
-
-	memcpy(&meta, frame - sizeof(meta), sizeof(meta));
-	if (meta.kind == XSWAN_META_OPEN && q->port->role == XSWAN_ROLE_OUTSIDE)
-		prepare_open(w, desc, &meta);
-	else if (meta.kind == XSWAN_META_SEAL && q->port->role != XSWAN_ROLE_OUTSIDE)
-		prepare_seal(w, q, desc, &meta);
-	else
-		worker_drop(w, frame, XSWAN_DROP_NO_METADATA);
-}
-
 static uint32_t run_queue(struct worker *w, struct queue *q)
 {
 	uint32_t idx, count = xsk_ring_cons__peek(&q->rx, BATCH, &idx);
 
-	if (!count)
-		return 0;
-	w->seal_count = w->open_count = 0;
 	for (uint32_t i = 0; i < count; i++)
 		__builtin_prefetch(frame_data(w, xsk_ring_cons__rx_desc(&q->rx, idx + i)->addr));
 	for (uint32_t i = 0; i < count; i++)
-		classify(w, q, xsk_ring_cons__rx_desc(&q->rx, idx + i));
-	xsk_ring_cons__release(&q->rx, count);
-	if (w->seal_count)
-		flush_seal(w);
-	if (w->open_count)
-		flush_open(w);
+		batch_add(w, q, xsk_ring_cons__rx_desc(&q->rx, idx + i));
+	if (count)
+		xsk_ring_cons__release(&q->rx, count);
 	return count;
 }
 
-static uint32_t run_batch(struct worker *w)
+static uint32_t run_queues(struct worker *w)
 {
 	uint32_t count = 0;
 
-	w->now = boottime_seconds();
-	esp_worker_set_now(w->esp, w->now);
 	for (uint32_t i = 0; i < w->queue_count; i++)
 		count += run_queue(w, w->queues[i]);
+	batch_launch(w, ESP_SEAL);
+	batch_launch(w, ESP_OPEN);
+	w->saturated = count >= BATCH ? w->saturated + 1 : 0;
+	return count;
+}
+
+static void service_rings(struct worker *w)
+{
 	for (uint32_t i = 0; i < w->queue_count; i++) {
 		queue_kick(w, w->queues[i]);
 		queue_fill(w, w->queues[i]);
 	}
+}
+
+/*
+ * One round, or, while others help, several: their work goes on across rounds. At its end nothing is under way, so
+ * that SAs may be freed.
+ */
+static uint32_t run_batches(struct worker *w)
+{
+	uint32_t count = 0;
+
+	w->now = boottime_seconds();
+	for (uint32_t round = 0; round < SHARED_ROUNDS; round++) {
+		uint32_t got = run_queues(w);
+
+		count += got;
+		if (!got || !worker_wants_help(w))
+			break;
+		service_rings(w);
+	}
+	batch_land(w, 0);
+	service_rings(w);
 	return count;
 }
 
 /*
- * Nothing to do: sleep until a ring has frames. Frames under way complete without an event in copy mode, so
- * then the sleep is short; frames that do not complete at all are kicked again and counted.
+ * Nobody asleep in sight of the published work: cheap to look at, for the flags change rarely. A worker that is
+ * awake sees the work by itself, or has work of its own.
  */
-static bool wait_for_work(struct worker *w, struct pollfd *fds)
+void worker_call_help(struct worker *w)
 {
-	bool outstanding = false;
+	struct dataplane *dp = w->dp;
+	const uint64_t one = 1;
 
-	for (uint32_t i = 0; i < w->queue_count; i++)
-		outstanding |= w->queues[i]->tx_outstanding > 0;
-	rcu_thread_offline();
-	poll(fds, w->queue_count + 1, outstanding ? OUTSTANDING_MS : IDLE_MS);
-	rcu_thread_online();
-	for (uint32_t i = 0; i < w->queue_count && outstanding; i++) {
+	for (uint32_t i = dp->worker_count; i-- > 0;) {
+		struct worker *other = dp->workers[i];
+
+		if (!other || other == w || !__atomic_load_n(&other->asleep, __ATOMIC_ACQUIRE))
+			continue;
+		if (__atomic_exchange_n(&other->asleep, false, __ATOMIC_ACQ_REL) &&
+		    write(other->wake_fd, &one, sizeof(one)) != sizeof(one))
+			log_debug("worker %u: cannot wake worker %u", w->id, i);
+		return;
+	}
+}
+
+/* Helps others, and looks for more for a moment, since sleeping and waking costs more than it. */
+static bool help_others(struct worker *w)
+{
+	if (w->dp->worker_count < 2)
+		return false;
+	if (assist_help(w->dp->assist, w->crypto)) {
+		w->helped_at = monotonic_nanoseconds();
+		return true;
+	}
+	return w->helped_at && monotonic_nanoseconds() - w->helped_at < LINGER_NS;
+}
+
+/* Frames that do not complete at all are kicked again and counted. */
+static void kick_stalled(struct worker *w)
+{
+	for (uint32_t i = 0; i < w->queue_count; i++) {
 		struct queue *q = w->queues[i];
 		uint32_t before = q->tx_outstanding;
 
@@ -232,7 +138,31 @@ static bool wait_for_work(struct worker *w, struct pollfd *fds)
 			sendto(q->fd, NULL, 0, MSG_DONTWAIT, NULL, 0);
 		}
 	}
-	return !(fds[w->queue_count].revents & POLLIN);
+}
+
+/*
+ * Nothing to do: sleep until a ring has frames or somebody calls. Frames under way complete without an event in copy
+ * mode, so then the sleep is short.
+ */
+static void wait_for_work(struct worker *w, struct pollfd *fds)
+{
+	bool outstanding = false;
+	uint64_t calls;
+
+	for (uint32_t i = 0; i < w->queue_count; i++)
+		outstanding |= w->queues[i]->tx_outstanding > 0;
+	w->helped_at = 0;
+	__atomic_store_n(&w->asleep, true, __ATOMIC_SEQ_CST);
+	if (w->dp->worker_count < 2 || !assist_wanted(w->dp->assist)) {
+		rcu_thread_offline();
+		poll(fds, w->queue_count + 1, outstanding ? OUTSTANDING_MS : IDLE_MS);
+		rcu_thread_online();
+	}
+	__atomic_store_n(&w->asleep, false, __ATOMIC_RELEASE);
+	if (fds[w->queue_count].revents & POLLIN && read(w->wake_fd, &calls, sizeof(calls)) < 0)
+		log_debug("worker %u: %s", w->id, strerror(errno));
+	if (outstanding)
+		kick_stalled(w);
 }
 
 static void *run(void *arg)
@@ -245,24 +175,27 @@ static void *run(void *arg)
 		goto out;
 	for (uint32_t i = 0; i < w->queue_count; i++)
 		fds[i] = (struct pollfd){ .fd = w->queues[i]->fd, .events = POLLIN };
-	fds[w->queue_count] = (struct pollfd){ .fd = w->stop_fd, .events = POLLIN };
-	do {
-		while (run_batch(w))
-			rcu_quiescent_state();
-	} while (wait_for_work(w, fds));
+	fds[w->queue_count] = (struct pollfd){ .fd = w->wake_fd, .events = POLLIN };
+	while (!__atomic_load_n(&w->stop, __ATOMIC_ACQUIRE)) {
+		if (!run_batches(w) && !help_others(w))
+			wait_for_work(w, fds);
+		rcu_quiescent_state();
+	}
 out:
 	rcu_unregister_thread();
 	free(fds);
 	return NULL;
 }
 
-static void take_queues(struct worker *w)
+static int take_queues(struct worker *w)
 {
+	const uint32_t share = w->dp->umem.frames / w->dp->owner_count;
+
 	for (int i = 0; i < w->dp->port_count; i++) {
 		struct port *port = &w->dp->ports[i];
 
 		for (uint32_t q = 0; q < port->queue_count; q++) {
-			if (q % w->dp->worker_count != w->id)
+			if (q % w->dp->owner_count != w->id)
 				continue;
 			port->queues[q].worker = w->id;
 			w->queues[w->queue_count++] = &port->queues[q];
@@ -270,86 +203,96 @@ static void take_queues(struct worker *w)
 				w->tx[port->index] = &port->queues[q];
 		}
 	}
+	/* half of the frames wait to be filled, the other half is under way */
+	w->fill_target = share / 2 / w->queue_count;
+	if (w->fill_target > RING_SIZE)
+		w->fill_target = RING_SIZE;
+	return frame_pool_init(&w->pool, &w->dp->umem, w->id * share, share);
 }
 
 static int prepare(struct worker *w, char *why, size_t why_size)
 {
 	struct dataplane *dp = w->dp;
-	uint32_t share = dp->umem.frames / dp->worker_count;
-	int err;
+	int err = 0;
 
-	take_queues(w);
-	/* half of the frames wait to be filled, the other half is under way */
-	w->fill_target = share / 2 / w->queue_count;
-	if (w->fill_target > RING_SIZE)
-		w->fill_target = RING_SIZE;
-	err = frame_pool_init(&w->pool, &dp->umem, w->id * share, share);
+	if (w->id < dp->owner_count)
+		err = take_queues(w);
 	if (err)
 		goto out;
-	w->stop_fd = eventfd(0, EFD_CLOEXEC);
+	w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	w->raw_fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
-	if (w->stop_fd < 0 || w->raw_fd < 0) {
+	if (w->wake_fd < 0 || w->raw_fd < 0) {
 		err = -errno;
 		goto out;
 	}
-	w->esp = esp_worker_new(dp->crypto);
+	w->crypto = dp->crypto->worker_new();
 	w->nexthops = nexthop_cache_new(dp->programs.nexthop_fd, dp->ports, dp->port_count);
-	err = w->esp && w->nexthops ? 0 : -ENOMEM;
+	err = w->crypto && w->nexthops ? batch_init(w) : -ENOMEM;
 out:
 	if (err)
 		snprintf(why, why_size, "worker %u: %s", w->id, strerror(-err));
 	return err;
 }
 
-static void worker_free(struct worker *w)
+void worker_free(struct worker *w)
 {
-	if (w->stop_fd >= 0)
-		close(w->stop_fd);
+	if (!w)
+		return;
+	if (w->wake_fd >= 0)
+		close(w->wake_fd);
 	if (w->raw_fd >= 0)
 		close(w->raw_fd);
 	nexthop_cache_free(w->nexthops);
-	esp_worker_free(w->esp);
+	batch_free(w);
+	if (w->crypto)
+		w->dp->crypto->worker_free(w->crypto);
 	frame_pool_free(&w->pool);
 	free(w);
 }
 
-struct worker *worker_start(struct dataplane *dp, uint32_t id, char *why, size_t why_size)
+struct worker *worker_new(struct dataplane *dp, uint32_t id, char *why, size_t why_size)
 {
-	struct worker *w = calloc(1, sizeof(*w));
-	sigset_t all, old;
-	int err;
+	struct worker *w = aligned_alloc(_Alignof(struct worker), sizeof(*w));
 
 	if (!w) {
 		snprintf(why, why_size, "worker %u: out of memory", id);
 		return NULL;
 	}
+	memset(w, 0, sizeof(*w));
 	w->dp = dp;
 	w->id = id;
-	w->stop_fd = w->raw_fd = -1;
+	w->wake_fd = w->raw_fd = -1;
 	w->drops = dp->programs.drops + (size_t)id * XSWAN_DROP_SLOTS;
-	if (prepare(w, why, why_size))
-		goto fail;
-	for (uint32_t i = 0; i < w->queue_count; i++)
-		queue_fill(w, w->queues[i]);
-	sigfillset(&all); /* signals are the main thread's */
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = pthread_create(&w->thread, NULL, run, w);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (!err)
+	if (!prepare(w, why, why_size))
 		return w;
-	snprintf(why, why_size, "worker %u: %s", id, strerror(err));
-fail:
 	worker_free(w);
 	return NULL;
 }
 
+int worker_start(struct worker *w)
+{
+	sigset_t all, old;
+	int err;
+
+	for (uint32_t i = 0; i < w->queue_count; i++)
+		queue_fill(w, w->queues[i]);
+	sigfillset(&all); /* signals are the main thread's */
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	err = -pthread_create(&w->thread, NULL, run, w);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	w->running = !err;
+	return err;
+}
+
 void worker_stop(struct worker *w)
 {
-	uint64_t one = 1;
+	const uint64_t one = 1;
 
-	if (!w)
+	if (!w || !w->running)
 		return;
-	if (write(w->stop_fd, &one, sizeof(one)) == sizeof(one))
-		pthread_join(w->thread, NULL);
-	worker_free(w);
+	__atomic_store_n(&w->stop, true, __ATOMIC_RELEASE);
+	if (write(w->wake_fd, &one, sizeof(one)) != sizeof(one))
+		log_debug("worker %u: %s", w->id, strerror(errno)); /* it looks by itself once a second */
+	pthread_join(w->thread, NULL);
+	w->running = false;
 }

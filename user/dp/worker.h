@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "assist.h"
 #include "crypto.h"
 #include "port.h"
 #include "programs.h"
@@ -28,13 +29,20 @@ struct dataplane {
 	struct xsk_umem *xsk_umem;
 	struct programs programs;
 	struct sa_table *sas;
+	struct assist *assist;
 	const struct crypto_backend *crypto;
 	struct worker **workers;
 	uint32_t worker_count;
+	uint32_t owner_count; /* of them, those that own queues: the first ones; the others only help */
 };
 
-/* Worker `id` owns queue q of every port where q % worker_count == id. NULL and why on error. */
-struct worker *worker_start(struct dataplane *dp, uint32_t id, char *why, size_t why_size);
-void worker_stop(struct worker *w); /* joins the thread and frees it */
+/*
+ * Worker `id` owns queue q of every port where q % owner_count == id. All are made before the first is started, and
+ * all are stopped before the first is freed, for they help each other. NULL and why on error.
+ */
+struct worker *worker_new(struct dataplane *dp, uint32_t id, char *why, size_t why_size);
+int worker_start(struct worker *w); /* its thread; 0 or -errno */
+void worker_stop(struct worker *w); /* joins it */
+void worker_free(struct worker *w);
 
 #endif

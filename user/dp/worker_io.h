@@ -7,6 +7,7 @@
 #include <netinet/ip.h>
 #include <pthread.h>
 
+#include "assist.h"
 #include "checksum.h"
 #include "esp.h"
 #include "nexthop.h"
@@ -15,12 +16,25 @@
 #define BATCH ESP_BATCH
 #define TX_KICK 32u /* frames that copy mode takes for one system call */
 #define L2_MAX 22u /* Ethernet and two VLAN tags */
+#define SATURATED 4u /* full batches in a row after which a worker counts as behind */
+#define FLIGHT 4u /* batches under way at once while others help with their crypto */
+
+/* Packets that are sealed, or opened, together. */
+struct batch {
+	struct assist_batch shared; /* its esp member is the batch's scratch space */
+	enum esp_direction direction;
+	bool offered; /* to be helped with */
+	uint32_t count, ops;
+	struct esp_packet packets[BATCH];
+};
 
 struct worker {
 	struct dataplane *dp;
 	uint32_t id;
 	pthread_t thread;
-	int stop_fd; /* eventfd */
+	int wake_fd; /* eventfd: to stop, or to help */
+	bool running, stop;
+	bool asleep; /* in poll(), or about to be */
 	int raw_fd; /* outer packets for which the kernel knows the way better */
 
 	struct queue *queues[XSWAN_PORTS * XSWAN_QUEUES];
@@ -28,15 +42,21 @@ struct worker {
 	struct queue *tx[XSWAN_PORTS]; /* by port index: the queue to send on */
 	struct frame_pool pool;
 
-	struct esp_worker *esp;
+	struct crypto_worker *crypto;
 	struct nexthop_cache *nexthops;
 	uint32_t fill_target; /* frames kept in each fill ring */
 	uint64_t *drops; /* our XSWAN_DROP_SLOTS in drops_dp */
 	uint64_t now; /* CLOCK_BOOTTIME, seconds, of this batch */
 	uint64_t icmp_tokens, icmp_refill; /* ICMP errors: so many left in the second icmp_refill */
 
-	struct esp_packet seal[BATCH], open[BATCH];
-	uint32_t seal_count, open_count;
+	struct batch batches[FLIGHT + 2]; /* under way, and one being filled in each direction */
+	struct batch *filling[2]; /* by enum esp_direction */
+	struct batch *flying[FLIGHT]; /* begun and not ended, oldest first, a ring */
+	uint32_t flown, landed; /* ever */
+	struct batch *spare[FLIGHT + 2];
+	uint32_t spare_count;
+	uint32_t saturated; /* full batches in a row */
+	uint64_t helped_at; /* nanoseconds, of the last operation done for another worker */
 };
 
 static inline uint8_t *frame_data(const struct worker *w, uint64_t addr)
@@ -58,6 +78,14 @@ static inline void ip_decrement_ttl(struct iphdr *ip)
 	ip->check = checksum_replace(ip->check, old, htons(ip->ttl << 8 | ip->protocol));
 }
 
+/* Is this worker behind, and is there anybody who could help? */
+static inline bool worker_wants_help(const struct worker *w)
+{
+	return w->saturated >= SATURATED && w->dp->worker_count > 1;
+}
+
+void worker_call_help(struct worker *w); /* wakes a worker that sleeps, unless one is awake for it already */
+
 void worker_drop(struct worker *w, const uint8_t *data, enum xswan_drop reason); /* counts it and frees its frame */
 
 void queue_fill(struct worker *w, struct queue *q); /* tops the fill ring up from the pool */
@@ -65,6 +93,15 @@ void queue_complete(struct worker *w, struct queue *q); /* takes sent frames bac
 /* Puts a whole frame into the ring of the worker's queue on that port; drops it when the ring is full. */
 void queue_send(struct worker *w, const struct port *port, uint8_t *frame, uint32_t len);
 void queue_kick(struct worker *w, struct queue *q); /* wakes the kernel for what was put in since the last */
+
+/* Sorts a received frame into the batch that it belongs to, or drops it. */
+void batch_add(struct worker *w, struct queue *q, const struct xdp_desc *desc);
+/* Begins the batch that is being filled in this direction, and ends as many as must not wait. */
+void batch_launch(struct worker *w, enum esp_direction direction);
+/* Ends batches, oldest first, until so many are under way. */
+void batch_land(struct worker *w, uint32_t under_way);
+int batch_init(struct worker *w); /* 0 or -errno */
+void batch_free(struct worker *w);
 
 /* The ways out of a worker. Each takes over the packet's frame. */
 void send_outer(struct worker *w, struct esp_packet *p); /* sealed: route by the outer header */

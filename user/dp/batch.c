@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A worker's batches: frames are sorted into one batch to seal and one to open, which are begun, done and sent as a
+ * whole. A worker that cannot keep up has several batches under way, so that others find something to help with
+ * while it fills the next.
+ */
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <string.h>
+
+#include "fragment.h"
+#include "worker_io.h"
+
+/* What is left of a frame once its IP header is believed: false when it is impossible. */
+static bool frame_packet(struct worker *w, const struct xdp_desc *desc, uint32_t l3_offset, struct esp_packet *p)
+{
+	uint8_t *frame = frame_data(w, desc->addr);
+	const uint32_t start = desc->addr & (FRAME_SIZE - 1);
+	const struct iphdr *ip;
+	uint32_t len;
+
+	if (l3_offset < ETH_HLEN || l3_offset > L2_MAX || desc->len < l3_offset + sizeof(*ip))
+		return false;
+	ip = (const struct iphdr *)(frame + l3_offset);
+	len = ntohs(ip->tot_len);
+	if (ip->version != 4 || ip->ihl < 5 || len < ip->ihl * 4u || len > desc->len - l3_offset)
+		return false;
+	*p = (struct esp_packet){
+		.data = frame + l3_offset,
+		.len = len, /* link padding is cut */
+		.headroom = start + l3_offset - ETH_HLEN, /* keeps room for the link header */
+		.tailroom = FRAME_SIZE - start - l3_offset - len,
+	};
+	return true;
+}
+
+static void prepare_open(struct worker *w, const struct xdp_desc *desc, const struct xswan_meta *meta)
+{
+	struct batch *b = w->filling[ESP_OPEN];
+	struct esp_packet *p = &b->packets[b->count];
+	uint8_t *frame = frame_data(w, desc->addr);
+
+	if (!frame_packet(w, desc, meta->l3_offset, p)) {
+		worker_drop(w, frame, XSWAN_DROP_ESP_MALFORMED);
+		return;
+	}
+	p->sa = sa_table_in(w->dp->sas, meta->index);
+	if (!p->sa)
+		worker_drop(w, frame, XSWAN_DROP_SPI_UNKNOWN);
+	else
+		b->count++;
+}
+
+/* `big` may lie in the batch or not: it is copied before the batch changes. */
+static void prepare_fragments(struct worker *w, const struct esp_packet *big, uint16_t mtu)
+{
+	struct esp_packet p = *big, *part;
+	const uint32_t count = fragment_count(p.data, p.len, mtu);
+	struct batch *b;
+	uint64_t addr;
+
+	if (!count || count > BATCH || w->pool.count < count) {
+		worker_drop(w, p.data, count && count <= BATCH ? XSWAN_DROP_NO_FRAME : XSWAN_DROP_TOO_BIG);
+		return;
+	}
+	if (w->filling[ESP_SEAL]->count + count > BATCH)
+		batch_launch(w, ESP_SEAL);
+	b = w->filling[ESP_SEAL];
+	checksum_complete(p.data, p.len);
+	for (uint32_t n = 1; n < count; n++) {
+		addr = frame_get(&w->pool) + XDP_PACKET_HEADROOM;
+		part = &b->packets[b->count + n];
+		*part = (struct esp_packet){ .data = frame_data(w, addr), .sa = p.sa };
+		part->len = fragment_make(p.data, p.len, mtu, n, part->data);
+		part->headroom = XDP_PACKET_HEADROOM - ETH_HLEN;
+		part->tailroom = FRAME_SIZE - XDP_PACKET_HEADROOM - part->len;
+	}
+	p.tailroom += p.len;
+	p.len = fragment_first(p.data, p.len, mtu);
+	p.tailroom -= p.len;
+	b->packets[b->count] = p;
+	b->count += count;
+}
+
+static void prepare_seal(struct worker *w, struct queue *q, const struct xdp_desc *desc, const struct xswan_meta *meta)
+{
+	struct batch *b = w->filling[ESP_SEAL];
+	struct esp_packet *p = &b->packets[b->count];
+	uint8_t *frame = frame_data(w, desc->addr);
+	const struct xswan_tunnel *tunnel;
+	uint16_t mtu;
+
+	if (!frame_packet(w, desc, meta->l3_offset, p) || meta->index >= XSWAN_TUNNELS) {
+		worker_drop(w, frame, XSWAN_DROP_INNER_MALFORMED);
+		return;
+	}
+	tunnel = &w->dp->programs.tunnels[meta->index];
+	p->sa = sa_table_out(w->dp->sas, __atomic_load_n(&tunnel->sa_out, __ATOMIC_ACQUIRE));
+	if (!p->sa || esp_sa_config(p->sa)->tunnel != meta->index) {
+		worker_drop(w, frame, XSWAN_DROP_NO_SA);
+		return;
+	}
+	/* What comes from the tunnel interface was routed, and its TTL decremented, by the kernel. */
+	if (q->port->role == XSWAN_ROLE_INSIDE) {
+		if (((struct iphdr *)p->data)->ttl <= 1) {
+			worker_drop(w, frame, XSWAN_DROP_TTL_EXPIRED);
+			return;
+		}
+		ip_decrement_ttl((struct iphdr *)p->data);
+	}
+	mtu = esp_sa_config(p->sa)->mtu;
+	if (!mtu || p->len <= mtu)
+		b->count++;
+	else if (((struct iphdr *)p->data)->frag_off & htons(IP_DF))
+		send_too_big(w, p, q->port, meta->l3_offset, mtu);
+	else
+		prepare_fragments(w, p, mtu);
+}
+
+void batch_add(struct worker *w, struct queue *q, const struct xdp_desc *desc)
+{
+	uint8_t *frame = frame_data(w, desc->addr);
+	struct xswan_meta meta;
+
+	memcpy(&meta, frame - sizeof(meta), sizeof(meta));
+	if (meta.kind == XSWAN_META_OPEN && q->port->role == XSWAN_ROLE_OUTSIDE)
+		prepare_open(w, desc, &meta);
+	else if (meta.kind == XSWAN_META_SEAL && q->port->role != XSWAN_ROLE_OUTSIDE)
+		prepare_seal(w, q, desc, &meta);
+	else
+		worker_drop(w, frame, XSWAN_DROP_NO_METADATA);
+	for (int d = ESP_SEAL; d <= ESP_OPEN; d++)
+		if (w->filling[d]->count == BATCH)
+			batch_launch(w, d);
+}
+
+static void land_one(struct worker *w)
+{
+	struct batch *b = w->flying[w->landed++ % FLIGHT];
+	void (*send)(struct worker *w, struct esp_packet *p) = b->direction == ESP_SEAL ? send_outer : send_inner;
+
+	if (b->offered)
+		assist_complete(w->dp->assist, &b->shared, w->crypto);
+	else
+		esp_crypto(b->shared.esp, b->direction, w->crypto, 0, b->ops);
+	if (b->direction == ESP_SEAL)
+		esp_seal_end(b->shared.esp, b->packets, b->count);
+	else
+		esp_open_end(b->shared.esp, b->packets, b->count);
+	for (uint32_t i = 0; i < b->count; i++) {
+		if (b->packets[i].drop)
+			worker_drop(w, b->packets[i].data, b->packets[i].drop);
+		else
+			send(w, &b->packets[i]);
+	}
+	b->count = 0;
+	w->spare[w->spare_count++] = b;
+}
+
+void batch_land(struct worker *w, uint32_t under_way)
+{
+	while (w->flown - w->landed > under_way)
+		land_one(w);
+}
+
+void batch_launch(struct worker *w, enum esp_direction direction)
+{
+	struct batch *b = w->filling[direction];
+
+	if (!b->count)
+		return;
+	esp_worker_set_now(b->shared.esp, w->now);
+	b->direction = direction;
+	if (direction == ESP_SEAL)
+		b->ops = esp_seal_begin(b->shared.esp, b->packets, b->count);
+	else
+		b->ops = esp_open_begin(b->shared.esp, b->packets, b->count);
+	b->offered = worker_wants_help(w);
+	if (b->offered) {
+		assist_publish(w->dp->assist, &b->shared, direction, b->ops);
+		worker_call_help(w);
+	}
+	batch_land(w, FLIGHT - 1);
+	w->flying[w->flown++ % FLIGHT] = b;
+	w->filling[direction] = w->spare[--w->spare_count];
+	if (!b->offered)
+		batch_land(w, 0);
+}
+
+int batch_init(struct worker *w)
+{
+	for (uint32_t i = 0; i < FLIGHT + 2; i++) {
+		struct batch *b = &w->batches[i];
+		int err;
+
+		b->shared.esp = esp_scratch_new(w->dp->crypto);
+		if (!b->shared.esp)
+			return -ENOMEM;
+		err = assist_register(w->dp->assist, &b->shared);
+		if (err)
+			return err;
+		w->spare[w->spare_count++] = b;
+	}
+	for (int d = ESP_SEAL; d <= ESP_OPEN; d++)
+		w->filling[d] = w->spare[--w->spare_count];
+	return 0;
+}
+
+void batch_free(struct worker *w)
+{
+	for (uint32_t i = 0; i < FLIGHT + 2; i++)
+		esp_worker_free(w->batches[i].shared.esp);
+}

@@ -17,12 +17,15 @@ side()
 	a) local_addr=$A_OUTSIDE remote_addr=$B_OUTSIDE local_ts=$A_NET remote_ts=$B_NET ns=ga ;;
 	b) local_addr=$B_OUTSIDE remote_addr=$A_OUTSIDE local_ts=$B_NET remote_ts=$A_NET ns=gb ;;
 	esac
+	remote_id=$remote_addr
+	# behind a NAT gateway A keeps its identity, and comes from elsewhere
+	[ "$WIRE$1" != natb ] || remote_addr=%any
 }
 
 # gateway_conf SIDE: $STATE/SIDE/xswan.conf and swanctl.conf; more connections go to $STATE/SIDE/conf.d/*.conf
 gateway_conf()
 {
-	local local_addr remote_addr local_ts remote_ts ns dir=$STATE/$1
+	local local_addr remote_addr remote_id local_ts remote_ts ns dir=$STATE/$1
 
 	side "$1"
 	mkdir -p "$dir/conf.d"
@@ -61,7 +64,7 @@ gateway_conf()
 		        }
 		        remote {
 		            auth = psk
-		            id = $remote_addr
+		            id = $remote_id
 		        }
 		        children {
 		            net {
@@ -106,7 +109,7 @@ dp_ready()
 
 dp_start()
 {
-	local local_addr remote_addr local_ts remote_ts ns
+	local local_addr remote_addr remote_id local_ts remote_ts ns
 
 	side "$1"
 	bpffs_up || return
@@ -122,7 +125,7 @@ ike_ready()
 
 ike_start()
 {
-	local local_addr remote_addr local_ts remote_ts ns
+	local local_addr remote_addr remote_id local_ts remote_ts ns
 
 	side "$1"
 	# shellcheck disable=SC2086  # options, several words

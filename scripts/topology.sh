@@ -14,7 +14,8 @@
 # `wire` is the network between the gateways: a bridge, since a packet that XDP takes on `wan`, or that AF_XDP sends
 # there, never passes a packet socket of the gateway itself. Captures are made on its `port-a`, and what must not
 # come from a gateway (bad input) is sent from its address 192.0.2.9. With WIRE=direct (the benchmark) there is no
-# bridge: `wan` and `wan` are the ends of one veth pair.
+# bridge: `wan` and `wan` are the ends of one veth pair. With WIRE=nat it is a router that hides gateway A behind its
+# own address 198.51.100.9, and gateway B is 198.51.100.2.
 #
 # Everything is named after RUN_ID, every process that is started is recorded by its pid, and topology_down ends
 # and removes what topology_up and start made, nothing else.
@@ -31,6 +32,11 @@ RUN_ID=${RUN_ID:-xw$$}
 STATE=${STATE:-/tmp/xswan-$RUN_ID}
 WIRE=${WIRE:-bridge}
 QUEUES=${QUEUES:-1}
+A_ROUTER=$B_OUTSIDE B_ROUTER=$A_OUTSIDE
+if [ "$WIRE" = nat ]; then
+	NAT_ADDR=198.51.100.9 B_OUTSIDE=198.51.100.2
+	A_ROUTER=$WIRE_ADDR B_ROUTER=$NAT_ADDR
+fi
 
 say()
 {
@@ -154,6 +160,16 @@ bridge_up()
 		wire ip addr add $WIRE_ADDR/24 dev br0
 }
 
+# Source NAT as a home router does it, with ports of its own choice.
+nat_up()
+{
+	namespace_add wire && link ga wan wire port-a && link gb wan wire port-b &&
+		wire ip addr add $WIRE_ADDR/24 dev port-a && wire ip addr add "$NAT_ADDR/24" dev port-b &&
+		wire sysctl -qw net.ipv4.ip_forward=1 &&
+		wire nft 'add table ip nat; add chain ip nat post { type nat hook postrouting priority 100; };
+			add rule ip nat post oifname "port-b" ip protocol udp masquerade to :20000-30000'
+}
+
 # Routes as a gateway has them: a default route out, so that what the tunnel does not take would leave in clear.
 addresses_up()
 {
@@ -161,7 +177,7 @@ addresses_up()
 		server ip addr add $SERVER/24 dev eth0 && server ip route add default via $B_INSIDE &&
 		ga ip addr add $A_INSIDE/24 dev lan && ga ip addr add $A_OUTSIDE/24 dev wan &&
 		gb ip addr add $B_INSIDE/24 dev lan && gb ip addr add $B_OUTSIDE/24 dev wan &&
-		ga ip route add default via $B_OUTSIDE && gb ip route add default via $A_OUTSIDE
+		ga ip route add default via $A_ROUTER && gb ip route add default via $B_ROUTER
 }
 
 # The kernel settings of a router; rp_filter as Debian has it.
@@ -183,11 +199,11 @@ topology_up()
 		namespace_add $ns || return
 	done
 	forwarding_up && link client eth0 ga lan && link server eth0 gb lan || return
-	if [ "$WIRE" = direct ]; then
-		link ga wan gb wan || return
-	else
-		bridge_up || return
-	fi
+	case $WIRE in
+	direct) link ga wan gb wan ;;
+	nat) nat_up ;;
+	*) bridge_up ;;
+	esac || return
 	addresses_up
 }
 

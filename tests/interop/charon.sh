@@ -29,7 +29,7 @@ peer()
 # charon_conf SIDE: as gateway SIDE of the topology
 charon_conf()
 {
-	local local_addr remote_addr local_ts remote_ts ns dir=$STATE/$1
+	local local_addr remote_addr remote_id local_ts remote_ts ns dir=$STATE/$1
 
 	side "$1"
 	mkdir -p "$dir"/{x509,x509ca,x509aa,x509ocsp,x509crl,x509ac,private,pubkey,rsa,ecdsa,pkcs8,pkcs12,conf.d}
@@ -66,7 +66,7 @@ charon_conf()
 		        }
 		        remote {
 		            auth = psk
-		            id = $remote_addr
+		            id = $remote_id
 		        }
 		        children {
 		            net {
@@ -96,7 +96,7 @@ charon_ready()
 # charon_start SIDE
 charon_start()
 {
-	local local_addr remote_addr local_ts remote_ts ns
+	local local_addr remote_addr remote_id local_ts remote_ts ns
 
 	side "$1"
 	# shellcheck disable=SC2016  # $1 is the inner shell's

@@ -11,7 +11,7 @@ set -u
 # second SIDE PROPOSAL ESP-PROPOSAL LOCAL-TS REMOTE-TS PSK
 second()
 {
-	local local_addr remote_addr local_ts remote_ts ns other=a
+	local local_addr remote_addr remote_id local_ts remote_ts ns other=a
 
 	side "$1"
 	[ "$1" = b ] || other=b

@@ -428,7 +428,7 @@ static void scale_cases(const struct options *o)
 static void run_suite(const struct options *o, const char *suite, void (*make)(const struct options *o))
 {
 	unsigned int first = case_count, round = 0;
-	double start;
+	double start, told = 0;
 
 	if (o->suite && strcmp(o->suite, suite))
 		return;
@@ -438,7 +438,10 @@ static void run_suite(const struct options *o, const char *suite, void (*make)(c
 		for (unsigned int i = first; i < case_count; i++)
 			run_round(&cases[i]);
 		round++;
-		fprintf(stderr, "\r%s: round %u, %.0f s ", suite, round, measure_now() - start);
+		if (measure_now() - told > 1) {
+			told = measure_now();
+			fprintf(stderr, "\r%s: round %u, %.0f s ", suite, round, told - start);
+		}
 	} while (o->rounds ? round < o->rounds : measure_now() - start < o->seconds && round < SERIES_MAX);
 	fputc('\n', stderr);
 	printf("# %s: %u rounds\n", suite, round);

@@ -62,7 +62,8 @@ struct side {
 	uint64_t last_id;
 	uint32_t next_spi;
 	int breaches; /* of the sa_sink contract */
-	bool refuse_spi, refuse_add;
+	bool refuse_spi;
+	int refuse_add; /* -errno */
 	struct line lines[LINES];
 	int line_count;
 	struct event events[EVENTS];
@@ -249,7 +250,7 @@ static inline int sink_add(void *ctx, const struct child_install *in, uint64_t *
 	struct fake_sa *sa = sink_find_spi(s, in->spi_in);
 
 	if (s->refuse_add)
-		return -5;
+		return s->refuse_add;
 	if (!sa || !sa->reserved || in->slot_in != XSWAN_SPI_SLOT(in->spi_in) || in->key_len > sizeof(sa->key_in)) {
 		s->breaches++;
 		return -22;

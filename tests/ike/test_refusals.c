@@ -213,7 +213,7 @@ static void dataplane_refuses(void **state)
 {
 	struct world *w = world_new();
 
-	w->b.refuse_add = true;
+	w->b.refuse_add = -EIO;
 	fails(w);
 	assert_int_equal(counter(&w->b, XSWAN_IKE_INSTALL_FAILED), 1);
 	assert_contains(event_text(&w->a, IKE_EVENT_FAILED), "NO_ADDITIONAL_SAS");
@@ -221,7 +221,7 @@ static void dataplane_refuses(void **state)
 	world_free(w);
 
 	w = world_new();
-	w->a.refuse_add = true; /* the peer has it already: it must hear of it */
+	w->a.refuse_add = -EIO; /* the peer has it already: it must hear of it */
 	fails(w);
 	assert_int_equal(counter(&w->a, XSWAN_IKE_INSTALL_FAILED), 1);
 	assert_int_equal(count_events(&w->b, IKE_EVENT_CHILD_DOWN), 1);
@@ -231,6 +231,33 @@ static void dataplane_refuses(void **state)
 	w->a.refuse_spi = true;
 	fails(w);
 	assert_int_equal(list_sas(&w->a).count, 0);
+	world_free(w);
+}
+
+/* The tunnel has one outbound SA, so the child is one peer's at a time. */
+static void child_in_use(void **state)
+{
+	struct world *w = world_new();
+
+	w->b.refuse_add = -EADDRINUSE;
+	fails(w);
+	assert_contains(first_warning(&w->b), "another peer has this child");
+	assert_contains(event_text(&w->a, IKE_EVENT_FAILED), "NO_ADDITIONAL_SAS");
+	assert_int_equal(list_sas(&w->a).count, 1);
+	world_free(w);
+
+	w = world_new();
+	w->b.refuse_add = -EEXIST;
+	fails(w);
+	assert_contains(first_warning(&w->b), "with other traffic selectors");
+	assert_contains(event_text(&w->a, IKE_EVENT_FAILED), "TS_UNACCEPTABLE");
+	world_free(w);
+
+	w = world_new();
+	w->a.refuse_add = -EADDRINUSE; /* as initiator: the peer must hear of it */
+	fails(w);
+	assert_contains(event_text(&w->a, IKE_EVENT_FAILED), "another peer has this child");
+	assert_int_equal(sink_count(&w->b), 0);
 	world_free(w);
 }
 
@@ -642,6 +669,7 @@ int main(void)
 		cmocka_unit_test(responder_not_authentic),
 		cmocka_unit_test(no_connection),
 		cmocka_unit_test(dataplane_refuses),
+		cmocka_unit_test(child_in_use),
 		cmocka_unit_test(nobody_there),
 		cmocka_unit_test(forged_error),
 		cmocka_unit_test(cookie),

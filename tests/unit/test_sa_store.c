@@ -24,6 +24,7 @@ struct dp {
 	char journal[4096];
 	int fail_at; /* the how-manieth call fails; 0: none */
 	int fail_with, calls;
+	bool gone; /* after a request without an answer */
 	uint32_t stat_map_id;
 	struct xswan_dp_sa_add last[3]; /* by direction */
 };
@@ -35,6 +36,7 @@ struct world {
 	struct sa_store *store;
 	struct conf_conn conn;
 	struct conf_child child[3];
+	struct identity peer;
 	uint32_t path_mtu;
 };
 
@@ -64,7 +66,17 @@ static void note_maps(struct dp *dp)
 
 static int outcome(struct dp *dp)
 {
-	return ++dp->calls == dp->fail_at ? dp->fail_with : 0;
+	if (dp->gone)
+		return -ENOTCONN;
+	if (++dp->calls != dp->fail_at)
+		return 0;
+	dp->gone = dp->fail_with == -ETIMEDOUT || dp->fail_with == -EPROTO;
+	return dp->fail_with;
+}
+
+static bool dp_connected(void *ctx)
+{
+	return !((struct dp *)ctx)->gone;
 }
 
 static int dp_add(void *ctx, struct xswan_dp_sa_add *m)
@@ -100,7 +112,9 @@ static uint32_t path_mtu(void *ctx, const struct endpoint *local, const struct e
 
 static struct sa_store *make_store(struct world *w)
 {
-	const struct sa_store_config config = { { dp_add, dp_remove, dp_stat_map_id, &w->dp }, path_mtu, w };
+	const struct sa_store_config config = { { dp_add, dp_remove, dp_stat_map_id, dp_connected, &w->dp },
+						path_mtu,
+						w };
 	struct sa_store *store = sa_store_new(&config);
 
 	assert_non_null(store);
@@ -119,6 +133,7 @@ static int setup(void **state)
 	w->dp = (struct dp){ .maps = &w->maps, .stat_map_id = 7 };
 	w->path_mtu = 1500;
 	w->conn.name = "conn";
+	assert_int_equal(identity_parse(&w->peer, "peer.example.com"), 0);
 	w->child[1] = (struct conf_child){ .name = "one", .replay_window = 1024 };
 	w->child[2] = (struct conf_child){ .name = "two", .replay_window = 64 };
 	w->child[1].tunnel = tunnels_assign(&w->maps.tunnels, "conn/one", false);
@@ -151,6 +166,7 @@ static struct child_install install_of(struct world *w, int child)
 	struct child_install c = {
 		.conn = &w->conn,
 		.child = &w->child[child],
+		.remote_id = &w->peer,
 		.local = { { 4, { 192, 0, 2, 1 } }, 4500 },
 		.remote = { { 4, { 192, 0, 2, 2 } }, 61000 },
 		.alg = XSWAN_ALG_AES_GCM_16_256,
@@ -175,6 +191,7 @@ static uint64_t add(struct world *w, int child)
 	uint64_t id = 0;
 
 	assert_int_equal(sa_store_add(w->store, &c, &id), 0);
+	sa_store_confirm(w->store, id);
 	return id;
 }
 
@@ -366,6 +383,100 @@ static void test_add_fails(void **state)
 	}
 }
 
+static void expect_slots_left(struct world *w, uint32_t count)
+{
+	uint32_t spi;
+
+	for (uint32_t i = 0; i < count; i++)
+		assert_int_equal(sa_store_spi_alloc(w->store, &spi), 0);
+	assert_int_equal(sa_store_spi_alloc(w->store, &spi), -ENOSPC);
+}
+
+/* Without an answer xswan-dp may have the SA: it is removed as soon as that can be said, and its slot waits until then.
+ */
+static void test_add_unanswered(void **state)
+{
+	static const struct {
+		int step;
+		const char *said_later;
+	} cases[] = {
+		{ 1, "remove in (0 in, 0 out, tunnel down 0) " },
+		{ 2, "remove in (0 in, 0 out, tunnel down 0) remove out (0 in, 0 out, tunnel down 0) " },
+	};
+	struct world *w = *state;
+	struct child_install c = install_of(w, 1);
+	uint64_t id;
+
+	for (int i = 0; i < 2; i++) {
+		w->dp = (struct dp){ .maps = &w->maps, .fail_at = cases[i].step, .fail_with = -ETIMEDOUT };
+		assert_int_equal(sa_store_add(w->store, &c, &id), -ETIMEDOUT);
+		w->dp.gone = false;
+		w->dp.journal[0] = '\0';
+		assert_int_equal(sa_store_resync(w->store, false, NULL, NULL), 0);
+		assert_string_equal(w->dp.journal, cases[i].said_later);
+	}
+	w->dp = (struct dp){ .maps = &w->maps, .fail_at = 1, .fail_with = -ETIMEDOUT };
+	assert_int_equal(sa_store_add(w->store, &c, &id), -ETIMEDOUT);
+	sa_store_spi_free(w->store, c.spi_in); /* the engine gives up, but the slot is not free yet */
+	expect_slots_left(w, XSWAN_SA_SLOTS - 2);
+	w->dp.gone = false;
+	assert_int_equal(sa_store_resync(w->store, false, NULL, NULL), 0);
+	expect_slots_left(w, 1);
+}
+
+/* ---- one tunnel, one peer ---- */
+
+static void test_tunnel_of_another_peer(void **state)
+{
+	struct world *w = *state;
+	struct identity stranger;
+	struct child_install c;
+	uint64_t first = add(w, 1), id;
+
+	assert_int_equal(identity_parse(&stranger, "stranger.example.com"), 0);
+	c = install_of(w, 1);
+	c.remote_id = &stranger;
+	w->dp.calls = 0;
+	assert_int_equal(sa_store_add(w->store, &c, &id), -EADDRINUSE);
+	assert_int_equal(w->dp.calls, 0);
+	assert_int_equal(w->maps.tunnels.map[1].sa_out, 1); /* still the first peer's */
+
+	c.remote_id = &w->peer; /* from another address it is the same peer */
+	c.remote.addr.ip[3] = 99;
+	assert_int_equal(sa_store_add(w->store, &c, &id), 0);
+	sa_store_remove(w->store, id);
+	sa_store_remove(w->store, first);
+
+	c = install_of(w, 1);
+	c.remote_id = &stranger;
+	assert_int_equal(sa_store_add(w->store, &c, &id), 0); /* now the tunnel is free */
+}
+
+static void test_tunnel_with_other_selectors(void **state)
+{
+	struct world *w = *state;
+	struct xswan_ts narrow[2] = { any_ts, any_ts }, wide;
+	struct child_install c = install_of(w, 1);
+	uint64_t id;
+
+	narrow[0].addr_max[0] = 9;
+	narrow[1].addr_min[0] = 20;
+	c.remote_ts = narrow;
+	c.remote_ts_count = 2;
+	assert_int_equal(sa_store_add(w->store, &c, &id), 0);
+
+	c = install_of(w, 1);
+	c.remote_ts = narrow; /* the second would be sealed for nobody */
+	assert_int_equal(sa_store_add(w->store, &c, &id), -EEXIST);
+	wide = narrow[1];
+	wide.addr_min[0] = 0;
+	c.remote_ts = &wide;
+	assert_int_equal(sa_store_add(w->store, &c, &id), 0);
+	c = install_of(w, 1);
+	c.local_ts = narrow;
+	assert_int_equal(sa_store_add(w->store, &c, &id), -EEXIST);
+}
+
 static void test_add_refuses_nonsense(void **state)
 {
 	struct world *w = *state;
@@ -461,11 +572,14 @@ static void test_restart_of_dataplane(void **state)
 	assert_int_equal(sa_store_resync(w->store, true, on_lost, &lost), 0);
 	assert_int_equal(lost, id);
 
-	lost = 0;
-	w->dp.calls = 0;
-	w->dp.fail_with = -ETIMEDOUT; /* gone again: not the SA's fault */
-	assert_int_equal(sa_store_resync(w->store, true, on_lost, &lost), -ETIMEDOUT);
-	assert_int_equal(lost, 0);
+	for (int i = 0; i < 2; i++) {
+		lost = 0;
+		w->dp.calls = 0;
+		w->dp.gone = false;
+		w->dp.fail_with = i ? -ETIMEDOUT : -EPROTO; /* no answer, or none to this: not the SA's fault */
+		assert_int_equal(sa_store_resync(w->store, true, on_lost, &lost), w->dp.fail_with);
+		assert_int_equal(lost, 0);
+	}
 }
 
 /* A removal that could not be said is said later, and its slots stay taken until then. */
@@ -524,6 +638,50 @@ static void test_orphans(void **state)
 	assert_false(w->maps.out[2].flags & XSWAN_SA_LIVE);
 }
 
+/* An SA whose selectors could not be installed goes again: what carried the traffic before goes on with it. */
+static void test_orphan_after_withdraw(void **state)
+{
+	struct world *w = *state;
+	struct child_install c;
+	uint64_t id;
+
+	add(w, 1);
+	sa_store_free(w->store);
+	w->store = make_store(w);
+	assert_int_equal(sa_store_attach(w->store, &w->maps, 100), 0);
+	c = install_of(w, 1);
+	assert_int_equal(sa_store_add(w->store, &c, &id), 0);
+	assert_int_equal(w->maps.tunnels.map[1].sa_out, 2);
+	sa_store_withdraw(w->store, id);
+	assert_int_equal(w->maps.tunnels.map[1].state, XSWAN_TUNNEL_UP);
+	assert_int_equal(w->maps.tunnels.map[1].sa_out, 1);
+	assert_int_equal(w->maps.tunnels.map[1].mtu, w->maps.out[1].mtu);
+	assert_int_equal(sa_store_expire(w->store, 110), 0);
+	assert_int_equal(sa_store_expire(w->store, 110 + ORPHAN_GRACE_SECONDS), 0);
+
+	id = add(w, 1); /* confirmed: taken down by hand, the tunnel stays down */
+	sa_store_remove(w->store, id);
+	assert_int_equal(w->maps.tunnels.map[1].state, XSWAN_TUNNEL_DOWN);
+}
+
+static void test_orphans_without_keys(void **state)
+{
+	struct world *w = *state;
+
+	add(w, 1);
+	sa_store_free(w->store);
+	w->store = make_store(w);
+	assert_int_equal(sa_store_attach(w->store, &w->maps, 100), 0);
+	assert_int_equal(sa_store_expire(w->store, 100), 0);
+	sa_store_drop_orphans(w->store);
+	assert_int_equal(sa_store_expire(w->store, 100), 2);
+	assert_int_equal(w->maps.tunnels.map[1].state, XSWAN_TUNNEL_DOWN);
+	assert_false(sa_store_has_orphan(w->store, 1));
+	w->dp.journal[0] = '\0';
+	note_maps(&w->dp);
+	assert_string_equal(w->dp.journal, "(0 in, 0 out, tunnel down 0) ");
+}
+
 /* ---- tunnels ---- */
 
 static void test_tunnel_numbers(void **state)
@@ -562,11 +720,26 @@ static void test_tunnel_numbers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_slots_fifo), TEST(test_spis),      TEST(test_add_order),
-		TEST(test_remove_order),           TEST(test_entries),   TEST(test_mtu),
-		TEST(test_newest_sa_carries),      TEST(test_add_fails), TEST(test_add_refuses_nonsense),
-		TEST(test_withdraw_keeps_spi),     TEST(test_query),     TEST(test_restart_of_dataplane),
-		TEST(test_removal_while_away),     TEST(test_orphans),   TEST(test_tunnel_numbers),
+		cmocka_unit_test(test_slots_fifo),
+		TEST(test_spis),
+		TEST(test_add_order),
+		TEST(test_remove_order),
+		TEST(test_entries),
+		TEST(test_mtu),
+		TEST(test_newest_sa_carries),
+		TEST(test_add_fails),
+		TEST(test_add_refuses_nonsense),
+		TEST(test_withdraw_keeps_spi),
+		TEST(test_query),
+		TEST(test_restart_of_dataplane),
+		TEST(test_removal_while_away),
+		TEST(test_orphans),
+		TEST(test_tunnel_numbers),
+		TEST(test_add_unanswered),
+		TEST(test_tunnel_of_another_peer),
+		TEST(test_tunnel_with_other_selectors),
+		TEST(test_orphan_after_withdraw),
+		TEST(test_orphans_without_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

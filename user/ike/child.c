@@ -87,6 +87,7 @@ static int add_to_sink(struct ike_sa *sa, struct child *child, const uint8_t *ke
 	struct child_install install = {
 		.conn = sa->conn,
 		.child = child->conf,
+		.remote_id = &sa->remote_id,
 		.local = sa->local,
 		.remote = sa->remote,
 		.encap = child->encap,

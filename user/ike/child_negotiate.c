@@ -66,6 +66,18 @@ static void give_back(struct ike_sa *sa, struct child *child, enum xswan_ike_cou
 	failed(sa, text);
 }
 
+static const char *install_error(int err)
+{
+	switch (err) {
+	case -EADDRINUSE:
+		return "another peer has this child now, and it can carry the traffic of one";
+	case -EEXIST:
+		return "this peer has it already, with other traffic selectors";
+	default:
+		return "the dataplane refused it";
+	}
+}
+
 static bool take_selectors(struct ike_sa *sa, struct child *child, const struct payloads *in)
 {
 	struct ts_received local, remote;
@@ -88,6 +100,7 @@ void child_accept(struct ike_sa *sa, struct child *child, const struct payloads 
 	const uint32_t required = PAYLOAD_BIT(SA) | PAYLOAD_BIT(TSI) | PAYLOAD_BIT(TSR);
 	const struct conf_child *conf = child->conf;
 	const struct notify *error = payloads_error(in);
+	int ret;
 
 	if (error) {
 		refused(sa, child, error->type);
@@ -106,8 +119,9 @@ void child_accept(struct ike_sa *sa, struct child *child, const struct payloads 
 		give_back(sa, child, XSWAN_IKE_TS_UNACCEPTABLE, "the peer's traffic selectors are not within ours");
 		return;
 	}
-	if (child_install(sa, child))
-		give_back(sa, child, XSWAN_IKE_INSTALL_FAILED, "the dataplane refused it");
+	ret = child_install(sa, child);
+	if (ret)
+		give_back(sa, child, XSWAN_IKE_INSTALL_FAILED, install_error(ret));
 }
 
 struct request {
@@ -165,10 +179,11 @@ static uint16_t choose(struct ike_sa *sa, const struct request *r, struct choice
 	return refusal;
 }
 
-static struct child *install(struct ike_sa *sa, const struct choice *choice)
+/* NULL, and why: *refusal is the notify's type. */
+static struct child *install(struct ike_sa *sa, const struct choice *choice, uint16_t *refusal)
 {
 	struct child *child = child_new(sa, choice->conf);
-	int ret;
+	int ret = -ENOSPC;
 
 	if (child) {
 		child->suite = choice->suite;
@@ -181,8 +196,10 @@ static struct child *install(struct ike_sa *sa, const struct choice *choice)
 		child_free(sa, child);
 	}
 	engine_count(sa->engine, XSWAN_IKE_INSTALL_FAILED);
-	ike_sa_log(sa, LOG_LEVEL_WARN, "IKE_AUTH: Child SA '%s' could not be installed: the dataplane refused it",
-		   choice->conf->name);
+	ike_sa_log(sa, LOG_LEVEL_WARN, "IKE_AUTH: Child SA '%s' could not be installed: %s", choice->conf->name,
+		   install_error(ret));
+	/* else it would be wanted, there is just no room */
+	*refusal = ret == -EEXIST ? NOTIFY_TS_UNACCEPTABLE : NOTIFY_NO_ADDITIONAL_SAS;
 	return NULL;
 }
 
@@ -196,10 +213,8 @@ void child_respond(struct ike_sa *sa, const struct payloads *in, struct message 
 	ts_payload_parse(&r.local, in->body[PAYLOAD_TSR]);
 	ts_payload_parse(&r.remote, in->body[PAYLOAD_TSI]);
 	refusal = choose(sa, &r, &choice);
-	child = refusal ? NULL : install(sa, &choice);
+	child = refusal ? NULL : install(sa, &choice, &refusal);
 	if (!child) {
-		if (!refusal) /* it would be wanted, there is just no room */
-			refusal = NOTIFY_NO_ADDITIONAL_SAS;
 		chain_notify(&reply->chain, PROTOCOL_NONE, refusal, NULL, 0);
 		return;
 	}

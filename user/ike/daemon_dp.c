@@ -24,9 +24,16 @@ static uint32_t dp_stat_map_id(void *ctx)
 	return ((struct daemon *)ctx)->dp.stat_map_id;
 }
 
+static bool dp_connected(void *ctx)
+{
+	return dp_client_connected(&((struct daemon *)ctx)->dp);
+}
+
 const struct sa_store_dp *daemon_store_dp(struct daemon *d, struct sa_store_dp *dp)
 {
-	*dp = (struct sa_store_dp){ .add = dp_add, .remove = dp_remove, .stat_map_id = dp_stat_map_id, .ctx = d };
+	*dp = (struct sa_store_dp){
+		.add = dp_add, .remove = dp_remove, .stat_map_id = dp_stat_map_id, .connected = dp_connected, .ctx = d
+	};
 	return dp;
 }
 
@@ -61,6 +68,8 @@ static int sink_add(void *ctx, const struct child_install *sa, uint64_t *id)
 	err = policy_add(d->policy, &wire, *id);
 	if (err)
 		sa_store_withdraw(d->store, *id);
+	else
+		sa_store_confirm(d->store, *id);
 	return err;
 }
 

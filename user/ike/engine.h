@@ -30,6 +30,7 @@
 struct child_install {
 	const struct conf_conn *conn;
 	const struct conf_child *child;
+	const struct identity *remote_id; /* of the peer, as it authenticated */
 	struct endpoint local, remote; /* outer addresses; ports matter with encap */
 	bool encap; /* ESP in UDP */
 	bool esn;
@@ -52,7 +53,8 @@ struct sa_sink {
 	int (*spi_alloc)(void *ctx, uint32_t *spi);
 	void (*spi_free)(void *ctx, uint32_t spi); /* reserved and never added */
 	/* Installs both directions and points the child's tunnel at the outbound one. The
-	 * returned id names the pair from then on; the spi is the sink's now, freed by remove. */
+	 * returned id names the pair from then on; the spi is the sink's now, freed by remove.
+	 * -EADDRINUSE: another peer has the tunnel; -EEXIST: this peer has, with other selectors. */
 	int (*add)(void *ctx, const struct child_install *sa, uint64_t *id);
 	void (*remove)(void *ctx, uint64_t id);
 	/* Inbound and outbound figures, for status and liveness. */

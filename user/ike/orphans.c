@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <xswan/dp_proto.h>
+
 int orphans_add(struct orphans *o, const struct orphan *orphan)
 {
 	if (o->count == o->room) {
@@ -33,6 +35,20 @@ bool orphans_has(const struct orphans *o, uint32_t tunnel)
 	return false;
 }
 
+const struct orphan *orphans_carrier(const struct orphans *o, uint32_t tunnel)
+{
+	for (size_t i = 0; i < o->count; i++)
+		if (o->list[i].tunnel == tunnel && o->list[i].dir == XSWAN_DP_OUT && !o->list[i].replaced)
+			return &o->list[i];
+	return NULL;
+}
+
+void orphans_expire(struct orphans *o)
+{
+	for (size_t i = 0; i < o->count; i++)
+		o->list[i].expires = 0;
+}
+
 void orphans_replace(struct orphans *o, uint32_t tunnel)
 {
 	for (size_t i = 0; i < o->count; i++)
@@ -45,9 +61,8 @@ bool orphans_next(struct orphans *o, uint64_t now, uint64_t grace, struct orphan
 	for (size_t i = 0; i < o->count; i++) {
 		struct orphan *orphan = &o->list[i];
 
-		if (orphan->replaced && orphan->expires > now + grace)
+		if (orphan->replaced && orphan->expires > now + grace) /* once: later looks find less left */
 			orphan->expires = now + grace;
-		orphan->replaced = false;
 		if (orphan->expires > now)
 			continue;
 		*out = *orphan;

@@ -10,6 +10,7 @@
 #include "../lib/esp_mtu.h"
 #include "../lib/log.h"
 #include "../lib/secmem.h"
+#include "auth.h"
 #include "orphans.h"
 #include "slots.h"
 
@@ -29,6 +30,7 @@ struct sa_pair {
 	struct xswan_sa in, out; /* LIVE, as in the maps */
 	uint32_t key_len;
 	struct pair_keys *keys;
+	struct identity remote_id;
 	int local_ts_count, remote_ts_count;
 	struct xswan_ts local_ts[XSWAN_DP_TS_MAX], remote_ts[XSWAN_DP_TS_MAX];
 };
@@ -200,8 +202,15 @@ void sa_store_spi_free(void *ctx, uint32_t spi)
 	struct sa_store *store = ctx;
 	uint32_t slot = XSWAN_SPI_SLOT(spi);
 
-	if (!store->pairs[slot])
-		slots_give(&store->slots_in, slot);
+	if (store->pairs[slot])
+		return;
+	for (struct unsent_removal *r = store->unsent; r; r = r->next) {
+		if (r->dir == XSWAN_DP_IN && r->slot == slot) {
+			r->give_slot = true; /* once xswan-dp no longer has what it may have there */
+			return;
+		}
+	}
+	slots_give(&store->slots_in, slot);
 }
 
 static struct sa_pair *pair_find(const struct sa_store *store, uint64_t id)
@@ -272,12 +281,48 @@ static int pair_check(const struct sa_store *store, const struct child_install *
 	return c->local.addr.family == c->remote.addr.family ? 0 : -EAFNOSUPPORT;
 }
 
+static bool ts_covered(const struct xswan_ts *ts, int count, const struct xswan_ts *by, int by_count)
+{
+	for (int i = 0; i < count; i++) {
+		int j = 0;
+
+		while (j < by_count && !ts_contains(&by[j], &ts[i]))
+			j++;
+		if (j == by_count)
+			return false;
+	}
+	return true;
+}
+
+/* The same peer may come back, with another IKE SA; what its older SA carries, the new one must. */
+static int check_tunnel(const struct sa_store *store, const struct child_install *c)
+{
+	const struct sa_pair *pair = store->tunnels[c->child->tunnel];
+	char id[300];
+
+	if (!pair)
+		return 0;
+	identity_format(&pair->remote_id, id, sizeof(id));
+	if (!identity_equal(&pair->remote_id, c->remote_id)) {
+		log_warn("'%s/%s': child already in use by peer '%s'", c->conn->name, c->child->name, id);
+		return -EADDRINUSE;
+	}
+	if (ts_covered(pair->remote_ts, pair->remote_ts_count, c->remote_ts, c->remote_ts_count) &&
+	    ts_covered(pair->local_ts, pair->local_ts_count, c->local_ts, c->local_ts_count))
+		return 0;
+	log_warn("'%s/%s': child already in use by peer '%s' with other traffic selectors", c->conn->name,
+		 c->child->name, id);
+	return -EEXIST;
+}
+
 static int pair_new(struct sa_store *store, const struct child_install *c, struct sa_pair **out)
 {
 	struct sa_pair *pair = NULL;
 	uint64_t uid[2];
 	int err = pair_check(store, c);
 
+	if (!err)
+		err = check_tunnel(store, c);
 	if (err)
 		return err;
 	if (getrandom(uid, sizeof(uid), 0) != sizeof(uid))
@@ -295,6 +340,7 @@ static int pair_new(struct sa_store *store, const struct child_install *c, struc
 	pair->slot_in = c->slot_in;
 	pair->tunnel = c->child->tunnel;
 	pair->stat_map_id = store->config.dp.stat_map_id(store->config.dp.ctx);
+	pair->remote_id = *c->remote_id;
 	pair->key_len = c->key_len;
 	memcpy(pair->keys->in, c->key_in, c->key_len);
 	memcpy(pair->keys->out, c->key_out, c->key_len);
@@ -348,6 +394,15 @@ static void dp_remove(struct sa_store *store, uint32_t dir, uint32_t slot, uint6
 	store->unsent = later;
 }
 
+/* The add has failed: refused, so there is nothing to remove, or without an answer. */
+static void dp_undo_add(struct sa_store *store, uint32_t dir, uint32_t slot, uint64_t uid, bool give_slot)
+{
+	if (!store->config.dp.connected(store->config.dp.ctx))
+		dp_remove(store, dir, slot, uid, give_slot);
+	else if (give_slot)
+		slots_give(slots_of(store, dir), slot);
+}
+
 static void tunnel_link(struct sa_store *store, struct sa_pair *pair)
 {
 	pair->next = store->tunnels[pair->tunnel];
@@ -359,13 +414,17 @@ static void tunnel_unlink(struct sa_store *store, struct sa_pair *pair)
 {
 	struct sa_pair **at = &store->tunnels[pair->tunnel];
 	const struct sa_pair *newest;
+	const struct orphan *orphan;
 
 	while (*at != pair)
 		at = &(*at)->next;
 	*at = pair->next;
 	newest = store->tunnels[pair->tunnel];
+	orphan = orphans_carrier(&store->orphans, pair->tunnel);
 	if (newest)
 		tunnels_set_up(&store->maps.tunnels, pair->tunnel, newest->slot_out, newest->out.mtu);
+	else if (orphan) /* an SA that was never confirmed took its place */
+		tunnels_set_up(&store->maps.tunnels, pair->tunnel, orphan->slot, store->maps.out[orphan->slot].mtu);
 	else
 		tunnels_set_down(&store->maps.tunnels, pair->tunnel);
 }
@@ -385,22 +444,25 @@ int sa_store_add(void *ctx, const struct child_install *c, uint64_t *id)
 	}
 	err = dp_add(store, pair, XSWAN_DP_IN);
 	if (err)
-		goto out_slot;
+		goto out_in;
 	entry_write(&store->maps.in[pair->slot_in], &pair->in);
 	err = dp_add(store, pair, XSWAN_DP_OUT);
 	if (err)
-		goto out_in;
+		goto out_out;
 	entry_write(&store->maps.out[pair->slot_out], &pair->out);
 	store->pairs[pair->slot_in] = pair;
 	tunnel_link(store, pair);
-	orphans_replace(&store->orphans, pair->tunnel);
 	*id = c->spi_in;
 	return 0;
 
-out_in:
+	/* without an answer the SA may be there; the inbound SPI is still the engine's, who gives it back */
+out_out:
 	entry_clear(&store->maps.in[pair->slot_in]);
-	dp_remove(store, XSWAN_DP_IN, pair->slot_in, pair->in.uid, false); /* the SPI is still the engine's */
-out_slot:
+	dp_undo_add(store, XSWAN_DP_OUT, pair->slot_out, pair->out.uid, true);
+	dp_remove(store, XSWAN_DP_IN, pair->slot_in, pair->in.uid, false);
+	goto out;
+out_in:
+	dp_undo_add(store, XSWAN_DP_IN, pair->slot_in, pair->in.uid, false);
 	slots_give(&store->slots_out, pair->slot_out);
 out:
 	pair_free(pair);
@@ -425,6 +487,14 @@ static void remove_pair(struct sa_store *store, uint64_t id, bool give_spi)
 void sa_store_remove(void *ctx, uint64_t id)
 {
 	remove_pair(ctx, id, true);
+}
+
+void sa_store_confirm(struct sa_store *store, uint64_t id)
+{
+	const struct sa_pair *pair = pair_find(store, id);
+
+	if (pair)
+		orphans_replace(&store->orphans, pair->tunnel);
 }
 
 void sa_store_withdraw(struct sa_store *store, uint64_t id)
@@ -518,8 +588,8 @@ int sa_store_resync(struct sa_store *store, bool restarted, void (*lost)(void *c
 		if (!pair)
 			continue;
 		err = pair_add_again(store, pair);
-		if (err == -ENOTCONN || err == -ETIMEDOUT || err == -ECONNRESET || err == -EPIPE)
-			return err;
+		if (err && !store->config.dp.connected(store->config.dp.ctx))
+			return err; /* nothing is known about the SA */
 		if (err)
 			lost(ctx, ntohl(pair->in.spi));
 		else
@@ -528,6 +598,11 @@ int sa_store_resync(struct sa_store *store, bool restarted, void (*lost)(void *c
 	if (added)
 		log_info("xswan-dp has %d Child SAs again", added);
 	return 0;
+}
+
+void sa_store_drop_orphans(struct sa_store *store)
+{
+	orphans_expire(&store->orphans);
 }
 
 int sa_store_expire(struct sa_store *store, uint64_t now_seconds)

@@ -11,6 +11,9 @@
  * gets them again. What an earlier xswan-ike left in the maps are orphans: nobody can rekey or
  * delete them any more, but they carry traffic until their tunnel has a new SA, or for
  * ORPHAN_SECONDS.
+ *
+ * A tunnel points at one outbound SA, so all SAs of a tunnel have to be the same peer's, and the newest has to
+ * carry what the others do: else packets for one peer would be sealed with the key of another.
  */
 #ifndef XSWAN_IKE_SA_STORE_H
 #define XSWAN_IKE_SA_STORE_H
@@ -40,6 +43,7 @@ struct sa_store_dp {
 	int (*add)(void *ctx, struct xswan_dp_sa_add *m);
 	int (*remove)(void *ctx, uint32_t dir, uint32_t slot, uint64_t uid);
 	uint32_t (*stat_map_id)(void *ctx);
+	bool (*connected)(void *ctx); /* false after a request that got no answer: it may have been done */
 	void *ctx;
 };
 
@@ -63,7 +67,11 @@ int sa_store_add(void *ctx, const struct child_install *sa, uint64_t *id);
 void sa_store_remove(void *ctx, uint64_t id);
 int sa_store_query(void *ctx, uint64_t id, struct xswan_sa_stat *in, struct xswan_sa_stat *out);
 
-/* Undoes an add that was not reported to the engine: the SPI stays reserved. */
+/*
+ * What follows an add: either it is confirmed, and the orphans of its tunnel are replaced by it, or withdrawn,
+ * and they carry on; the SPI then stays reserved, since the engine was not told.
+ */
+void sa_store_confirm(struct sa_store *store, uint64_t id);
 void sa_store_withdraw(struct sa_store *store, uint64_t id);
 
 uint32_t sa_store_tunnel(const struct sa_store *store, uint64_t id); /* 0: no such SA */
@@ -77,6 +85,10 @@ bool sa_store_has_orphan(const struct sa_store *store, uint32_t tunnel);
  * a restart of xswan-dp: nobody has their keys.
  */
 int sa_store_resync(struct sa_store *store, bool restarted, void (*lost)(void *ctx, uint64_t id), void *ctx);
+
+/* xswan-dp has no SA at all: what the maps say of orphans is not true any more. The next sa_store_expire removes them.
+ */
+void sa_store_drop_orphans(struct sa_store *store);
 
 /* Removes the orphans whose time has come. Returns how many. */
 int sa_store_expire(struct sa_store *store, uint64_t now_seconds);

@@ -92,6 +92,7 @@ struct world {
 	void *fault_ctx;
 	void (*seen)(struct world *w, struct side *from, const uint8_t *data, size_t len);
 	bool nat; /* a is behind one */
+	bool nat_rebound; /* which has forgotten a, and given it new ports */
 	bool cut; /* nothing arrives any more */
 	int fault_at;
 	enum fate fault_fate;
@@ -414,6 +415,7 @@ static inline uint64_t world_random(struct world *w)
 }
 
 #define NAT_ADDR "198.51.100.7"
+#define NAT_PORTS(w) ((w)->nat_rebound ? 40000 : 30000)
 
 /* Who gets it, and what do the addresses look like there? */
 static inline bool carry(struct world *w, struct side *from, const struct ike_datagram *d, struct packet *p)
@@ -428,13 +430,15 @@ static inline bool carry(struct world *w, struct side *from, const struct ike_da
 		p->remote.addr = from->addr.addr;
 	if (w->nat && from == &w->a) {
 		p->remote.addr = nat.addr;
-		p->remote.port += 30000;
+		p->remote.port += NAT_PORTS(w);
 	}
 	if (w->nat && from == &w->b) {
 		if (!addr_equal(&p->local.addr, &nat.addr))
 			return false;
 		p->local.addr = w->a.addr.addr;
-		p->local.port -= 30000;
+		p->local.port -= NAT_PORTS(w);
+		if (p->local.port != 500 && p->local.port != 4500)
+			return false; /* to ports that it has forgotten */
 	}
 	return addr_equal(&p->local.addr, &p->to->addr.addr);
 }

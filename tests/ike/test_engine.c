@@ -141,6 +141,36 @@ static void real_nat(void **state)
 }
 
 /* The initiator guesses ecp256, the responder wants x25519: one more round trip. */
+/*
+ * The NAT gives a new ports: ESP no longer arrives, while IKE alone would go on. b checks where it knows a to be and
+ * ends the IKE SA; a, no longer answered, does the same. No liveness checks are configured at b.
+ */
+static void nat_forgets(void **state)
+{
+	struct params a = default_a(), b = default_b();
+	struct world *w;
+
+	b.remote = NULL;
+	a.dpd = 30;
+	w = world_new_with(&a, &b, NULL);
+	w->nat = true;
+	bring_up(w);
+	w->nat_rebound = true;
+	world_run(w, 45 * SEC);
+	assert_int_equal(list_sas(&w->b).count, 1); /* a's liveness check has been answered, but is not believed */
+	assert_int_equal(only_sa(&w->b)->remote.port, 34500);
+	assert_int_equal(counter(&w->a, XSWAN_IKE_RETRANSMIT_TX), 0);
+	world_run(w, 60 * SEC);
+	assert_int_equal(list_sas(&w->b).count, 0);
+	assert_int_equal(counter(&w->b, XSWAN_IKE_DPD_TIMEOUT), 1);
+	world_run(w, 60 * SEC);
+	assert_int_equal(list_sas(&w->a).count, 0);
+	assert_int_equal(counter(&w->a, XSWAN_IKE_DPD_TIMEOUT), 1);
+	bring_up(w);
+	assert_int_equal(only_sa(&w->b)->remote.port, 44500);
+	world_free(w);
+}
+
 static void invalid_ke(void **state)
 {
 	struct params a = default_a(), b = default_b();
@@ -390,14 +420,23 @@ static void no_such_thing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(both_roles),      cmocka_unit_test(every_combination),
-		cmocka_unit_test(preference),      cmocka_unit_test(forced_encap),
-		cmocka_unit_test(real_nat),        cmocka_unit_test(invalid_ke),
-		cmocka_unit_test(narrowing),       cmocka_unit_test(dynamic),
-		cmocka_unit_test(delete_child),    cmocka_unit_test(delete_ike),
-		cmocka_unit_test(delete_at_once),  cmocka_unit_test(liveness),
-		cmocka_unit_test(initial_contact), cmocka_unit_test(chosen_by_identity),
-		cmocka_unit_test(reconfigured),    cmocka_unit_test(terminated_while_connecting),
+		cmocka_unit_test(both_roles),
+		cmocka_unit_test(every_combination),
+		cmocka_unit_test(preference),
+		cmocka_unit_test(forced_encap),
+		cmocka_unit_test(real_nat),
+		cmocka_unit_test(nat_forgets),
+		cmocka_unit_test(invalid_ke),
+		cmocka_unit_test(narrowing),
+		cmocka_unit_test(dynamic),
+		cmocka_unit_test(delete_child),
+		cmocka_unit_test(delete_ike),
+		cmocka_unit_test(delete_at_once),
+		cmocka_unit_test(liveness),
+		cmocka_unit_test(initial_contact),
+		cmocka_unit_test(chosen_by_identity),
+		cmocka_unit_test(reconfigured),
+		cmocka_unit_test(terminated_while_connecting),
 		cmocka_unit_test(no_such_thing),
 	};
 

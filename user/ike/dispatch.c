@@ -70,24 +70,33 @@ static int answer(struct ike_sa *sa, const struct payloads *in, int parsed, stru
 	return x->on_request(sa, in, reply);
 }
 
+static bool same_path(const struct ike_sa *sa)
+{
+	const struct received *rx = &sa->engine->rx;
+
+	return endpoint_equal(&sa->remote, &rx->remote) && endpoint_equal(&sa->local, &rx->local);
+}
+
 /*
- * Behind a NAT the peer's address may change: we follow its newest authenticated request, unless
- * it is we who are behind one (RFC 7296 section 2.23). Before IKE_AUTH the ports change anyway.
+ * Before IKE_AUTH the ports change anyway (RFC 7296 section 2.23). Later we do not follow a peer whose NAT has
+ * given it another address or port: its Child SAs would stay behind, and nobody notice. The answer goes where
+ * the request came from, and a liveness check to where the SA is: unanswered, all of it is negotiated anew.
  */
-static void follow_peer(struct ike_sa *sa)
+static void check_path(struct ike_sa *sa)
 {
 	const struct received *rx = &sa->engine->rx;
 	char was[ENDPOINT_TEXT], is[ENDPOINT_TEXT];
 
-	if (endpoint_equal(&sa->remote, &rx->remote) && endpoint_equal(&sa->local, &rx->local))
+	if (same_path(sa))
 		return;
 	if (ike_sa_in(sa, PHASE_HALF_OPEN)) {
 		sa->local = rx->local;
 		sa->remote = rx->remote;
-	} else if (sa->nat_remote && !sa->nat_local) {
-		ike_sa_log(sa, LOG_LEVEL_INFO, "the peer moved from %s to %s", endpoint_format(&sa->remote, was),
-			   endpoint_format(&rx->remote, is));
-		sa->remote = rx->remote;
+	} else if (ike_sa_in(sa, PHASE_ESTABLISHED) && sa->window.exchange != exchange_liveness) {
+		ike_sa_log(sa, LOG_LEVEL_INFO,
+			   "a request of the peer's came from %s, not from %s: checking whether it is still there",
+			   endpoint_format(&rx->remote, is), endpoint_format(&sa->remote, was));
+		window_want(sa, exchange_liveness);
 	}
 }
 
@@ -98,7 +107,7 @@ static void serve_request(struct ike_sa *sa, const struct payloads *in, int pars
 	struct message reply;
 	int ret;
 
-	follow_peer(sa);
+	check_path(sa);
 	message_begin(&reply, &h);
 	message_begin_sk(&reply);
 	ret = answer(sa, in, parsed, &reply);
@@ -177,7 +186,8 @@ static void sealed_input(struct ike_sa *sa, const struct payloads *outer)
 		engine_count(e, XSWAN_IKE_RX_INTEGRITY);
 		return;
 	}
-	sa->last_seen = e->now;
+	if (ike_is_response(&e->rx.header) || same_path(sa)) /* else it says nothing about the way that ESP takes */
+		sa->last_seen = e->now;
 	parsed = payloads_parse(&in, outer->sk_first, text);
 	if (ike_is_response(&e->rx.header))
 		serve_response(sa, &in, parsed);

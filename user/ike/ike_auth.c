@@ -71,19 +71,39 @@ int ike_auth_check(struct ike_sa *sa, const struct conf_secret *psk, struct span
 	return ret;
 }
 
-/*
- * No other IKE SA to this peer is up, or about to be (another child's, started at the same time):
- * the peer may drop what it still has of us (RFC 7296 section 2.4).
- */
-static bool is_first(const struct ike_sa *sa)
+static bool up_or_about_to_be(const struct ike_sa *sa)
 {
+	return ike_sa_in(sa, PHASE_AUTH_SENT) || (ike_sa_in(sa, PHASES_UP) && sa->authenticated);
+}
+
+void ike_auth_begin(struct ike_sa *sa)
+{
+	bool first = true; /* then the peer may drop what it still has of us (RFC 7296 section 2.4) */
+
+	sa->auth_held = false;
 	for (const struct ike_sa *other = sa->engine->sas; other; other = other->next) {
-		if (other == sa || !other->conn || strcmp(other->conn->name, sa->conn->name))
+		if (other == sa || !up_or_about_to_be(other) || !ike_sa_same_peer(other, sa))
 			continue;
-		if (ike_sa_in(other, PHASE_AUTH_SENT) || (ike_sa_in(other, PHASES_UP) && other->authenticated))
-			return false;
+		first = false;
+		sa->auth_held |= ike_sa_in(other, PHASE_AUTH_SENT) && other->initial_contact;
 	}
-	return true;
+	if (sa->auth_held)
+		return;
+	sa->initial_contact = first;
+	sa->phase = PHASE_AUTH_SENT;
+	window_want(sa, exchange_ike_auth);
+	timers_set(&sa->engine->timers, &sa->timer, 0);
+}
+
+void ike_auth_release(struct ike_sa *sa)
+{
+	if (!sa->initial_contact)
+		return;
+	sa->initial_contact = false;
+	for (struct ike_sa *other = sa->engine->sas; other; other = other->next) {
+		if (other->auth_held && ike_sa_in(other, PHASE_INIT))
+			ike_auth_begin(other);
+	}
 }
 
 /* IDi, [N(INITIAL_CONTACT)], [IDr], AUTH, SAi2, TSi, TSr */
@@ -110,7 +130,7 @@ int ike_auth_build(struct ike_sa *sa, struct child *unused, struct message *m)
 		return -ENOSPC;
 	}
 	ike_auth_write_id(m, PAYLOAD_TYPE_IDI, &sa->local_id);
-	if (is_first(sa))
+	if (sa->initial_contact)
 		chain_notify(&m->chain, PROTOCOL_NONE, NOTIFY_INITIAL_CONTACT, NULL, 0);
 	if (peer->type != ID_ANY)
 		ike_auth_write_id(m, PAYLOAD_TYPE_IDR, peer);
@@ -130,6 +150,7 @@ static void reject_responder(struct ike_sa *sa, const char *text)
 	ike_sa_event_failed(sa, text);
 	sa->phase = PHASE_DELETING;
 	window_want(sa, exchange_notify);
+	ike_auth_release(sa);
 }
 
 static void refused(struct ike_sa *sa, uint16_t notify)
@@ -194,6 +215,7 @@ void ike_auth_response(struct ike_sa *sa, struct child *unused, const struct pay
 	if (payloads_notify(in, NOTIFY_INITIAL_CONTACT))
 		ike_sa_drop_older(sa);
 	ike_sa_established(sa);
+	ike_auth_release(sa);
 	child_accept(sa, child, in);
 	ike_sa_drop_setup(sa);
 	if (sa->terminate)

@@ -6,6 +6,13 @@
 #include "auth.h"
 #include "ike_sa.h"
 
+/*
+ * Initiator, once IKE_SA_INIT is answered: wants IKE_AUTH, or waits. While one with INITIAL_CONTACT is unanswered
+ * another to the same peer could overtake it, and be ended by it. ike_auth_release: `sa` no longer holds others back.
+ */
+void ike_auth_begin(struct ike_sa *sa);
+void ike_auth_release(struct ike_sa *sa);
+
 int ike_auth_build(struct ike_sa *sa, struct child *child, struct message *m);
 void ike_auth_response(struct ike_sa *sa, struct child *child, const struct payloads *in);
 void ike_auth_timeout(struct ike_sa *sa);

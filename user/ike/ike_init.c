@@ -17,6 +17,7 @@
 #include "dh.h"
 #include "exchange.h"
 #include "explain.h"
+#include "ike_auth.h"
 #include "nat.h"
 
 #define COOKIES_MAX 4
@@ -269,9 +270,9 @@ void ike_init_response(struct ike_sa *sa, struct child *child, const struct payl
 	nat_detect(sa, in, sa->spi_r);
 	if (ike_sa_encap(sa))
 		sa->local.port = sa->remote.port = PORT_IKE_NAT; /* RFC 7296 section 2.23 */
-	sa->phase = PHASE_AUTH_SENT;
+	sa->setup->give_up_at = 0;
 	window_done(sa);
-	window_want(sa, exchange_ike_auth);
+	ike_auth_begin(sa);
 }
 
 void ike_init_timeout(struct ike_sa *sa)

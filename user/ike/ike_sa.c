@@ -12,8 +12,10 @@
 
 #include "auth.h"
 #include "child.h"
+#include "connection.h"
 #include "dh.h"
 #include "exchange.h"
+#include "ike_auth.h"
 
 int blob_set(struct blob *b, struct span from)
 {
@@ -176,6 +178,7 @@ void ike_sa_established(struct ike_sa *sa)
 {
 	sa->phase = PHASE_ESTABLISHED;
 	sa->authenticated = true;
+	sa->newest_then = sa->engine->last_ike_id;
 	sa->established_at = sa->last_seen = sa->engine->now;
 	leave_half_open(sa);
 	engine_count(sa->engine, XSWAN_IKE_IKE_UP);
@@ -183,12 +186,35 @@ void ike_sa_established(struct ike_sa *sa)
 	ike_sa_event(sa, IKE_EVENT_IKE_UP, NULL, NULL);
 }
 
+static struct identity local_id_of(const struct ike_sa *sa)
+{
+	return sa->authenticated ? sa->local_id : connection_local_id(sa->conn, &sa->local.addr);
+}
+
+/* ID_ANY: not known yet */
+static const struct identity *remote_id_of(const struct ike_sa *sa)
+{
+	return sa->authenticated ? &sa->remote_id : &sa->conn->remote_id;
+}
+
+bool ike_sa_same_peer(const struct ike_sa *a, const struct ike_sa *b)
+{
+	struct identity local_a = local_id_of(a), local_b = local_id_of(b);
+	const struct identity *remote_a = remote_id_of(a), *remote_b = remote_id_of(b);
+
+	if (!identity_equal(&local_a, &local_b))
+		return false;
+	if (remote_a->type == ID_ANY || remote_b->type == ID_ANY)
+		return addr_equal(&a->remote.addr, &b->remote.addr);
+	return identity_equal(remote_a, remote_b);
+}
+
 /* Callbacks may add IKE SAs while we walk, never free one. */
 void ike_sa_drop_older(struct ike_sa *sa)
 {
 	for (struct ike_sa *other = sa->engine->sas; other; other = other->next) {
 		if (other != sa && ike_sa_in(other, PHASES_UP) && other->authenticated &&
-		    identity_equal(&other->local_id, &sa->local_id) &&
+		    other->newest_then < sa->uniqueid && identity_equal(&other->local_id, &sa->local_id) &&
 		    identity_equal(&other->remote_id, &sa->remote_id))
 			ike_sa_end(other, "the peer has started anew (INITIAL_CONTACT)");
 	}
@@ -227,6 +253,7 @@ static void end(struct ike_sa *sa, enum phase phase, const char *text)
 	if (sa->initiator && !sa->authenticated)
 		ike_sa_event_failed(sa, text);
 	ike_sa_drop_setup(sa);
+	ike_auth_release(sa);
 	timers_set(&sa->engine->timers, &sa->timer, phase == PHASE_DEAD ? 0 : sa->expires_at);
 }
 

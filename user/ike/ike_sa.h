@@ -63,12 +63,15 @@ struct ike_sa {
 	struct engine *engine;
 
 	uint32_t uniqueid;
+	uint32_t newest_then; /* the newest IKE SA's uniqueid when this one was established */
 	enum phase phase;
 	bool initiator, counted_half_open;
 	bool authenticated; /* both sides: only then was it ever up */
 	bool failure_reported; /* of the initiation */
 	bool terminate; /* asked for while IKE_AUTH was under way */
 	bool delete_sent; /* for the IKE SA itself, not for a Child SA */
+	bool auth_held; /* INIT: its IKE_AUTH waits for another's answer */
+	bool initial_contact; /* AUTH_SENT: its IKE_AUTH says so */
 	const char *ending; /* why it ends as soon as the answer being written is sent; NULL: it does not */
 	bool nat_local, nat_remote, nat_fake;
 	uint64_t spi_i, spi_r;
@@ -111,7 +114,12 @@ struct ike_sa *ike_sa_find(const struct engine *e, uint64_t own_spi);
 
 void ike_sa_drop_setup(struct ike_sa *sa);
 void ike_sa_established(struct ike_sa *sa);
-/* Older established SAs between the same identities: the peer has forgotten them (RFC 7296 section 2.4). */
+/* As far as it is known: by identities, and before the peer has told its own, by address. */
+bool ike_sa_same_peer(const struct ike_sa *a, const struct ike_sa *b);
+/*
+ * The peer has said INITIAL_CONTACT (RFC 7296 section 2.4): it has forgotten the SAs between the same identities that
+ * were up before this one began. One that came up since then it knows, however late its message is.
+ */
 void ike_sa_drop_older(struct ike_sa *sa);
 void ike_sa_delete(struct ike_sa *sa); /* wants a DELETE exchange */
 

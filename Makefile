@@ -47,12 +47,12 @@ ALL_CFLAGS = -std=gnu11 $(WARN) $(HARDEN) $(CFLAGS)
 LDLIBS   := $(shell pkg-config --libs $(PKGS)) $(if $(HAVE_MB),-lIPSec_MB) -lpthread -lm
 LDFLAGS  += -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 
-BPFFLAGS := -O2 -g -Wall -Werror -target bpf -mcpu=v3 -Iinclude -Ivmlinux -D__VMLINUX_H_ONLY
+BPFFLAGS := -O2 -g -Wall -Werror -target bpf -mcpu=v3 -Iinclude -Ivmlinux
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
-.PHONY: all check check-build bench install clean
+.PHONY: all check check-build bench install clean force
 .SECONDARY:
 all: $(PROGRAMS:%=$(B)/%) $(BPF:%=$(B)/%)
 
@@ -63,12 +63,16 @@ $(B)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/xswan/*.h vmlinux/*.h) | $(
 	$(Q)$(CLANG) $(BPFFLAGS) -c $< -o $(B)/$*.tmp.o
 	$(Q)$(BPFTOOL) gen object $@ $(B)/$*.tmp.o && rm $(B)/$*.tmp.o
 
-$(B)/%.o: %.c VERSION | $(B)
+$(B)/%.o: %.c $(B)/flags
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
+# What every object depends on: compiled in are the version, PREFIX and which libraries there are.
+$(B)/flags: force | $(B)
+	$(Q)echo '$(CC) $(subst ','\'',$(CPPFLAGS) $(ALL_CFLAGS))' | cmp -s - $@ || echo '$(CC) $(subst ','\'',$(CPPFLAGS) $(ALL_CFLAGS))' >$@
+
 # the engine with keys exported for a protocol analyser: never installed
-$(B)/keylog/%.o: %.c VERSION | $(B)
+$(B)/keylog/%.o: %.c $(B)/flags
 	$(call say,CC,"$< (keylog)")
 	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -DXSWAN_KEYLOG $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 

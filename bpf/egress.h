@@ -8,8 +8,9 @@
  * IPsec's own packets must get out even where a rule covers the peer's address (0.0.0.0/0):
  *
  *   - protocol 50 is not plaintext, whoever sent it;
- *   - IKE, and ESP in UDP from the IKE socket, are known by the socket: a UDP socket of this
- *     host bound to port 500 or 4500, which takes CAP_NET_BIND_SERVICE. Its later fragments
+ *   - ESP in UDP that a worker hands to the kernel comes from a raw socket, which takes CAP_NET_RAW;
+ *   - IKE is known by its socket: a UDP socket of this host bound to port 500 or 4500, where
+ *     500 takes CAP_NET_BIND_SERVICE. Its later fragments
  *     still belong to it, which no look at the ports could tell. A packet that is merely
  *     forwarded has no socket, so no host behind us slips through by choosing a port. 4500
  *     needs no privilege by default: until IKE holds it, a local process could speak to a
@@ -44,6 +45,8 @@ static __always_inline bool is_own_ipsec(struct __sk_buff *skb, const struct flo
 	if (!sk)
 		return false;
 	sk = bpf_sk_fullsock(sk);
+	if (sk && sk->protocol == IPPROTO_RAW)
+		return true;
 	if (!sk || sk->protocol != IPPROTO_UDP || (sk->src_port != IKE_PORT && sk->src_port != IKE_NAT_PORT))
 		return false;
 	/* a tunnel device of the host (VXLAN, say) leaves the socket with what it wraps in UDP of its own */

@@ -41,10 +41,13 @@ int inside(struct xdp_md *ctx)
 		return XDP_PASS;
 	flow_of(&flow, &f);
 	policy_lookup(&flow, &policy);
+	if (policy.action != XSWAN_ACTION_PROTECT && policy.action != XSWAN_ACTION_DROP)
+		return XDP_PASS;
+	/* for the gateway itself: with 0.0.0.0/0 behind the tunnel a rule covers its own addresses, too */
+	if (bpf_map_lookup_elem(&local4, &f.ip->daddr))
+		return XDP_PASS;
 	if (policy.action == XSWAN_ACTION_DROP)
 		return drop(XSWAN_DROP_POLICY);
-	if (policy.action != XSWAN_ACTION_PROTECT)
-		return XDP_PASS;
 	if (f.ip->ttl <= 1)
 		return XDP_PASS; /* the kernel answers with ICMP time exceeded, and forwards nothing */
 	if (is_super_packet(ctx, &f, port))

@@ -167,8 +167,8 @@ static __always_inline int receive_esp(struct xdp_md *ctx, const struct frame *f
 }
 
 /*
- * Frames to another station are not ours to judge (and the kernel drops them). Those to a group
- * address reach local sockets even if their IP destination is one host, so the policy holds for them.
+ * Frames to another station may still be for this host (a macvlan on top, an added address), and those to a
+ * group address reach local sockets even if their IP destination is one host: the policy holds for them, too.
  * Without an entry in `ports` xswan-dp has not come yet, and only the policy is kept.
  */
 SEC("xdp/outside")
@@ -179,12 +179,10 @@ int outside(struct xdp_md *ctx)
 
 	if (!parse_frame(&f))
 		return XDP_PASS;
-	if (mac_is_group(f.eth->h_dest))
-		return (bpf_ntohl(f.ip->daddr) >> 28) < 0xe ? admit_cleartext(ctx, &f) : XDP_PASS;
-	if (!port)
-		return admit_cleartext(ctx, &f);
-	if (!mac_equal(f.eth->h_dest, port->mac))
+	if (mac_is_group(f.eth->h_dest) && bpf_ntohl(f.ip->daddr) >> 28 >= 0xe)
 		return XDP_PASS;
+	if (!port || !mac_equal(f.eth->h_dest, port->mac))
+		return admit_cleartext(ctx, &f);
 	return receive_esp(ctx, &f, port);
 }
 

@@ -31,7 +31,7 @@
 	X(AUTH, "auth", "integrity check value wrong") \
 	X(ESP_MALFORMED, "esp_malformed", "ESP with impossible length or padding") \
 	X(NEXT_HEADER, "next_header", "ESP payload of an unexpected protocol") \
-	X(TS_MISMATCH, "ts_mismatch", "opened packet outside its SA's traffic selectors") \
+	X(TS_MISMATCH, "ts_mismatch", "packet outside its SA's traffic selectors") \
 	X(ECN_INVALID, "ecn_invalid", "outer CE on a packet whose inner header is not ECN-capable") \
 	X(DUMMY, "dummy", "ESP dummy packet (next header 59)") \
 	/* input and output */ \

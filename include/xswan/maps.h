@@ -14,6 +14,7 @@
  *   tunnel       array, mmapable        tunnel number           struct xswan_tunnel    xswan-ike
  *   selector4    LPM trie               struct xswan_lpm4       struct xswan_rules4    xswan-ike
  *   ports        hash                   ifindex                 struct xswan_port      xswan-dp
+ *   local4       hash                   IPv4 address            __u8                   xswan-dp
  *   xsks         XSKMAP                 xsk_base + rx queue     AF_XDP socket          xswan-dp
  *   drops        per-CPU array          enum xswan_drop         __u64                  BPF
  *   drops_dp     array, mmapable        worker * 64 + reason    __u64                  xswan-dp
@@ -34,6 +35,7 @@
 #define XSWAN_TUNNELS 4096u /* tunnel number 0 is never used */
 #define XSWAN_SELECTORS 10240u
 #define XSWAN_PORTS 64u
+#define XSWAN_LOCALS 4096u /* addresses of this host */
 #define XSWAN_QUEUES 64u /* per port; xsk_base is a multiple of this */
 #define XSWAN_WORKERS 64u
 #define XSWAN_NAME_LEN 64u

@@ -16,6 +16,7 @@
 
 #include "../../user/dp/assist.h"
 #include "../../user/dp/esp.h"
+#include "../../user/lib/esp_mtu.h"
 
 #define INNER 1420u
 #define ROOM 2048u /* one packet with room for headers */
@@ -121,7 +122,7 @@ static struct esp_packet outer_packet(uint32_t n, uint32_t len)
 static void begin(struct owner *o, uint32_t slot, enum esp_direction direction, uint32_t first)
 {
 	struct esp_packet *p = o->packet[slot];
-	const uint32_t len = INNER + esp_overhead(esp_sa_config(sa_out), INNER);
+	const uint32_t len = INNER + esp_mtu_overhead(esp_sa_config(sa_out), INNER);
 	uint32_t ops;
 
 	for (uint32_t i = 0; i < ESP_BATCH; i++)

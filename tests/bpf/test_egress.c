@@ -250,6 +250,22 @@ static void test_local_gso(void **state)
 }
 
 /* IKE to a peer that the selectors cover goes out in clear, fragments and all, xswN or not. */
+/* ESP in UDP, as a worker hands it to the kernel: whole packets through a raw socket. */
+static void test_raw_socket(void **state)
+{
+	const struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = inet_addr("10.6.0.5") };
+	struct packet p = packet_make(&(struct packet_spec){ .src = "192.0.2.1", .dst = "10.6.0.5", UDP(4500, 4500) });
+	int fd;
+
+	needs_root();
+	fd = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
+	assert_true(fd >= 0);
+	set_xswn(true);
+	assert_true(sendto(fd, p.data + ETH_HLEN, p.len - ETH_HLEN, 0, (const struct sockaddr *)&to, sizeof(to)) > 0);
+	expect("10.6.0.5", 0, 1);
+	close(fd);
+}
+
 static void test_ike_socket(void **state)
 {
 	static const uint16_t ports[] = { 500, 4500 };
@@ -362,6 +378,7 @@ int main(void)
 		real(test_local_socket_without_xswn),
 		real(test_local_gso),
 		real(test_ike_socket),
+		real(test_raw_socket),
 		real(test_forwarded),
 		real(test_tcp_from_ike_port),
 		real(test_ike_socket_through_vxlan),

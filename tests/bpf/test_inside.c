@@ -100,6 +100,25 @@ static void test_truncation(void **state)
 	}
 }
 
+/* RFC 4301 section 5.1 is about outbound traffic: the gateway's own address inside a protected prefix is not. */
+static void test_local_address(void **state)
+{
+	const struct packet p = packet_make(&(struct packet_spec){ FROM_INSIDE("10.2.0.5"), TCP(4000, 80) });
+	const struct packet forbidden = packet_make(&(struct packet_spec){ FROM_INSIDE("10.2.0.5"), TCP(4000, 23) });
+	const uint32_t addr = inet_addr("10.2.0.5");
+	const uint8_t yes = 1;
+	struct counters before;
+
+	needs_root();
+	before = read_counters();
+	map_set("local4", addr, &yes);
+	assert_int_equal(run_xdp("inside", "in0", &p).verdict, XDP_PASS);
+	assert_int_equal(run_xdp("inside", "in0", &forbidden).verdict, XDP_PASS);
+	assert_counted(&before, XSWAN_DROP_NONE);
+	assert_int_equal(bpf_map_delete_elem(map_fd("local4"), &addr), 0);
+	assert_int_equal(run_xdp("inside", "in0", &p).verdict, XDP_REDIRECT);
+}
+
 /* A count that no writer should leave behind does not lead out of the record. */
 static void test_count_beyond_rules(void **state)
 {
@@ -272,6 +291,7 @@ int main(void)
 {
 	const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_truncation),
+		cmocka_unit_test(test_local_address),
 		cmocka_unit_test(test_count_beyond_rules),
 		cmocka_unit_test(test_acquire),
 		cmocka_unit_test(test_acquire_rate),

@@ -101,7 +101,7 @@ static const struct xdp_row rows[] = {
 	/* not addressed to us: by its frame, by its IP header */
 	{ "ESP to another station's MAC", { ESP_PEER, .spi = SPI_PLAIN, .mac = TO_ANOTHER }, PASSED },
 	{ "unknown ESP to another station's MAC", { ESP_PEER, .spi = 0xa5c00100, .mac = TO_ANOTHER }, PASSED },
-	{ "cleartext to another station's MAC", { CLEAR(IPPROTO_TCP, 80, 4000), .mac = TO_ANOTHER }, PASSED },
+	{ "protected cleartext to another station's MAC", { CLEAR(IPPROTO_TCP, 80, 4000), .mac = TO_ANOTHER }, DROPPED(POLICY) },
 	{ "ESP between two others is routed on",
 	  { FROM_TO(PEER, ELSEWHERE), .proto = IPPROTO_ESP, .spi = 0xa5c00100 }, PASSED },
 	{ "ESP between two others with an SPI of ours",

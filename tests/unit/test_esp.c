@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ESP as it should be: whole packets known in advance, round trips, headers, sizes, ECN, selectors. */
+#include "../../user/lib/esp_mtu.h"
 #include "esp_fixture.h"
 
 #include "hex.h"
@@ -79,7 +80,7 @@ static void round_trip(struct pair *t, uint32_t len)
 	frame_inner(&copy, len, t->out);
 	assert_int_equal(seal_one(t, &f), XSWAN_DROP_NONE);
 	assert_frame(&f, len);
-	assert_int_equal(f.p.len, len + esp_overhead(&t->out_request.sa, len));
+	assert_int_equal(f.p.len, len + esp_mtu_overhead(&t->out_request.sa, len));
 	assert_int_equal(f.p.len, ntohs(((struct wire_ip4 *)f.p.data)->total_len));
 	if (len >= 40) /* the plaintext is nowhere to be seen */
 		assert_null(memmem(f.p.data, f.p.len, copy.p.data + 28, len - 28));
@@ -219,7 +220,7 @@ static void test_link_padding(void **state)
 	((struct wire_ip4 *)f.p.data)->total_len = htons(33);
 	assert_int_equal(seal_one(&t, &f), XSWAN_DROP_NONE);
 	assert_frame(&f, 46);
-	assert_int_equal(f.p.len, 33 + esp_overhead(&t.out_request.sa, 33));
+	assert_int_equal(f.p.len, 33 + esp_mtu_overhead(&t.out_request.sa, 33));
 	f.p.len += 6; /* and the same outside */
 	f.p.tailroom -= 6;
 	assert_int_equal(open_one(&t, &f), XSWAN_DROP_NONE);
@@ -233,20 +234,20 @@ static void test_sizes(void **state)
 {
 	struct xswan_sa sa = { .family = 4 };
 
-	assert_int_equal(esp_overhead(&sa, 1420), 20 + 8 + 8 + 2 + 2 + 16);
-	assert_int_equal(esp_overhead(&sa, 1422), 20 + 8 + 8 + 0 + 2 + 16);
-	assert_int_equal(esp_inner_mtu(&sa, 1500), 1446);
+	assert_int_equal(esp_mtu_overhead(&sa, 1420), 20 + 8 + 8 + 2 + 2 + 16);
+	assert_int_equal(esp_mtu_overhead(&sa, 1422), 20 + 8 + 8 + 0 + 2 + 16);
+	assert_int_equal(esp_mtu_inner(&sa, 1500), 1446);
 	for (int i = 0; i < 4; i++) {
 		sa.family = i < 2 ? 4 : 6;
 		sa.flags = i % 2 ? XSWAN_SA_UDP_ENCAP : 0;
 		for (uint32_t path = 576; path <= 9000; path++) {
-			uint32_t inner = esp_inner_mtu(&sa, path);
+			uint32_t inner = esp_mtu_inner(&sa, path);
 
-			assert_true(inner + esp_overhead(&sa, inner) <= path);
-			assert_true(inner + 1 + esp_overhead(&sa, inner + 1) > path);
+			assert_true(inner + esp_mtu_overhead(&sa, inner) <= path);
+			assert_true(inner + 1 + esp_mtu_overhead(&sa, inner + 1) > path);
 		}
-		assert_int_equal(esp_inner_mtu(&sa, 30), 0);
-		assert_int_equal(esp_inner_mtu(&sa, 0), 0);
+		assert_int_equal(esp_mtu_inner(&sa, 30), 0);
+		assert_int_equal(esp_mtu_inner(&sa, 0), 0);
 	}
 }
 

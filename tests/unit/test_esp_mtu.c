@@ -6,7 +6,6 @@
 
 #include <cmocka.h>
 
-#include "../../user/dp/esp.h"
 #include "../../user/lib/esp_mtu.h"
 
 static void test_numbers(void **state)
@@ -31,7 +30,7 @@ static void test_numbers(void **state)
 	}
 }
 
-/* One byte more would not fit; and both ends of the project agree, for every path. */
+/* One byte more would not fit, for every path. */
 static void test_largest(void **state)
 {
 	for (int variant = 0; variant < 4; variant++) {
@@ -43,10 +42,6 @@ static void test_largest(void **state)
 
 			assert_true(inner + esp_mtu_overhead(&sa, inner) <= path);
 			assert_true(inner + 1 + esp_mtu_overhead(&sa, inner + 1) > path);
-			if (sa.family != 4) /* the dataplane is IPv4 only */
-				continue;
-			assert_int_equal(esp_inner_mtu(&sa, path), inner);
-			assert_int_equal(esp_overhead(&sa, inner), esp_mtu_overhead(&sa, inner));
 		}
 	}
 }

@@ -112,7 +112,7 @@ static int run_command(struct cli *cli, const struct command *cmd, const char *o
 	if (!cmd->operand && operand)
 		return usage_error(cli, cmd->name, "takes nothing after it");
 	if (instance_check(cli->instance))
-		return usage_error(cli, "not a name of an instance (1-32 of A-Z a-z 0-9 . _ -):", cli->instance);
+		return usage_error(cli, "not a name of an instance (1-32 of A-Z a-z 0-9 _ -):", cli->instance);
 	fill_path(cli->vici_path, cli->instance, "vici");
 	fill_path(cli->ports_path, cli->instance, "ports.json");
 	fill_path(cli->dp_pid_path, cli->instance, "xswan-dp.pid");

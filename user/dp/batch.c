@@ -56,7 +56,8 @@ static void prepare_open(struct worker *w, const struct xdp_desc *desc, const st
 static void prepare_fragments(struct worker *w, const struct esp_packet *big, uint16_t mtu)
 {
 	struct esp_packet p = *big, *part;
-	const uint32_t count = fragment_count(p.data, p.len, mtu);
+	/* the selectors of this SA would refuse a later fragment, which shows no ports */
+	const uint32_t count = esp_sa_selects_ports(p.sa) ? 0 : fragment_count(p.data, p.len, mtu);
 	struct batch *b;
 	uint64_t addr;
 

@@ -10,15 +10,22 @@
 
 #include "../lib/instance.h"
 #include "../lib/log.h"
+#include "attach.h"
+#include "locals.h"
 #include "tunnel_if.h"
 
+static uint32_t min_u32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Those that a worker can both receive and send on. */
 static uint32_t fewest_queues(const struct port *ports, int count)
 {
 	uint32_t fewest = XSWAN_WORKERS;
 
 	for (int i = 0; i < count; i++)
-		if (ports[i].queue_count < fewest)
-			fewest = ports[i].queue_count;
+		fewest = min_u32(fewest, min_u32(ports[i].queue_count, ports[i].tx_queue_count));
 	return fewest;
 }
 
@@ -41,11 +48,6 @@ static int probe_ports(struct dataplane *dp, const struct gateway_conf *conf, ch
 	return err;
 }
 
-static uint32_t min_u32(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
-}
-
 /*
  * A worker that owns queues needs one of its own on every port, so the port with the fewest queues sets the limit.
  * Workers beyond it help with crypto. By itself that is worth while only where cores are left for them: two for
@@ -60,27 +62,35 @@ static void choose_workers(struct dataplane *dp, const struct gateway_conf *conf
 	if (conf->workers)
 		dp->worker_count = conf->workers;
 	else if (cpus >= 4 && dp->owner_count < cpus / 2)
-		dp->worker_count = min_u32(dp->owner_count + 2, cpus / 2);
+		dp->worker_count = min_u32(min_u32(dp->owner_count + 2, cpus / 2), XSWAN_WORKERS);
+}
+
+static uint32_t largest_mtu(const struct dataplane *dp)
+{
+	uint32_t largest = 0;
+
+	for (int i = 0; i < dp->port_count; i++)
+		if (dp->ports[i].role != XSWAN_ROLE_TUNNEL && dp->ports[i].mtu > largest)
+			largest = dp->ports[i].mtu;
+	return largest < PORT_MTU_MAX ? largest : PORT_MTU_MAX;
 }
 
 static int add_tunnel_port(struct dataplane *dp, const struct gateway_conf *conf, char *why, size_t why_size)
 {
-	struct port *port = &dp->ports[dp->port_count], host = { 0 };
-	int err = tunnel_if_make(conf->tunnel, dp->owner_count, port->device, why, why_size);
+	struct port *port = &dp->ports[dp->port_count];
+	int err = tunnel_if_make(conf->tunnel, dp->owner_count, largest_mtu(dp), port->device, why, why_size);
 
 	if (err)
 		return err;
+	memcpy(dp->host.device, conf->tunnel, sizeof(dp->host.device));
+	dp->host.ifindex = if_nametoindex(conf->tunnel);
+	port_refresh(&dp->host);
 	port->role = XSWAN_ROLE_TUNNEL;
 	port->index = dp->port_count++;
 	err = port_probe(port, why, why_size);
 	if (err)
 		return err;
-	memcpy(host.device, conf->tunnel, sizeof(host.device));
-	port_refresh(&host);
-	memcpy(dp->tunnel_host_mac, host.mac, sizeof(host.mac));
-	dp->tunnel_host_ifindex = if_nametoindex(conf->tunnel);
 	dp->tunnel = port;
-	dp->owner_count = min_u32(dp->owner_count, port->queue_count); /* left by a run with fewer */
 	return 0;
 }
 
@@ -91,18 +101,13 @@ static int open_ports(struct dataplane *dp, enum attach_mode attach, char *why, 
 	for (int i = 0; i < dp->port_count && !err; i++) {
 		struct port *port = &dp->ports[i];
 
-		if (port->mtu > FRAME_SIZE - 512) {
-			snprintf(why, why_size, "%s: MTU %u: this version works up to %u", port->device, port->mtu,
-				 FRAME_SIZE - 512);
-			return -EMSGSIZE;
-		}
-		err = programs_attach(&dp->programs, port, attach, why, why_size);
+		err = attach_port(&dp->programs, port, attach, why, why_size);
 		if (!err)
 			err = port_open_queues(port, &dp->umem, &dp->xsk_umem, why, why_size);
 		if (!err)
-			err = port_publish_queues(port, dp->programs.xsks_fd);
+			err = port_publish_queues(port, dp->programs.xsks_fd, why, why_size);
 		if (!err)
-			err = programs_set_port(&dp->programs, port, dp->tunnel_host_ifindex);
+			err = programs_set_port(&dp->programs, port, dp->host.ifindex, why, why_size);
 	}
 	return err;
 }
@@ -118,32 +123,8 @@ static void report_ports(const struct dataplane *dp)
 	}
 }
 
-static int start_workers(struct dataplane *dp, char *why, size_t why_size)
-{
-	dp->workers = calloc(dp->worker_count, sizeof(*dp->workers));
-	dp->assist = aligned_alloc(_Alignof(struct assist), sizeof(struct assist));
-	if (dp->assist)
-		memset(dp->assist, 0, sizeof(*dp->assist));
-	if (!dp->workers || !dp->assist)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < dp->worker_count; i++) {
-		dp->workers[i] = worker_new(dp, i, why, why_size);
-		if (!dp->workers[i])
-			return -EIO;
-	}
-	for (uint32_t i = 0; i < dp->worker_count; i++) {
-		int err = worker_start(dp->workers[i]);
-
-		if (err) {
-			snprintf(why, why_size, "worker %u: %s", i, strerror(-err));
-			return err;
-		}
-	}
-	return 0;
-}
-
-int dataplane_start(struct dataplane *dp, const struct gateway_conf *conf, const char *instance, char *why,
-		    size_t why_size)
+int dataplane_open(struct dataplane *dp, const struct gateway_conf *conf, const char *instance, char *why,
+		   size_t why_size)
 {
 	int err;
 
@@ -170,12 +151,35 @@ int dataplane_start(struct dataplane *dp, const struct gateway_conf *conf, const
 	dp->sas = sa_table_new(dp->crypto, dp->programs.stat_in, dp->programs.stat_out);
 	if (!dp->sas)
 		return -ENOMEM;
+	attach_prune(instance, dp->ports, dp->port_count);
 	err = open_ports(dp, conf->attach, why, why_size);
-	if (!err)
-		err = start_workers(dp, why, why_size);
-	if (!err)
-		report_ports(dp);
-	return err;
+	if (err)
+		return err;
+	report_ports(dp);
+	return locals_sync(dp->programs.local4_fd);
+}
+
+int dataplane_run(struct dataplane *dp, char *why, size_t why_size)
+{
+	dp->workers = calloc(dp->worker_count, sizeof(*dp->workers));
+	dp->assist = aligned_alloc(_Alignof(struct assist), sizeof(struct assist));
+	if (!dp->workers || !dp->assist)
+		return -ENOMEM;
+	memset(dp->assist, 0, sizeof(*dp->assist));
+	for (uint32_t i = 0; i < dp->worker_count; i++) {
+		dp->workers[i] = worker_new(dp, i, why, why_size);
+		if (!dp->workers[i])
+			return -EIO;
+	}
+	for (uint32_t i = 0; i < dp->worker_count; i++) {
+		int err = worker_start(dp->workers[i]);
+
+		if (err) {
+			snprintf(why, why_size, "worker %u: %s", i, strerror(-err));
+			return err;
+		}
+	}
+	return 0;
 }
 
 void dataplane_stop(struct dataplane *dp)
@@ -197,12 +201,76 @@ void dataplane_stop(struct dataplane *dp)
 	*dp = (struct dataplane){ 0 };
 }
 
-void dataplane_refresh(struct dataplane *dp)
+/* Without it the kernel forwards nothing that comes out of a tunnel, and says nothing either. */
+static void check_forwarding(struct dataplane *dp)
 {
-	for (int i = 0; i < dp->port_count; i++)
-		if (port_refresh(&dp->ports[i]) &&
-		    programs_set_port(&dp->programs, &dp->ports[i], dp->tunnel_host_ifindex))
-			log_warn("%s: cannot update its entry in the ports map", dp->ports[i].device);
+	bool off = false;
+
+	for (int i = -1; i < dp->port_count; i++) {
+		const struct port *port = i < 0 ? &dp->host : &dp->ports[i];
+		char path[96], value = '1';
+		FILE *f;
+
+		if (port->role != XSWAN_ROLE_INSIDE && port != &dp->host)
+			continue;
+		snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/forwarding", port->device);
+		f = fopen(path, "re");
+		if (f && fread(&value, 1, 1, f) == 1)
+			off |= value == '0';
+		if (f)
+			fclose(f);
+	}
+	if (off && !dp->forwarding_off)
+		log_warn("IPv4 forwarding is off: what comes out of the tunnels reaches this host alone (sysctl "
+			 "net.ipv4.ip_forward=1)");
+	dp->forwarding_off = off;
+}
+
+static void refresh_port(struct dataplane *dp, struct port *port)
+{
+	char why[192];
+
+	if (port_refresh(port) && programs_set_port(&dp->programs, port, dp->host.ifindex, why, sizeof(why)))
+		log_warn("%s", why);
+}
+
+static bool interface_replaced(struct dataplane *dp, struct port *port)
+{
+	const int now = if_nametoindex(port->device);
+
+	if (now == port->ifindex || (!now && port->gone))
+		return false;
+	if (now) {
+		log_warn("%s: another interface has taken its place (index %d, was %d): starting over", port->device, now,
+			 port->ifindex);
+		return true;
+	}
+	log_error("%s: the interface is gone; waiting for it", port->device);
+	port->gone = true;
+	return false;
+}
+
+bool dataplane_refresh(struct dataplane *dp)
+{
+	const uint32_t mtu = largest_mtu(dp);
+	int err;
+
+	if (interface_replaced(dp, &dp->host))
+		return false;
+	for (int i = 0; i < dp->port_count; i++) {
+		if (interface_replaced(dp, &dp->ports[i]))
+			return false;
+		if (!dp->ports[i].gone)
+			refresh_port(dp, &dp->ports[i]);
+	}
+	port_refresh(&dp->host);
+	if (largest_mtu(dp) != mtu && tunnel_if_set_mtu(dp->host.device, largest_mtu(dp)))
+		log_warn("%s: cannot set its MTU to %u", dp->host.device, largest_mtu(dp));
+	check_forwarding(dp);
+	err = locals_sync(dp->programs.local4_fd);
+	if (err)
+		log_warn("local4: %s", strerror(-err));
+	return true;
 }
 
 static json_t *port_json(const struct port *port)
@@ -242,14 +310,8 @@ int dataplane_publish(const struct dataplane *dp, const char *instance)
 
 int dataplane_detach(const struct gateway_conf *conf, const char *instance, char *why, size_t why_size)
 {
-	struct port ports[XSWAN_PORTS] = { 0 };
-	int err;
+	int err = attach_remove_all(instance);
 
-	for (int i = 0; i < conf->port_count; i++) {
-		memcpy(ports[i].device, conf->ports[i].device, sizeof(ports[i].device));
-		ports[i].role = conf->ports[i].role;
-	}
-	err = programs_detach(instance, ports, conf->port_count);
 	if (!err)
 		err = tunnel_if_remove(conf->tunnel);
 	if (err)

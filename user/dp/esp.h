@@ -44,6 +44,7 @@ int esp_sa_new(struct esp_sa **sa, const struct crypto_backend *crypto, const st
 	       struct xswan_sa_stat *stat, char *why, size_t why_size);
 void esp_sa_free(struct esp_sa *sa); /* wipes the keys */
 const struct xswan_sa *esp_sa_config(const struct esp_sa *sa);
+bool esp_sa_selects_ports(const struct esp_sa *sa); /* does a selector name ports, which a later fragment does not show? */
 
 struct esp_worker *esp_worker_new(const struct crypto_backend *crypto); /* NULL: out of memory */
 struct esp_worker *esp_scratch_new(const struct crypto_backend *crypto); /* for work in phases alone; NULL as above */
@@ -80,10 +81,5 @@ unsigned int esp_open_begin(struct esp_worker *w, struct esp_packet *packets, un
 void esp_open_end(struct esp_worker *w, struct esp_packet *packets, unsigned int count);
 void esp_crypto(struct esp_worker *w, enum esp_direction direction, struct crypto_worker *by, unsigned int first,
 		unsigned int count);
-
-/* Outer bytes that sealing adds to an inner packet of this length, with padding. */
-uint32_t esp_overhead(const struct xswan_sa *sa, uint32_t inner_len);
-/* Largest inner packet whose sealed form is at most path_mtu; also for headers without a key. */
-uint32_t esp_inner_mtu(const struct xswan_sa *sa, uint32_t path_mtu);
 
 #endif

@@ -251,22 +251,12 @@ const struct xswan_sa *esp_sa_config(const struct esp_sa *sa)
 	return &sa->config;
 }
 
-/* Outer headers, ESP header, IV and ICV: what does not depend on the packet. */
-static uint32_t fixed_overhead(const struct xswan_sa *sa)
+bool esp_sa_selects_ports(const struct esp_sa *sa)
 {
-	uint32_t outer = sa->family == 6 ? 40 : WIRE_IP4_LEN;
+	const struct esp_selector *s = sa->selector;
 
-	return outer + (sa->flags & XSWAN_SA_UDP_ENCAP ? WIRE_UDP_LEN : 0) + ESP_HEADER + CRYPTO_ICV;
-}
-
-uint32_t esp_overhead(const struct xswan_sa *sa, uint32_t inner_len)
-{
-	return fixed_overhead(sa) + esp_pad(inner_len) + ESP_TRAILER;
-}
-
-uint32_t esp_inner_mtu(const struct xswan_sa *sa, uint32_t path_mtu)
-{
-	uint32_t fixed = fixed_overhead(sa), room = path_mtu > fixed ? (path_mtu - fixed) & ~3u : 0;
-
-	return room > ESP_TRAILER ? room - ESP_TRAILER : 0;
+	for (uint32_t i = 0; i < sa->local_count + sa->remote_count; i++)
+		if (s[i].port_min > 0 || s[i].port_max < UINT16_MAX)
+			return true;
+	return false;
 }

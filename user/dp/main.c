@@ -83,7 +83,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 	if (optind < argc)
 		fprintf(stderr, "xswan-dp: unexpected argument %s\n", argv[optind]);
 	else
-		fprintf(stderr, "xswan-dp: instance name %s: 1-32 of A-Z a-z 0-9 . _ -\n", o->instance);
+		fprintf(stderr, "xswan-dp: instance name %s: 1-32 of A-Z a-z 0-9 _ -\n", o->instance);
 	return 3;
 }
 
@@ -98,11 +98,12 @@ static void harden(void)
 		log_warn("cannot lock memory: %s", strerror(errno));
 }
 
+/* In the main thread, before there are others. The bounding set stays, so that starting over is possible. */
 static void drop_capabilities(void)
 {
-	capng_clear(CAPNG_SELECT_BOTH);
+	capng_clear(CAPNG_SELECT_CAPS);
 	capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF, CAP_IPC_LOCK, -1);
-	if (capng_apply(CAPNG_SELECT_BOTH))
+	if (capng_apply(CAPNG_SELECT_CAPS))
 		log_warn("cannot drop capabilities: %s", strerror(errno));
 }
 
@@ -112,39 +113,43 @@ static void on_signal(evutil_socket_t signal, short what, void *arg)
 	event_base_loopbreak(arg);
 }
 
-static void on_second(evutil_socket_t fd, short what, void *arg)
+struct service {
+	struct event_base *base;
+	struct dataplane *dp;
+	bool start_over;
+};
+
+static void refresh(void *arg)
 {
-	dataplane_refresh(arg);
+	struct service *s = arg;
+
+	if (dataplane_refresh(s->dp))
+		return;
+	s->start_over = true;
+	event_base_loopbreak(s->base);
 }
 
-static int serve(struct dataplane *dp, const char *instance)
+static void on_second(evutil_socket_t fd, short what, void *arg)
 {
-	const struct timeval second = { 1, 0 };
-	struct event_base *base = event_base_new();
-	char path[INSTANCE_PATH];
-	struct control *control = NULL;
-	struct monitor *monitor = NULL;
-	struct event *term, *intr, *tick;
-	int err = -EIO;
+	refresh(arg);
+}
 
-	if (!base)
-		return -ENOMEM;
-	term = evsignal_new(base, SIGTERM, on_signal, base);
-	intr = evsignal_new(base, SIGINT, on_signal, base);
-	tick = event_new(base, -1, EV_PERSIST, on_second, dp);
-	if (!term || !intr || !tick || event_add(term, NULL) || event_add(intr, NULL) || event_add(tick, &second))
-		goto out;
-	monitor = monitor_new(base);
-	control = control_new(base, instance_run_path(instance, "dp", path), dp->sas, dp->programs.stat_map_id);
-	if (!monitor || !control) {
+static int loop(struct service *s, const char *instance)
+{
+	struct event *term = evsignal_new(s->base, SIGTERM, on_signal, s->base);
+	struct event *intr = evsignal_new(s->base, SIGINT, on_signal, s->base);
+	struct event *tick = event_new(s->base, -1, EV_PERSIST, on_second, s);
+	struct monitor *monitor = monitor_new(s->base, refresh, s);
+	const struct timeval second = { 1, 0 };
+	char path[INSTANCE_PATH];
+	struct control *control = control_new(s->base, instance_run_path(instance, "dp", path), s->dp->sas,
+					      s->dp->programs.stat_map_id);
+	int err = -ENOMEM;
+
+	if (!monitor || !control)
 		log_error("%s: %s", monitor ? path : "rtnetlink", strerror(errno));
-		goto out;
-	}
-	drop_capabilities();
-	log_info("ready: instance %s, %u worker%s, crypto %s%s", instance, dp->worker_count,
-		 dp->worker_count == 1 ? "" : "s", dp->crypto->name, dp->umem.huge ? ", huge pages" : "");
-	err = event_base_dispatch(base) < 0 ? -EIO : 0;
-out:
+	else if (term && intr && tick && !event_add(term, NULL) && !event_add(intr, NULL) && !event_add(tick, &second))
+		err = event_base_dispatch(s->base) < 0 ? -EIO : 0;
 	control_free(control);
 	monitor_free(monitor);
 	if (term)
@@ -153,8 +158,22 @@ out:
 		event_free(intr);
 	if (tick)
 		event_free(tick);
-	event_base_free(base);
 	return err;
+}
+
+/* 0 to end, 1 to start over, or -errno. */
+static int serve(struct dataplane *dp, const char *instance)
+{
+	struct service s = { .base = event_base_new(), .dp = dp };
+	int err;
+
+	if (!s.base)
+		return -ENOMEM;
+	log_info("ready: instance %s, %u worker%s, crypto %s%s", instance, dp->worker_count,
+		 dp->worker_count == 1 ? "" : "s", dp->crypto->name, dp->umem.huge ? ", huge pages" : "");
+	err = loop(&s, instance);
+	event_base_free(s.base);
+	return err ? err : s.start_over;
 }
 
 static int take_lock(const char *instance)
@@ -168,6 +187,24 @@ static int take_lock(const char *instance)
 	else if (err)
 		log_error("/run/xswan/%s: %s", instance, strerror(-err));
 	return err;
+}
+
+static int run(struct dataplane *dp, const struct gateway_conf *conf, const char *instance, char *why, size_t why_size)
+{
+	int err;
+
+	harden();
+	err = dataplane_open(dp, conf, instance, why, why_size);
+	if (err)
+		return err;
+	err = dataplane_publish(dp, instance);
+	if (err) {
+		snprintf(why, why_size, "cannot write /run/xswan/%s/ports.json: %s", instance, strerror(-err));
+		return err;
+	}
+	drop_capabilities();
+	err = dataplane_run(dp, why, why_size);
+	return err ? err : serve(dp, instance);
 }
 
 int main(int argc, char **argv)
@@ -192,13 +229,12 @@ int main(int argc, char **argv)
 	if (o.detach) {
 		err = dataplane_detach(&conf, o.instance, why, sizeof(why));
 	} else {
-		harden();
-		err = dataplane_start(&dp, &conf, o.instance, why, sizeof(why));
-		if (!err)
-			err = dataplane_publish(&dp, o.instance);
-		if (!err)
-			err = serve(&dp, o.instance);
+		err = run(&dp, &conf, o.instance, why, sizeof(why));
 		dataplane_stop(&dp);
+	}
+	if (err == 1) {
+		execv("/proc/self/exe", argv); /* the controller gives a new process its SAs again */
+		err = -errno;
 	}
 	if (err)
 		log_error("%s", why[0] ? why : strerror(-err));

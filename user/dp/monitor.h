@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Watches rtnetlink: whatever may change the way of a packet empties the next hop caches. */
+/*
+ * Watches rtnetlink: whatever may change the way of a packet empties the next hop caches; what may concern the
+ * interfaces or addresses of this host is reported as well.
+ */
 #ifndef XSWAN_DP_MONITOR_H
 #define XSWAN_DP_MONITOR_H
 
@@ -7,7 +10,8 @@
 
 struct monitor;
 
-struct monitor *monitor_new(struct event_base *base); /* NULL and errno on error */
+/* NULL and errno on error */
+struct monitor *monitor_new(struct event_base *base, void (*interfaces_changed)(void *ctx), void *ctx);
 void monitor_free(struct monitor *m);
 
 #endif

@@ -153,6 +153,8 @@ const struct nexthop *nexthop_find(struct nexthop_cache *c, const uint8_t *packe
 	if (e->generation != current) {
 		e->generation = current;
 		ask(c, e, ip);
+		if (e->answer.result == BPF_FIB_LKUP_RET_NO_NEIGH)
+			e->probe_at = 0; /* now: what is handed to the kernel may be too large to get that far */
 	}
 	if (now >= e->probe_at && e->answer.out_ifindex) {
 		use_neighbour(c, &e->answer);

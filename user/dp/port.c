@@ -6,6 +6,7 @@
 #include <linux/ethtool.h>
 #include <linux/if_xdp.h>
 #include <linux/sockios.h>
+#include <net/if_arp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -35,55 +36,106 @@ static int if_ioctl(const struct port *p, unsigned long request, struct ifreq *i
 	return ioctl(fd, request, ifr) ? -errno : 0;
 }
 
-/*
- * Drivers disagree on whether rx, tx or combined counts a channel, and some do not answer at
- * all: take the largest, and ask sysfs when there is none.
- */
-static uint32_t rx_queue_count(const struct port *p)
+static uint32_t queues_in_sysfs(const struct port *p, const char *kind)
 {
-	struct ethtool_channels ch = { .cmd = ETHTOOL_GCHANNELS };
-	struct ifreq ifr = { .ifr_data = (void *)&ch };
 	uint32_t count = 0;
 	char pattern[64];
 	glob_t found;
 
-	if (!if_ioctl(p, SIOCETHTOOL, &ifr))
-		count = ch.combined_count > ch.rx_count ? ch.combined_count : ch.rx_count;
-	if (count)
-		return count;
-	snprintf(pattern, sizeof(pattern), "/sys/class/net/%s/queues/rx-*", p->device);
+	snprintf(pattern, sizeof(pattern), "/sys/class/net/%s/queues/%s-*", p->device, kind);
 	if (!glob(pattern, 0, NULL, &found))
 		count = found.gl_pathc;
 	globfree(&found);
 	return count ? count : 1;
 }
 
+static uint32_t max_u32(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
+/*
+ * Drivers disagree on whether rx, tx or combined counts a channel, and some do not answer at
+ * all: take the larger, and ask sysfs when there is none.
+ */
+static void count_queues(struct port *p)
+{
+	struct ethtool_channels ch = { .cmd = ETHTOOL_GCHANNELS };
+	struct ifreq ifr = { .ifr_data = (void *)&ch };
+
+	if (if_ioctl(p, SIOCETHTOOL, &ifr))
+		ch = (struct ethtool_channels){ 0 };
+	p->queue_count = max_u32(ch.combined_count, ch.rx_count);
+	p->tx_queue_count = max_u32(ch.combined_count, ch.tx_count);
+	if (!p->queue_count)
+		p->queue_count = queues_in_sysfs(p, "rx");
+	if (!p->tx_queue_count)
+		p->tx_queue_count = queues_in_sysfs(p, "tx");
+}
+
+/* Workers read these while they change: each is written once, and only when it differs. */
 bool port_refresh(struct port *p)
 {
-	struct port old = *p;
-	struct ifreq ifr = { 0 };
+	struct ifreq hw = { 0 }, mtu = { 0 }, in = { 0 };
+	uint32_t addr = 0;
+	bool changed = false;
 
-	if (!if_ioctl(p, SIOCGIFHWADDR, &ifr))
-		memcpy(p->mac, ifr.ifr_hwaddr.sa_data, 6);
-	ifr = (struct ifreq){ 0 };
-	if (!if_ioctl(p, SIOCGIFMTU, &ifr))
-		p->mtu = ifr.ifr_mtu;
-	ifr = (struct ifreq){ 0 };
-	p->addr = 0;
-	if (!if_ioctl(p, SIOCGIFADDR, &ifr))
-		p->addr = ((struct sockaddr_in *)&ifr.ifr_addr)->sin_addr.s_addr;
-	return memcmp(old.mac, p->mac, 6) || old.mtu != p->mtu || old.addr != p->addr;
+	if (!if_ioctl(p, SIOCGIFHWADDR, &hw) && memcmp(p->mac, hw.ifr_hwaddr.sa_data, sizeof(p->mac))) {
+		memcpy(p->mac, hw.ifr_hwaddr.sa_data, sizeof(p->mac));
+		changed = true;
+	}
+	if (!if_ioctl(p, SIOCGIFMTU, &mtu) && p->mtu != (uint32_t)mtu.ifr_mtu) {
+		__atomic_store_n(&p->mtu, mtu.ifr_mtu, __ATOMIC_RELAXED);
+		changed = true;
+	}
+	if (!if_ioctl(p, SIOCGIFADDR, &in))
+		addr = ((struct sockaddr_in *)&in.ifr_addr)->sin_addr.s_addr;
+	if (p->addr != addr) {
+		__atomic_store_n(&p->addr, addr, __ATOMIC_RELAXED);
+		changed = true;
+	}
+	return changed;
+}
+
+bool port_is_gone(const struct port *p)
+{
+	return (int)if_nametoindex(p->device) != p->ifindex;
+}
+
+/* The programs read Ethernet headers: on anything else they would let plaintext pass. */
+static int check_ethernet(const struct port *p, char *why, size_t why_size)
+{
+	struct ifreq ifr = { 0 };
+	int err = if_ioctl(p, SIOCGIFHWADDR, &ifr);
+
+	if (err)
+		snprintf(why, why_size, "%s: %s", p->device, strerror(-err));
+	else if (ifr.ifr_hwaddr.sa_family == ARPHRD_ETHER)
+		return 0;
+	else
+		snprintf(why, why_size, "%s: not an Ethernet interface (hardware type %u)", p->device,
+			 ifr.ifr_hwaddr.sa_family);
+	return err ? err : -EPROTONOSUPPORT;
 }
 
 int port_probe(struct port *p, char *why, size_t why_size)
 {
+	int err;
+
 	p->ifindex = if_nametoindex(p->device);
 	if (!p->ifindex) {
 		snprintf(why, why_size, "%s: no such interface", p->device);
 		return -ENODEV;
 	}
+	err = check_ethernet(p, why, why_size);
+	if (err)
+		return err;
 	port_refresh(p);
-	p->queue_count = rx_queue_count(p);
+	if (p->mtu > PORT_MTU_MAX) {
+		snprintf(why, why_size, "%s: MTU %u: this version works up to %u", p->device, p->mtu, PORT_MTU_MAX);
+		return -EMSGSIZE;
+	}
+	count_queues(p);
 	if (p->queue_count > XSWAN_QUEUES) {
 		snprintf(why, why_size, "%s: %u receive queues, more than %u: reduce them with ethtool -L", p->device,
 			 p->queue_count, XSWAN_QUEUES);
@@ -125,7 +177,7 @@ static int make_umem(struct queue *q, const struct umem *u, struct xsk_umem **xs
 
 static int make_socket(struct queue *q, struct xsk_umem *xsk_umem)
 {
-	const struct xsk_socket_config config = {
+	struct xsk_socket_config config = {
 		.rx_size = RING_SIZE,
 		.tx_size = RING_SIZE,
 		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
@@ -133,6 +185,9 @@ static int make_socket(struct queue *q, struct xsk_umem *xsk_umem)
 	};
 	int err;
 
+	/* Under a generic program a driver may bind for zero-copy and then never send. */
+	if (q->port->generic)
+		config.bind_flags |= XDP_COPY;
 	/* After a restart the kernel may still be freeing the previous socket of the queue. */
 	for (int try = 0; try < 50; try++) {
 		err = xsk_socket__create_shared(&q->xsk, q->port->device, q->queue, xsk_umem, &q->rx, &q->tx, &q->fill,
@@ -178,13 +233,16 @@ int port_open_queues(struct port *p, const struct umem *u, struct xsk_umem **xsk
 	return 0;
 }
 
-int port_publish_queues(const struct port *p, int xsks_fd)
+int port_publish_queues(const struct port *p, int xsks_fd, char *why, size_t why_size)
 {
 	for (uint32_t i = 0; i < p->queue_count; i++) {
 		uint32_t key = p->index * XSWAN_QUEUES + i;
 
-		if (bpf_map_update_elem(xsks_fd, &key, &p->queues[i].fd, BPF_ANY))
+		if (bpf_map_update_elem(xsks_fd, &key, &p->queues[i].fd, BPF_ANY)) {
+			snprintf(why, why_size, "%s queue %u: cannot enter its socket into xsks: %s", p->device, i,
+				 strerror(errno));
 			return -errno;
+		}
 	}
 	return 0;
 }

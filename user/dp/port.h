@@ -17,6 +17,7 @@
 #include "umem.h"
 
 #define RING_SIZE 2048u
+#define PORT_MTU_MAX (FRAME_SIZE - 512u) /* with room for XDP headroom, link and outer headers in one frame */
 
 struct port {
 	char device[IFNAMSIZ];
@@ -26,9 +27,12 @@ struct port {
 	uint8_t mac[6];
 	uint32_t mtu;
 	uint32_t addr; /* __be32: an IPv4 address of ours on it, 0: none */
-	uint32_t queue_count;
+	uint32_t queue_count; /* receive queues: each has a socket */
+	uint32_t tx_queue_count; /* a socket on a queue beyond these receives, and never sends */
 	struct queue *queues;
+	bool gone; /* removed; said so */
 	const char *attach; /* "native", "generic", "external" */
+	bool generic; /* whoever attached it */
 	char note[192]; /* why it is not faster; empty: as fast as it gets */
 };
 
@@ -52,6 +56,8 @@ struct queue {
 int port_probe(struct port *p, char *why, size_t why_size);
 /* Reads MAC, MTU and address again; true when one changed. */
 bool port_refresh(struct port *p);
+/* Has the interface been removed, or another one taken its name? */
+bool port_is_gone(const struct port *p);
 void port_free(struct port *p);
 
 /*
@@ -60,6 +66,6 @@ void port_free(struct port *p);
  */
 int port_open_queues(struct port *p, const struct umem *u, struct xsk_umem **xsk_umem, char *why, size_t why_size);
 /* Enters the sockets into the XSKMAP. */
-int port_publish_queues(const struct port *p, int xsks_fd);
+int port_publish_queues(const struct port *p, int xsks_fd, char *why, size_t why_size);
 
 #endif

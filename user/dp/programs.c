@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "programs.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -14,19 +13,12 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <linux/if_link.h>
 #include <linux/magic.h>
 
 #include "../lib/instance.h"
 #include "../lib/log.h"
 #include "../lib/pinned.h"
 #include "adopt.h"
-
-static const char *const role_program[] = {
-	[XSWAN_ROLE_OUTSIDE] = "outside",
-	[XSWAN_ROLE_INSIDE] = "inside",
-	[XSWAN_ROLE_TUNNEL] = "tunnel_dp", /* `tunnel` is a map */
-};
 
 /* libbpf warns of what we try and handle, too: its last words are shown only when something failed. */
 static char last_warning[512];
@@ -138,7 +130,8 @@ static int find_descriptors(struct programs *p, char *why, size_t why_size)
 	p->nexthop_fd = nexthop ? bpf_program__fd(nexthop) : -1;
 	p->xsks_fd = bpf_object__find_map_fd_by_name(p->obj, "xsks");
 	p->ports_fd = bpf_object__find_map_fd_by_name(p->obj, "ports");
-	if (p->nexthop_fd < 0 || p->xsks_fd < 0 || p->ports_fd < 0) {
+	p->local4_fd = bpf_object__find_map_fd_by_name(p->obj, "local4");
+	if (p->nexthop_fd < 0 || p->xsks_fd < 0 || p->ports_fd < 0 || p->local4_fd < 0) {
 		snprintf(why, why_size, "the BPF objects are not of this version");
 		return -EPROTO;
 	}
@@ -187,129 +180,7 @@ void programs_unload(struct programs *p)
 	p->obj = p->nexthop_obj = NULL;
 }
 
-static const char *link_path(const char *instance, const char *device, char out[static INSTANCE_PATH])
-{
-	char file[IFNAMSIZ + 8];
-
-	snprintf(file, sizeof(file), "link_%s", device);
-	return instance_pin_path(instance, file, out);
-}
-
-/* A link pinned by an earlier run takes the new program without a gap; one whose interface is gone is removed. */
-static int update_link(const char *path, int ifindex, int prog_fd)
-{
-	struct bpf_link_info info = { 0 };
-	uint32_t len = sizeof(info);
-	int fd = bpf_obj_get(path), err;
-
-	if (fd < 0)
-		return -errno;
-	err = bpf_obj_get_info_by_fd(fd, &info, &len) ? -errno : 0;
-	if (!err && info.xdp.ifindex != (uint32_t)ifindex)
-		err = -ENODEV;
-	if (!err && bpf_link_update(fd, prog_fd, NULL))
-		err = -errno;
-	close(fd);
-	if (err)
-		unlink(path);
-	return err;
-}
-
-static int make_link(const char *path, int ifindex, int prog_fd, uint32_t mode)
-{
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = mode);
-	int fd = bpf_link_create(prog_fd, ifindex, BPF_XDP, &opts), err = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (bpf_obj_pin(fd, path))
-		err = -errno;
-	close(fd);
-	return err;
-}
-
-static int attached_mode(const struct port *port, uint32_t *prog_id, const char **mode)
-{
-	LIBBPF_OPTS(bpf_xdp_query_opts, query);
-	int err = bpf_xdp_query(port->ifindex, 0, &query);
-
-	if (err)
-		return err;
-	*prog_id = query.prog_id ? query.prog_id : query.drv_prog_id ? query.drv_prog_id : query.skb_prog_id;
-	*mode = query.attach_mode == XDP_ATTACHED_SKB ? "generic" : "native";
-	return 0;
-}
-
-static int attach_xdp(struct programs *p, struct port *port, enum attach_mode attach, char *why, size_t why_size)
-{
-	struct bpf_program *prog = bpf_object__find_program_by_name(p->obj, role_program[port->role]);
-	int fd = prog ? bpf_program__fd(prog) : -ENOENT, native = -EOPNOTSUPP, err;
-	char path[INSTANCE_PATH];
-	uint32_t id = 0;
-
-	if (fd < 0) {
-		snprintf(why, why_size, "%s: the object has no program %s", port->device, role_program[port->role]);
-		return fd;
-	}
-	link_path(p->instance, port->device, path);
-	err = attached_mode(port, &id, &port->attach);
-	if (!err && id && (attach == ATTACH_AUTO || !strcmp(port->attach, attach == ATTACH_NATIVE ? "native" : "generic")) &&
-	    !update_link(path, port->ifindex, fd))
-		return 0;
-	unlink(path); /* of another mode, or stale: the link goes with its last reference */
-	if (attach != ATTACH_GENERIC)
-		err = native = make_link(path, port->ifindex, fd, XDP_FLAGS_DRV_MODE);
-	if (attach == ATTACH_GENERIC || (attach == ATTACH_AUTO && native && native != -EBUSY && native != -EEXIST))
-		err = make_link(path, port->ifindex, fd, XDP_FLAGS_SKB_MODE);
-	if (!err && attach == ATTACH_AUTO && native)
-		snprintf(port->note, sizeof(port->note), "native XDP refused: %s", strerror(-native));
-	port->attach = native ? "generic" : "native";
-	if (err)
-		snprintf(why, why_size, "%s: cannot attach the XDP program %s: %s%s", port->device,
-			 role_program[port->role], strerror(-err),
-			 err == -EBUSY || err == -EEXIST ? " (another XDP program is there: remove it with "
-							   "`ip link set dev DEVICE xdp off`, or set attach = external)"
-							 : "");
-	return err;
-}
-
-static int attach_egress(struct programs *p, struct port *port, char *why, size_t why_size)
-{
-	struct bpf_program *prog = bpf_object__find_program_by_name(p->obj, "egress");
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = port->ifindex, .attach_point = BPF_TC_EGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 1, .flags = BPF_TC_F_REPLACE);
-	int err;
-
-	if (!prog)
-		return -ENOENT;
-	opts.prog_fd = bpf_program__fd(prog);
-	err = bpf_tc_hook_create(&hook);
-	if (err && err != -EEXIST)
-		goto out;
-	err = bpf_tc_attach(&hook, &opts);
-out:
-	if (err)
-		snprintf(why, why_size, "%s: cannot attach the TC egress program: %s", port->device, strerror(-err));
-	return err;
-}
-
-int programs_attach(struct programs *p, struct port *port, enum attach_mode attach, char *why, size_t why_size)
-{
-	int err = 0;
-
-	/* xswN-dp is our own. In native mode it makes the kernel cut up what is too large for a frame on its way in. */
-	if (port->role == XSWAN_ROLE_TUNNEL)
-		attach = ATTACH_AUTO;
-	if (attach == ATTACH_EXTERNAL)
-		port->attach = "external"; /* adopt_maps found it there */
-	else
-		err = attach_xdp(p, port, attach, why, why_size);
-	if (!err && port->role == XSWAN_ROLE_OUTSIDE)
-		err = attach_egress(p, port, why, why_size);
-	return err;
-}
-
-int programs_set_port(struct programs *p, const struct port *port, int host_ifindex)
+int programs_set_port(struct programs *p, const struct port *port, int host_ifindex, char *why, size_t why_size)
 {
 	struct xswan_port entry = {
 		.role = port->role,
@@ -319,33 +190,8 @@ int programs_set_port(struct programs *p, const struct port *port, int host_ifin
 	};
 
 	memcpy(entry.mac, port->mac, sizeof(entry.mac));
-	return bpf_map_update_elem(p->ports_fd, &port->ifindex, &entry, BPF_ANY) ? -errno : 0;
-}
-
-int programs_detach(const char *instance, const struct port *ports, int port_count)
-{
-	char dir[INSTANCE_PATH], path[INSTANCE_PATH + 300];
-	struct dirent *entry;
-	DIR *d;
-
-	for (int i = 0; i < port_count; i++) {
-		LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = if_nametoindex(ports[i].device),
-			    .attach_point = BPF_TC_EGRESS);
-		LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 1);
-
-		if (hook.ifindex && ports[i].role == XSWAN_ROLE_OUTSIDE)
-			bpf_tc_detach(&hook, &opts);
-	}
-	d = opendir(instance_pin_path(instance, "", dir));
-	if (!d)
-		return errno == ENOENT ? 0 : -errno;
-	while ((entry = readdir(d))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
-		if (unlink(path))
-			log_warn("%s: %s", path, strerror(errno));
-	}
-	closedir(d);
-	return rmdir(dir) && errno != ENOENT ? -errno : 0;
+	if (!bpf_map_update_elem(p->ports_fd, &port->ifindex, &entry, BPF_ANY))
+		return 0;
+	snprintf(why, why_size, "%s: cannot enter it into ports: %s", port->device, strerror(errno));
+	return -errno;
 }

@@ -21,7 +21,7 @@ struct programs {
 	const char *instance;
 	struct bpf_object *obj, *nexthop_obj;
 	int nexthop_fd; /* for BPF_PROG_TEST_RUN */
-	int xsks_fd, ports_fd;
+	int xsks_fd, ports_fd, local4_fd;
 	uint32_t stat_map_id; /* of sa_out_stat */
 	struct xswan_sa_stat *stat_in, *stat_out; /* mapped, writable */
 	const struct xswan_tunnel *tunnels;
@@ -36,11 +36,7 @@ int programs_load(struct programs *p, const char *instance, const struct port *p
 		  enum attach_mode attach, char *why, size_t why_size);
 void programs_unload(struct programs *p); /* detaches nothing */
 
-/* Attaches the program of the port's role, or updates the one attached before; sets port->attach and note. */
-int programs_attach(struct programs *p, struct port *port, enum attach_mode attach, char *why, size_t why_size);
-/* Writes the port's entry in the ports map. host_ifindex: of xswN. */
-int programs_set_port(struct programs *p, const struct port *port, int host_ifindex);
-/* Removes every attachment and pin of the instance, with its TC filters on these ports. */
-int programs_detach(const char *instance, const struct port *ports, int port_count);
+/* Writes the port's entry in the ports map. host_ifindex: of xswN. 0 or -errno with a sentence in why. */
+int programs_set_port(struct programs *p, const struct port *port, int host_ifindex, char *why, size_t why_size);
 
 #endif

@@ -28,7 +28,7 @@ static void send_to_host(struct worker *w, struct esp_packet *p)
 {
 	uint8_t eth[ETH_HLEN];
 
-	memcpy(eth, w->dp->tunnel_host_mac, ETH_ALEN);
+	memcpy(eth, w->dp->host.mac, ETH_ALEN);
 	memcpy(eth + ETH_ALEN, w->dp->tunnel->mac, ETH_ALEN);
 	eth[12] = ETH_P_IP >> 8;
 	eth[13] = ETH_P_IP & 0xff;
@@ -37,7 +37,7 @@ static void send_to_host(struct worker *w, struct esp_packet *p)
 
 void send_inner(struct worker *w, struct esp_packet *p)
 {
-	const struct nexthop *hop = nexthop_find(w->nexthops, p->data, w->dp->tunnel_host_ifindex, w->now);
+	const struct nexthop *hop = nexthop_find(w->nexthops, p->data, w->dp->host.ifindex, w->now);
 	struct iphdr *ip = (struct iphdr *)p->data;
 
 	/* Plaintext never goes out of the outside by itself: the kernel's path has the egress program on it. */
@@ -65,7 +65,8 @@ void send_outer(struct worker *w, struct esp_packet *p)
 {
 	const struct nexthop *hop = nexthop_find(w->nexthops, p->data, 0, w->now);
 
-	if (hop->kind == NEXTHOP_KERNEL)
+	/* AF_XDP looks at no MTU; the kernel at least refuses, and is counted */
+	if (hop->kind == NEXTHOP_KERNEL || p->len > hop->port->mtu)
 		send_raw(w, p);
 	else
 		send_frame(w, hop->port, p, hop->eth, ETH_HLEN);
@@ -110,7 +111,7 @@ static void answer_link_header(const struct worker *w, const struct port *from, 
 			       uint8_t out[L2_MAX])
 {
 	/* A frame that TC redirected into xswN still has the MACs of the outside link. */
-	const uint8_t *to = from == w->dp->tunnel ? w->dp->tunnel_host_mac : frame + ETH_ALEN;
+	const uint8_t *to = from == w->dp->tunnel ? w->dp->host.mac : frame + ETH_ALEN;
 
 	memcpy(out, to, ETH_ALEN);
 	memcpy(out + ETH_ALEN, from->mac, ETH_ALEN);
@@ -126,7 +127,7 @@ void send_too_big(struct worker *w, struct esp_packet *p, const struct port *fro
 	uint8_t link[L2_MAX];
 
 	w->drops[XSWAN_DROP_TOO_BIG]++;
-	if (!(inner.frag_off & htons(IP_DF)) || !icmp_deserved(&inner, p) || !icmp_allowed(w)) {
+	if (!icmp_deserved(&inner, p) || !icmp_allowed(w)) {
 		frame_put(&w->pool, frame_addr(w, p->data));
 		return;
 	}

@@ -5,12 +5,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
+#include <linux/ethtool.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <linux/veth.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "../lib/log.h"
@@ -49,6 +53,18 @@ static struct ifinfomsg *link_message(void *buf, struct nlmsghdr **nlh, uint16_t
 	return ifm;
 }
 
+/* An address that somebody chose: a random one of the kernel's is replaced by udev some time after. */
+static int put_mac(struct nlmsghdr *nlh)
+{
+	uint8_t mac[6];
+
+	if (getrandom(mac, sizeof(mac), 0) != sizeof(mac))
+		return -EIO;
+	mac[0] = (mac[0] & 0xfe) | 0x02; /* locally administered, one station */
+	mnl_attr_put(nlh, IFLA_ADDRESS, sizeof(mac), mac);
+	return 0;
+}
+
 static int create_pair(const char *name, const char *peer, uint32_t queues)
 {
 	char buf[MNL_SOCKET_BUFFER_SIZE];
@@ -60,6 +76,8 @@ static int create_pair(const char *name, const char *peer, uint32_t queues)
 	mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
 	mnl_attr_put_u32(nlh, IFLA_NUM_TX_QUEUES, queues);
 	mnl_attr_put_u32(nlh, IFLA_NUM_RX_QUEUES, queues);
+	if (put_mac(nlh))
+		return -EIO;
 	info = mnl_attr_nest_start(nlh, IFLA_LINKINFO);
 	mnl_attr_put_strz(nlh, IFLA_INFO_KIND, "veth");
 	data = mnl_attr_nest_start(nlh, IFLA_INFO_DATA);
@@ -68,10 +86,70 @@ static int create_pair(const char *name, const char *peer, uint32_t queues)
 	mnl_attr_put_strz(nlh, IFLA_IFNAME, peer);
 	mnl_attr_put_u32(nlh, IFLA_NUM_TX_QUEUES, queues);
 	mnl_attr_put_u32(nlh, IFLA_NUM_RX_QUEUES, queues);
+	if (put_mac(nlh))
+		return -EIO;
 	mnl_attr_nest_end(nlh, peer_info);
 	mnl_attr_nest_end(nlh, data);
 	mnl_attr_nest_end(nlh, info);
 	return request(nlh);
+}
+
+static int set_mtu(const char *name, uint32_t mtu)
+{
+	char buf[MNL_SOCKET_BUFFER_SIZE];
+	struct nlmsghdr *nlh;
+	struct ifinfomsg *ifm = link_message(buf, &nlh, RTM_NEWLINK);
+
+	ifm->ifi_index = if_nametoindex(name);
+	mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
+	return ifm->ifi_index ? request(nlh) : -ENODEV;
+}
+
+int tunnel_if_set_mtu(const char *name, uint32_t mtu)
+{
+	char peer[IFNAMSIZ];
+	int err;
+
+	snprintf(peer, sizeof(peer), "%.12s-dp", name);
+	err = set_mtu(peer, mtu);
+	return err ? err : set_mtu(name, mtu);
+}
+
+/*
+ * What a local socket sends through xswN is complete when it gets to a worker, segments and checksums of any
+ * protocol: the device says that it does none of it.
+ */
+static int no_offloads(const char *name)
+{
+	const uint32_t commands[] = { ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_STXCSUM };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]) && !err; i++) {
+		struct ethtool_value value = { .cmd = commands[i], .data = 0 };
+		struct ifreq ifr = { .ifr_data = (void *)&value };
+
+		snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+		if (ioctl(fd, SIOCETHTOOL, &ifr) && errno != EOPNOTSUPP) /* XDP at the other end took it away already */
+			err = -errno;
+	}
+	close(fd);
+	return err;
+}
+
+static uint32_t queues_of(const char *name)
+{
+	struct ethtool_channels ch = { .cmd = ETHTOOL_GCHANNELS };
+	struct ifreq ifr = { .ifr_data = (void *)&ch };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	if (fd < 0 || ioctl(fd, SIOCETHTOOL, &ifr))
+		ch.rx_count = 0;
+	if (fd >= 0)
+		close(fd);
+	return ch.rx_count;
 }
 
 static int set_up(const char *name)
@@ -117,13 +195,35 @@ static void write_sysctl(const char *family, const char *device, const char *key
 
 	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", family, device, key);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, value, strlen(value)) < 0)
-		log_debug("%s: %s", path, strerror(errno));
+	/* a kernel without IPv6 has nothing to switch off */
+	if ((fd < 0 || write(fd, value, strlen(value)) < 0) && errno != ENOENT)
+		log_warn("cannot set %s to %s: %s", path, value, strerror(errno));
 	if (fd >= 0)
 		close(fd);
 }
 
-int tunnel_if_make(const char *name, uint32_t queues, char peer[static IFNAMSIZ], char *why, size_t why_size)
+static int configure(const char *name, const char *peer, uint32_t mtu)
+{
+	int err;
+
+	write_sysctl("ipv6", name, "disable_ipv6", "1");
+	write_sysctl("ipv6", peer, "disable_ipv6", "1");
+	/* Opened packets come from xswN while the route to their source may lead elsewhere. */
+	write_sysctl("ipv4", name, "rp_filter", "2");
+	err = set_mtu(peer, mtu);
+	if (!err)
+		err = set_mtu(name, mtu);
+	if (!err)
+		err = no_offloads(name);
+	if (!err)
+		err = set_up(peer);
+	if (!err)
+		err = set_up(name);
+	return err ? err : add_address(name);
+}
+
+int tunnel_if_make(const char *name, uint32_t queues, uint32_t mtu, char peer[static IFNAMSIZ], char *why,
+		   size_t why_size)
 {
 	int err = 0;
 
@@ -131,35 +231,30 @@ int tunnel_if_make(const char *name, uint32_t queues, char peer[static IFNAMSIZ]
 		snprintf(why, why_size, "tunnel interface name %s is too long", name);
 		return -EINVAL;
 	}
-	if (!if_nametoindex(name))
+	if (if_nametoindex(peer) && queues_of(peer) < queues)
+		err = tunnel_if_remove(name); /* of a run with fewer workers */
+	if (!err && !if_nametoindex(name))
 		err = create_pair(name, peer, queues);
 	if (!err && !if_nametoindex(peer)) {
 		snprintf(why, why_size, "%s exists and is not a pair of ours (there is no %s): name another in dataplane.tunnel",
 			 name, peer);
 		return -EEXIST;
 	}
-	if (!err) {
-		write_sysctl("ipv6", name, "disable_ipv6", "1");
-		write_sysctl("ipv6", peer, "disable_ipv6", "1");
-		/* Opened packets come from xswN while the route to their source may lead elsewhere. */
-		write_sysctl("ipv4", name, "rp_filter", "2");
-		err = set_up(peer);
-	}
 	if (!err)
-		err = set_up(name);
-	if (!err)
-		err = add_address(name);
+		err = configure(name, peer, mtu);
 	if (err)
 		snprintf(why, why_size, "cannot make the tunnel interface %s: %s", name, strerror(-err));
 	return err;
 }
 
+/* Only a pair: an interface of the operator's that happens to have the name stays. */
 int tunnel_if_remove(const char *name)
 {
-	char buf[MNL_SOCKET_BUFFER_SIZE];
+	char buf[MNL_SOCKET_BUFFER_SIZE], peer[IFNAMSIZ];
 	struct nlmsghdr *nlh;
 	struct ifinfomsg *ifm = link_message(buf, &nlh, RTM_DELLINK);
 
+	snprintf(peer, sizeof(peer), "%.12s-dp", name);
 	ifm->ifi_index = if_nametoindex(name);
-	return ifm->ifi_index ? request(nlh) : 0;
+	return ifm->ifi_index && if_nametoindex(peer) ? request(nlh) : 0;
 }

@@ -134,6 +134,8 @@ static void kick_stalled(struct worker *w)
 
 		queue_complete(w, q);
 		if (before && before == q->tx_outstanding) {
+			if (!(q->stalls & (q->stalls + 1))) /* the 1st, 2nd, 4th, 8th … */
+				log_warn("%s queue %u: %u frames sent and not completed: kicked", q->port->device, q->queue, before);
 			q->stalls++;
 			sendto(q->fd, NULL, 0, MSG_DONTWAIT, NULL, 0);
 		}

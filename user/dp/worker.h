@@ -23,8 +23,8 @@ struct dataplane {
 	struct port *ports;
 	int port_count;
 	struct port *tunnel; /* xswN-dp, one of ports */
-	int tunnel_host_ifindex; /* xswN */
-	uint8_t tunnel_host_mac[6];
+	struct port host; /* xswN itself: index, MAC and MTU alone */
+	bool forwarding_off;
 	struct umem umem;
 	struct xsk_umem *xsk_umem;
 	struct programs programs;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What ESP in tunnel mode adds to a packet (RFC 4303 section 2, AES-GCM by RFC 4106:
- * 8 bytes of IV, 16 of ICV, alignment of 4). Shared by the controller, which announces
- * the tunnel's MTU, and the dataplane, which has to keep to it.
+ * 8 bytes of IV, 16 of ICV, alignment of 4). The controller announces the tunnel's MTU
+ * by it; the tests hold the dataplane to it.
  */
 #ifndef XSWAN_ESP_MTU_H
 #define XSWAN_ESP_MTU_H

@@ -14,9 +14,9 @@ int instance_check(const char *name)
 {
 	size_t len = strlen(name);
 
-	if (len < 1 || len > 32 || name[0] == '.')
+	if (len < 1 || len > 32)
 		return -EINVAL;
-	if (strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != len)
+	if (strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != len)
 		return -EINVAL;
 	return 0;
 }

@@ -12,7 +12,7 @@
 #define INSTANCE_PATH 108 /* fits sun_path */
 #define CONFIG_DIR_DEFAULT "/etc/xswan"
 
-/* 1-32 characters of [A-Za-z0-9._-], not starting with a dot; 0 or -EINVAL. */
+/* 1-32 characters of [A-Za-z0-9_-] (the bpf file system refuses dots); 0 or -EINVAL. */
 int instance_check(const char *name);
 
 /* /run/xswan/<name>/<file>; file: "dp", "vici", "xswan-dp.pid" … "" gives the directory */

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The addresses of this host, in the map local4: what is for them is not outbound traffic. */
+#ifndef XSWAN_DP_LOCALS_H
+#define XSWAN_DP_LOCALS_H
+
+/* Makes the map say what the interfaces have now. 0 or -errno. */
+int locals_sync(int map_fd);
+
+#endif

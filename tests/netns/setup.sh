@@ -34,10 +34,10 @@ trap 'exit 1' INT TERM
 
 # --- traffic ---
 
-# pings FROM TO [COUNT]: every one answered
+# pings FROM TO [COUNT [OPTION…]]: every one answered
 pings()
 {
-	"$1" ping -n -i 0.05 -c "${3:-10}" -W 1 -w 10 "$2" | tee /dev/stderr | grep -q ' 0% packet loss'
+	"$1" ping -n -i 0.05 -c "${3:-10}" -W 1 -w 10 "${@:4}" "$2" | tee /dev/stderr | grep -q ' 0% packet loss'
 }
 
 iperf_listens()

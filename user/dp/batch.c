@@ -35,7 +35,7 @@ static bool frame_packet(struct worker *w, const struct xdp_desc *desc, uint32_t
 	return true;
 }
 
-static void prepare_open(struct worker *w, const struct xdp_desc *desc, const struct xswan_meta *meta)
+void batch_add_open(struct worker *w, const struct xdp_desc *desc, const struct xswan_meta *meta)
 {
 	struct batch *b = w->filling[ESP_OPEN];
 	struct esp_packet *p = &b->packets[b->count];
@@ -50,6 +50,8 @@ static void prepare_open(struct worker *w, const struct xdp_desc *desc, const st
 		worker_drop(w, frame, XSWAN_DROP_SPI_UNKNOWN);
 	else
 		b->count++;
+	if (b->count == BATCH)
+		batch_launch(w, ESP_OPEN);
 }
 
 /* `big` may lie in the batch or not: it is copied before the batch changes. */
@@ -126,14 +128,13 @@ void batch_add(struct worker *w, struct queue *q, const struct xdp_desc *desc)
 
 	memcpy(&meta, frame - sizeof(meta), sizeof(meta));
 	if (meta.kind == XSWAN_META_OPEN && q->port->role == XSWAN_ROLE_OUTSIDE)
-		prepare_open(w, desc, &meta);
+		batch_add_open(w, desc, &meta);
 	else if (meta.kind == XSWAN_META_SEAL && q->port->role != XSWAN_ROLE_OUTSIDE)
 		prepare_seal(w, q, desc, &meta);
 	else
 		worker_drop(w, frame, XSWAN_DROP_NO_METADATA);
-	for (int d = ESP_SEAL; d <= ESP_OPEN; d++)
-		if (w->filling[d]->count == BATCH)
-			batch_launch(w, d);
+	if (w->filling[ESP_SEAL]->count == BATCH)
+		batch_launch(w, ESP_SEAL);
 }
 
 static void land_one(struct worker *w)

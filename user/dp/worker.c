@@ -18,6 +18,7 @@
 
 #define IDLE_MS 1000
 #define SHARED_ROUNDS 8u /* of a worker that is being helped, without a quiescent state in between */
+#define RAW_ROUNDS 64u
 #define LINGER_NS 50000u /* a helper looks for more work for so long */
 #define OUTSTANDING_MS 20 /* frames under way: look again, and kick, after so long without an event */
 
@@ -56,6 +57,13 @@ static uint32_t run_queues(struct worker *w)
 
 	for (uint32_t i = 0; i < w->queue_count; i++)
 		count += run_queue(w, w->queues[i]);
+	/* poll() says when there is some; a worker that never sleeps looks now and then */
+	if (w->esp_fd >= 0 && (w->esp_pending || !(++w->rounds % RAW_ROUNDS))) {
+		uint32_t got = reassembled_receive(w);
+
+		w->esp_pending = got > 0;
+		count += got;
+	}
 	batch_launch(w, ESP_SEAL);
 	batch_launch(w, ESP_OPEN);
 	w->saturated = count >= BATCH ? w->saturated + 1 : 0;
@@ -157,12 +165,13 @@ static void wait_for_work(struct worker *w, struct pollfd *fds)
 	__atomic_store_n(&w->asleep, true, __ATOMIC_SEQ_CST);
 	if (w->dp->worker_count < 2 || !assist_wanted(w->dp->assist)) {
 		rcu_thread_offline();
-		poll(fds, w->queue_count + 1, outstanding ? OUTSTANDING_MS : IDLE_MS);
+		poll(fds, w->queue_count + 2, outstanding ? OUTSTANDING_MS : IDLE_MS);
 		rcu_thread_online();
 	}
 	__atomic_store_n(&w->asleep, false, __ATOMIC_RELEASE);
 	if (fds[w->queue_count].revents & POLLIN && read(w->wake_fd, &calls, sizeof(calls)) < 0)
 		log_debug("worker %u: %s", w->id, strerror(errno));
+	w->esp_pending = fds[w->queue_count + 1].revents & POLLIN;
 	if (outstanding)
 		kick_stalled(w);
 }
@@ -170,7 +179,7 @@ static void wait_for_work(struct worker *w, struct pollfd *fds)
 static void *run(void *arg)
 {
 	struct worker *w = arg;
-	struct pollfd *fds = calloc(w->queue_count + 1, sizeof(*fds));
+	struct pollfd *fds = calloc(w->queue_count + 2, sizeof(*fds));
 
 	rcu_register_thread();
 	if (!fds)
@@ -178,6 +187,7 @@ static void *run(void *arg)
 	for (uint32_t i = 0; i < w->queue_count; i++)
 		fds[i] = (struct pollfd){ .fd = w->queues[i]->fd, .events = POLLIN };
 	fds[w->queue_count] = (struct pollfd){ .fd = w->wake_fd, .events = POLLIN };
+	fds[w->queue_count + 1] = (struct pollfd){ .fd = w->esp_fd, .events = POLLIN }; /* -1: ignored */
 	while (!__atomic_load_n(&w->stop, __ATOMIC_ACQUIRE)) {
 		if (!run_batches(w) && !help_others(w))
 			wait_for_work(w, fds);
@@ -227,6 +237,9 @@ static int prepare(struct worker *w, char *why, size_t why_size)
 		err = -errno;
 		goto out;
 	}
+	err = w->id == 0 ? reassembled_open(w) : 0;
+	if (err)
+		goto out;
 	w->crypto = dp->crypto->worker_new();
 	w->nexthops = nexthop_cache_new(dp->programs.nexthop_fd, dp->ports, dp->port_count);
 	err = w->crypto && w->nexthops ? batch_init(w) : -ENOMEM;
@@ -244,6 +257,8 @@ void worker_free(struct worker *w)
 		close(w->wake_fd);
 	if (w->raw_fd >= 0)
 		close(w->raw_fd);
+	if (w->esp_fd >= 0)
+		close(w->esp_fd);
 	nexthop_cache_free(w->nexthops);
 	batch_free(w);
 	if (w->crypto)
@@ -263,7 +278,7 @@ struct worker *worker_new(struct dataplane *dp, uint32_t id, char *why, size_t w
 	memset(w, 0, sizeof(*w));
 	w->dp = dp;
 	w->id = id;
-	w->wake_fd = w->raw_fd = -1;
+	w->wake_fd = w->raw_fd = w->esp_fd = -1;
 	w->drops = dp->programs.drops + (size_t)id * XSWAN_DROP_SLOTS;
 	if (!prepare(w, why, why_size))
 		return w;

@@ -35,6 +35,9 @@ struct worker {
 	int wake_fd; /* eventfd: to stop, or to help */
 	bool running, stop;
 	bool asleep; /* in poll(), or about to be */
+	bool esp_pending; /* esp_fd may have more */
+	uint32_t rounds;
+	int esp_fd; /* the first worker's: ESP that the kernel reassembled; else -1 */
 	int raw_fd; /* outer packets for which the kernel knows the way better */
 
 	struct queue *queues[XSWAN_PORTS * XSWAN_QUEUES];
@@ -96,12 +99,17 @@ void queue_kick(struct worker *w, struct queue *q); /* wakes the kernel for what
 
 /* Sorts a received frame into the batch that it belongs to, or drops it. */
 void batch_add(struct worker *w, struct queue *q, const struct xdp_desc *desc);
+/* The same for a packet known to be ESP; launches the batch when it is full. */
+void batch_add_open(struct worker *w, const struct xdp_desc *desc, const struct xswan_meta *meta);
 /* Begins the batch that is being filled in this direction, and ends as many as must not wait. */
 void batch_launch(struct worker *w, enum esp_direction direction);
 /* Ends batches, oldest first, until so many are under way. */
 void batch_land(struct worker *w, uint32_t under_way);
 int batch_init(struct worker *w); /* 0 or -errno */
 void batch_free(struct worker *w);
+
+int reassembled_open(struct worker *w); /* 0 or -errno */
+uint32_t reassembled_receive(struct worker *w); /* takes what is there into batches; how many */
 
 /* The ways out of a worker. Each takes over the packet's frame. */
 void send_outer(struct worker *w, struct esp_packet *p); /* sealed: route by the outer header */

@@ -41,6 +41,6 @@ fi
 check "whole packets are lost now" fails client ping -n -c 1 -W 1 -s 1200 -M dont $SERVER
 start path wire /usr/bin/python3 "$here/fragmenting_path.py" port-a port-b $B_OUTSIDE
 need "a path that fragments" wait_for 10 ready
-check "fragmented ESP is put together and opened" pings client $SERVER 5 -s 1200 -M dont
-check "by the kernel" compare "$(reassembled)" -ge 5
+check "fragmented ESP is put together and opened" pings client $SERVER 4 -i 0.5 -s 1200 -M dont
+check "by the kernel" compare "$(reassembled)" -ge 4
 check_end

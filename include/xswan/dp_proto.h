@@ -12,6 +12,8 @@
  * so a restart of xswan-ike interrupts no traffic. After a restart of xswan-dp
  * (a new `epoch`) the controller adds its SAs again, with the same uid: the
  * outbound sequence number then goes on from the pinned counter plus a safe jump.
+ * A controller that has been restarted, too, has no SAs to add; `sa_count` tells it
+ * whether those that the maps still speak of carry anything.
  * If `stat_map_id` is not the map that the SA was first added with, its counter
  * is lost and the SA must not be added again (a nonce would repeat).
  */
@@ -82,7 +84,7 @@ struct xswan_dp_reply {
 	__u32 version;
 	__u64 epoch; /* random, one per start of xswan-dp */
 	__u32 stat_map_id; /* kernel id of sa_out_stat */
-	__u32 reserved;
+	__u32 sa_count; /* SAs that xswan-dp holds, inbound and outbound each; 0 after it has started */
 	char text[XSWAN_DP_TEXT_MAX]; /* what was wrong; empty without error */
 };
 

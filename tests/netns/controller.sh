@@ -151,6 +151,41 @@ peer_returns()
 	stop b-ike KILL && stop b-dp KILL && gateway_start b && stop a-ike KILL && ike_start a && wait_for 15 answered
 }
 
+# Nobody has the keys of the SAs that the maps still show: the next packet must ask for a new one.
+both_killed()
+{
+	log_forget a
+	stop a-ike KILL && stop a-dp KILL && dp_start a && ike_start a && wait_for 15 answered &&
+		log_says a-ike 'they carry nothing any more'
+}
+
+# A dataplane that hangs must not make the controller hang with it, but for the one request that it leaves unanswered.
+dataplane_hangs()
+{
+	kill -STOP "$(pid_of a-dp)"
+	xswan a --timeout 10 down site
+	sleep 3
+	for _ in 1 2 3 4 5 6; do
+		within 700 xswan a status >/dev/null || return
+		sleep 0.4
+	done
+	kill -CONT "$(pid_of a-dp)"
+	wait_for 15 answered
+}
+
+# within MILLISECONDS COMMAND...
+within()
+{
+	local from
+
+	from=$(date +%s%3N)
+	"${@:2}" || return
+	[ $(($(date +%s%3N) - from)) -le "$1" ] || {
+		echo "took $(($(date +%s%3N) - from)) ms"
+		return 1
+	}
+}
+
 maps_made_anew()
 {
 	log_forget a
@@ -189,6 +224,8 @@ set_action a trap
 check "start_action = trap: the controller starts again" eval 'stop a-ike && ike_start a'
 check "the first packets bring the tunnel up" wait_for 10 answered
 check "both ways" server ping -n -c 1 -W 1 $CLIENT
+check "both daemons killed: the next packets bring the tunnel up again" both_killed
+check "the dataplane hangs: the controller does not, and recovers with it" dataplane_hangs
 capture_end wire
 check "no plaintext on the wire, all the time" plaintext_free wire
 check "both controllers end in order" eval 'stop a-ike && stop b-ike'

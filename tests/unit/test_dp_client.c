@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The controller's end of dp_proto.h against a dataplane that behaves, and ones that do not. */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,7 +36,11 @@ static void answer(struct server *s, int fd, const struct xswan_dp_header *h)
 	struct {
 		struct xswan_dp_reply reply;
 		char more[8];
-	} r = { .reply = { .h = *h, .version = XSWAN_DP_VERSION, .epoch = 0x1122334455667788, .stat_map_id = 42 } };
+	} r = { .reply = { .h = *h,
+			   .version = XSWAN_DP_VERSION,
+			   .epoch = 0x1122334455667788,
+			   .stat_map_id = 42,
+			   .sa_count = 6 } };
 	enum behaviour b = s->behaviour;
 	size_t len = sizeof(r.reply);
 
@@ -100,6 +105,20 @@ static void start(struct server *s, enum behaviour behaviour)
 	assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
 }
 
+/* Greets, and waits for the answer as the daemon's event loop would. */
+static int greet(struct dp_client *c, const char *path)
+{
+	struct pollfd pfd = { .events = POLLIN };
+	int err = dp_client_connect(c, path);
+
+	if (err)
+		return err;
+	assert_false(dp_client_connected(c));
+	pfd.fd = c->fd;
+	assert_int_equal(poll(&pfd, 1, 5000), 1);
+	return dp_client_welcome(c);
+}
+
 static void stop(struct server *s, struct dp_client *c)
 {
 	dp_client_close(c);
@@ -128,10 +147,11 @@ static void test_good(void **state)
 	struct server s;
 
 	start(&s, GOOD);
-	assert_int_equal(dp_client_connect(&c, s.path), 0);
+	assert_int_equal(greet(&c, s.path), 0);
 	assert_true(dp_client_connected(&c));
 	assert_true(c.epoch == 0x1122334455667788);
 	assert_int_equal(c.stat_map_id, 42);
+	assert_int_equal(c.sa_count, 6);
 	assert_int_equal(dp_client_sa_add(&c, &m), 0);
 	assert_int_equal(s.len, sizeof(struct xswan_dp_sa_add));
 	assert_int_equal(s.add.slot, 9);
@@ -152,7 +172,7 @@ static void test_refused(void **state)
 	struct server s;
 
 	start(&s, REFUSE);
-	assert_int_equal(dp_client_connect(&c, s.path), 0);
+	assert_int_equal(greet(&c, s.path), 0);
 	assert_int_equal(dp_client_sa_add(&c, &m), -EEXIST);
 	assert_true(dp_client_connected(&c)); /* an answer is an answer */
 	stop(&s, &c);
@@ -175,7 +195,7 @@ static void test_broken(void **state)
 		struct server s;
 
 		start(&s, cases[i].behaviour);
-		assert_int_equal(dp_client_connect(&c, s.path), 0);
+		assert_int_equal(greet(&c, s.path), 0);
 		assert_int_equal(dp_client_sa_add(&c, &m), cases[i].error);
 		assert_false(dp_client_connected(&c));
 		assert_true(c.fd >= 0); /* still open for the event loop that watches it */
@@ -190,8 +210,8 @@ static void test_version(void **state)
 	struct server s;
 
 	start(&s, OLD_VERSION);
-	assert_int_equal(dp_client_connect(&c, s.path), -EPROTO);
-	assert_int_equal(c.fd, -1);
+	assert_int_equal(greet(&c, s.path), -EPROTO);
+	assert_false(dp_client_connected(&c));
 	stop(&s, &c);
 }
 
@@ -204,7 +224,7 @@ static void test_timeout(void **state)
 	long ms;
 
 	start(&s, SILENT);
-	assert_int_equal(dp_client_connect(&c, s.path), 0);
+	assert_int_equal(greet(&c, s.path), 0);
 	clock_gettime(CLOCK_MONOTONIC, &from);
 	assert_int_equal(dp_client_sa_add(&c, &m), -ETIMEDOUT);
 	clock_gettime(CLOCK_MONOTONIC, &to);
@@ -214,11 +234,51 @@ static void test_timeout(void **state)
 	stop(&s, &c);
 }
 
+/* An xswan-dp that hangs, with nobody to accept: neither greeting nor trying again may take time. */
+static void test_hung(void **state)
+{
+	struct dp_client c[8], *last = &c[7];
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct timespec from, to;
+	struct server s;
+	int err = 0;
+
+	start(&s, GOOD);
+	shutdown(s.listener, SHUT_RDWR);
+	pthread_join(s.thread, NULL);
+	close(s.listener);
+	unlink(s.path);
+	strcpy(address.sun_path, s.path);
+	s.listener = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	assert_int_equal(bind(s.listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(s.listener, 1), 0);
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	for (int i = 0; i < 8; i++) {
+		c[i] = DP_CLIENT_INIT;
+		err = dp_client_connect(&c[i], s.path);
+		if (err)
+			continue;
+		assert_int_equal(dp_client_welcome(&c[i]), -EAGAIN);
+		assert_false(dp_client_connected(&c[i]));
+	}
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	assert_in_range((to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000, 0, 500);
+	assert_int_equal(err, -EAGAIN); /* its queue is full */
+	assert_int_equal(last->fd, -1);
+	for (int i = 0; i < 8; i++)
+		dp_client_close(&c[i]);
+	close(s.listener);
+	unlink(s.path);
+	rmdir(s.dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_not_running), cmocka_unit_test(test_good),    cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_broken),      cmocka_unit_test(test_version), cmocka_unit_test(test_timeout),
+		cmocka_unit_test(test_hung),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

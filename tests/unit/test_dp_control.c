@@ -80,8 +80,14 @@ static struct xswan_dp_sa_add sa_add(uint32_t dir, uint32_t slot, uint64_t uid)
 		.h = { .op = XSWAN_DP_SA_ADD, .id = 99 },
 		.dir = dir,
 		.slot = slot,
-		.sa = { .uid = uid, .spi = htonl(0x10000000 | slot), .family = 4, .alg = XSWAN_ALG_AES_GCM_16_256,
-			.mode = XSWAN_MODE_TUNNEL, .flags = XSWAN_SA_LIVE | XSWAN_SA_ESN, .replay_window = 1024, .tunnel = 1 },
+		.sa = { .uid = uid,
+			.spi = htonl(0x10000000 | slot),
+			.family = 4,
+			.alg = XSWAN_ALG_AES_GCM_16_256,
+			.mode = XSWAN_MODE_TUNNEL,
+			.flags = XSWAN_SA_LIVE | XSWAN_SA_ESN,
+			.replay_window = 1024,
+			.tunnel = 1 },
 		.key_len = 36,
 		.local_ts_count = 1,
 		.remote_ts_count = 1,
@@ -102,6 +108,7 @@ static void test_hello(void **state)
 	assert_int_equal(reply.h.id, 5);
 	assert_int_equal(reply.stat_map_id, 4711);
 	assert_int_not_equal(reply.epoch, 0);
+	assert_int_equal(reply.sa_count, 0);
 	hello.version++;
 	reply = ask(&hello, sizeof(hello));
 	assert_int_equal(reply.error, -EPROTONOSUPPORT);
@@ -118,7 +125,10 @@ static void test_add_and_remove(void **state)
 	assert_int_equal(reply.error, 0);
 	assert_non_null(sa_table_in(f.sas, 7));
 	assert_int_equal(f.in[7].uid, 1234);
-	assert_int_equal(ask(&m, sizeof(m)).error, 0); /* the same again is no error */
+	assert_int_equal(reply.sa_count, 1);
+	reply = ask(&m, sizeof(m)); /* the same again is no error, and no second SA */
+	assert_int_equal(reply.error, 0);
+	assert_int_equal(reply.sa_count, 1);
 
 	m.sa.uid = 1235;
 	reply = ask(&m, sizeof(m));
@@ -137,7 +147,9 @@ static void test_out_of_range(void **state)
 {
 	const struct {
 		uint32_t dir, slot;
-	} bad[] = { { 0, 5 }, { 3, 5 }, { XSWAN_DP_IN, 0 }, { XSWAN_DP_OUT, XSWAN_SA_SLOTS }, { XSWAN_DP_IN, UINT32_MAX } };
+	} bad[] = {
+		{ 0, 5 }, { 3, 5 }, { XSWAN_DP_IN, 0 }, { XSWAN_DP_OUT, XSWAN_SA_SLOTS }, { XSWAN_DP_IN, UINT32_MAX }
+	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct xswan_dp_sa_add m = sa_add(bad[i].dir, bad[i].slot, 1);

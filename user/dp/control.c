@@ -104,6 +104,7 @@ static void on_request(evutil_socket_t fd, short what, void *arg)
 	reply.error = serve(c, &r, len, reply.text, sizeof(reply.text));
 	reply.epoch = c->epoch;
 	reply.stat_map_id = c->stat_map_id;
+	reply.sa_count = sa_table_count(c->sas);
 	if (reply.error)
 		log_warn("request %u of the controller refused: %s", r.h.op, reply.text);
 	if (send(fd, &reply, sizeof(reply), MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof(reply))

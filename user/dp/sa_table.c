@@ -11,6 +11,7 @@ struct sa_table {
 	struct xswan_sa_stat *stat_in, *stat_out;
 	struct esp_sa *in[XSWAN_SA_SLOTS];
 	struct esp_sa *out[XSWAN_SA_SLOTS];
+	unsigned int count;
 };
 
 struct sa_table *sa_table_new(const struct crypto_backend *crypto, struct xswan_sa_stat *stat_in,
@@ -67,9 +68,11 @@ int sa_table_add(struct sa_table *t, const struct xswan_dp_sa_add *m, char *why,
 	}
 	stat = m->dir == XSWAN_DP_IN ? &t->stat_in[m->slot] : &t->stat_out[m->slot];
 	err = esp_sa_new(&sa, t->crypto, m, stat, why, why_size);
-	if (!err)
-		rcu_assign_pointer(*at, sa);
-	return err;
+	if (err)
+		return err;
+	rcu_assign_pointer(*at, sa);
+	t->count++;
+	return 0;
 }
 
 int sa_table_remove(struct sa_table *t, const struct xswan_dp_sa_remove *m, char *why, size_t why_size)
@@ -85,9 +88,15 @@ int sa_table_remove(struct sa_table *t, const struct xswan_dp_sa_remove *m, char
 		return -ENOENT;
 	}
 	rcu_assign_pointer(*at, NULL);
+	t->count--;
 	synchronize_rcu();
 	esp_sa_free(sa);
 	return 0;
+}
+
+unsigned int sa_table_count(const struct sa_table *t)
+{
+	return t->count;
 }
 
 struct esp_sa *sa_table_in(const struct sa_table *t, uint32_t slot)

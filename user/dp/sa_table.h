@@ -25,6 +25,8 @@ void sa_table_free(struct sa_table *t); /* no worker may run any more */
 int sa_table_add(struct sa_table *t, const struct xswan_dp_sa_add *m, char *why, size_t why_size);
 int sa_table_remove(struct sa_table *t, const struct xswan_dp_sa_remove *m, char *why, size_t why_size);
 
+unsigned int sa_table_count(const struct sa_table *t); /* of both directions together */
+
 /* For workers: NULL when there is none. Valid until the caller's next quiescent state. */
 struct esp_sa *sa_table_in(const struct sa_table *t, uint32_t slot);
 struct esp_sa *sa_table_out(const struct sa_table *t, uint32_t slot);

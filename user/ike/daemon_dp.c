@@ -228,21 +228,6 @@ void daemon_dp_close(struct daemon *d)
 	dp_client_close(&d->dp);
 }
 
-/* xswan-dp never speaks first: readable means gone. */
-static void on_dp_readable(evutil_socket_t fd, short what, void *arg)
-{
-	struct daemon *d = arg;
-
-	daemon_dp_close(d);
-	log_warn("xswan-dp has gone; IKE SAs stay, and the selectors drop what it does not protect");
-}
-
-static int watch_dp(struct daemon *d)
-{
-	d->dp_event = event_new(d->base, d->dp.fd, EV_READ | EV_PERSIST, on_dp_readable, d);
-	return d->dp_event && !event_add(d->dp_event, NULL) ? 0 : -ENOMEM;
-}
-
 /* Somebody removed the pins, and xswan-dp made new maps: nothing that is up is in them. */
 static int start_over(struct daemon *d)
 {
@@ -255,6 +240,18 @@ static int start_over(struct daemon *d)
 	return err ? err : attach_maps(d);
 }
 
+/* Both daemons have been started anew: nobody has the keys of the SAs that the maps still show. */
+static void drop_orphans(struct daemon *d)
+{
+	int count = sa_store_drop_orphans(d->store);
+
+	if (!count)
+		return;
+	log_info("xswan-dp has none of the %d SAs of an earlier xswan-ike: they carry nothing any more", count);
+	policy_refresh(d->policy);
+	daemon_sweep_tunnels(d);
+}
+
 static int synchronize(struct daemon *d)
 {
 	bool restarted = d->synced_epoch && d->synced_epoch != d->dp.epoch;
@@ -264,10 +261,10 @@ static int synchronize(struct daemon *d)
 		return err;
 	if (err)
 		err = start_over(d);
+	if (!err && !d->dp.sa_count)
+		drop_orphans(d);
 	if (!err)
 		err = sa_store_resync(d->store, restarted, on_lost, d);
-	if (!err)
-		err = watch_dp(d);
 	if (!err)
 		err = udp_start(d->udp);
 	return err;
@@ -284,27 +281,19 @@ static void say_waiting(struct daemon *d, int err)
 		log_info("waiting for xswan-dp: no maps in %s yet", instance_pin_path(d->options.instance, "", path));
 	else
 		log_info("waiting for xswan-dp: %s: %s", instance_run_path(d->options.instance, "dp", path),
-			 strerror(-err));
+			 err == -EAGAIN ? "it does not answer" : strerror(-err));
 }
 
-void daemon_dp_check(struct daemon *d)
+static void on_welcome(struct daemon *d)
 {
-	char path[INSTANCE_PATH];
-	int err = 0;
+	int err = dp_client_welcome(&d->dp);
 
-	if (daemon_ready(d) || d->stopping)
+	if (err == -EAGAIN)
 		return;
-	if (!d->have_maps)
-		err = attach_maps(d);
-	if (!err && d->dp.fd < 0) {
-		err = dp_client_connect(&d->dp, instance_run_path(d->options.instance, "dp", path));
-		if (!err) {
-			err = synchronize(d);
-			if (err)
-				daemon_dp_close(d);
-		}
-	}
+	if (!err)
+		err = synchronize(d);
 	if (err || !daemon_ready(d)) {
+		daemon_dp_close(d);
 		say_waiting(d, err);
 		return;
 	}
@@ -312,6 +301,47 @@ void daemon_dp_check(struct daemon *d)
 	d->waiting_said = false;
 	d->synced_epoch = d->dp.epoch;
 	daemon_pump(d);
+}
+
+/* After its welcome xswan-dp never speaks first: readable means gone. */
+static void on_dp_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->dp.greeting) {
+		on_welcome(d);
+		return;
+	}
+	daemon_dp_close(d);
+	log_warn("xswan-dp has gone; IKE SAs stay, and the selectors drop what it does not protect");
+}
+
+static int connect_dp(struct daemon *d)
+{
+	char path[INSTANCE_PATH];
+	int err = dp_client_connect(&d->dp, instance_run_path(d->options.instance, "dp", path));
+
+	if (err)
+		return err;
+	d->dp_event = event_new(d->base, d->dp.fd, EV_READ | EV_PERSIST, on_dp_readable, d);
+	if (d->dp_event && !event_add(d->dp_event, NULL))
+		return 0;
+	daemon_dp_close(d);
+	return -ENOMEM;
+}
+
+void daemon_dp_check(struct daemon *d)
+{
+	int err = 0;
+
+	if (daemon_ready(d) || d->stopping)
+		return;
+	if (!d->have_maps)
+		err = attach_maps(d);
+	if (!err)
+		err = d->dp.fd < 0 ? connect_dp(d) : d->dp.greeting ? -EAGAIN : 0;
+	if (err)
+		say_waiting(d, err);
 }
 
 void daemon_maps_close(struct daemon *d)

@@ -2,6 +2,7 @@
 #include "dp_client.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,7 +14,7 @@
 
 bool dp_client_connected(const struct dp_client *c)
 {
-	return c->fd >= 0 && !c->broken;
+	return c->fd >= 0 && !c->greeting && !c->broken;
 }
 
 void dp_client_close(struct dp_client *c)
@@ -21,7 +22,7 @@ void dp_client_close(struct dp_client *c)
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
-	c->broken = false;
+	c->greeting = c->broken = false;
 }
 
 /* The owner's event loop sees the end of the stream and closes. */
@@ -31,9 +32,7 @@ static void give_up(struct dp_client *c)
 	shutdown(c->fd, SHUT_RDWR);
 }
 
-/* One record out, one in. The reply has to be of this request and of the right size. */
-static int exchange(struct dp_client *c, struct xswan_dp_header *h, uint32_t op, size_t len,
-		    struct xswan_dp_reply *reply)
+static int send_request(struct dp_client *c, struct xswan_dp_header *h, uint32_t op, size_t len)
 {
 	ssize_t n;
 
@@ -44,18 +43,28 @@ static int exchange(struct dp_client *c, struct xswan_dp_header *h, uint32_t op,
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	if ((size_t)n != len)
-		return -EPROTO;
+	return (size_t)n == len ? 0 : -EPROTO;
+}
+
+/* The reply has to be of the last request and of the right size. -EAGAIN: none in time, or, with MSG_DONTWAIT, none
+ * yet. */
+static int receive_reply(struct dp_client *c, uint32_t op, int flags, struct xswan_dp_reply *reply)
+{
+	ssize_t n;
+
 	do
-		n = recv(c->fd, reply, sizeof(*reply), MSG_TRUNC);
+		n = recv(c->fd, reply, sizeof(*reply), MSG_TRUNC | flags);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		return -errno;
 	if (!n)
 		return -ECONNRESET;
-	if ((size_t)n != sizeof(*reply) || reply->h.op != op || reply->h.id != h->id || reply->error > 0)
+	if ((size_t)n != sizeof(*reply) || reply->h.op != op || reply->h.id != c->next_id || reply->error > 0)
 		return -EPROTO;
 	reply->text[sizeof(reply->text) - 1] = '\0';
+	c->epoch = reply->epoch;
+	c->stat_map_id = reply->stat_map_id;
+	c->sa_count = reply->sa_count;
 	return 0;
 }
 
@@ -66,29 +75,39 @@ static int request(struct dp_client *c, struct xswan_dp_header *h, uint32_t op, 
 
 	if (!dp_client_connected(c))
 		return -ENOTCONN;
-	err = exchange(c, h, op, len, &reply);
+	err = send_request(c, h, op, len);
+	if (!err)
+		err = receive_reply(c, op, 0, &reply);
+	if (err == -EAGAIN)
+		err = -ETIMEDOUT;
 	if (err) {
 		log_error("xswan-dp: %s: %s; connection closed", what, strerror(-err));
 		give_up(c);
 		return err;
 	}
-	c->epoch = reply.epoch;
-	c->stat_map_id = reply.stat_map_id;
 	if (reply.error == -ENOENT && op == XSWAN_DP_SA_REMOVE)
 		log_debug("xswan-dp: %s: was gone already", what);
 	else if (reply.error)
 		log_error("xswan-dp: %s: %s", what, reply.text[0] ? reply.text : strerror(-reply.error));
-	else if (op == XSWAN_DP_HELLO && reply.version != XSWAN_DP_VERSION) {
-		log_error("xswan-dp speaks version %u of its protocol, this program %u", reply.version,
-			  XSWAN_DP_VERSION);
-		return -EPROTO;
-	}
 	return reply.error;
+}
+
+/* Connecting must not wait for room in the queue of an xswan-dp that hangs; requests wait for their replies. */
+static int connect_now(int fd, const struct sockaddr_un *address)
+{
+	const struct timeval timeout = { .tv_sec = DP_TIMEOUT_MS / 1000, .tv_usec = DP_TIMEOUT_MS % 1000 * 1000 };
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) ||
+	    connect(fd, (const struct sockaddr *)address, sizeof(*address)) || fcntl(fd, F_SETFL, flags) ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)))
+		return -errno;
+	return 0;
 }
 
 int dp_client_connect(struct dp_client *c, const char *path)
 {
-	const struct timeval timeout = { .tv_sec = DP_TIMEOUT_MS / 1000, .tv_usec = DP_TIMEOUT_MS % 1000 * 1000 };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct xswan_dp_hello hello = { .version = XSWAN_DP_VERSION };
 	int err;
@@ -100,15 +119,36 @@ int dp_client_connect(struct dp_client *c, const char *path)
 	c->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (c->fd < 0)
 		return -errno;
-	err = 0;
-	if (setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) ||
-	    setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) ||
-	    connect(c->fd, (struct sockaddr *)&address, sizeof(address)))
-		err = -errno;
+	err = connect_now(c->fd, &address);
 	if (!err)
-		err = request(c, &hello.h, XSWAN_DP_HELLO, sizeof(hello), "hello");
+		err = send_request(c, &hello.h, XSWAN_DP_HELLO, sizeof(hello));
 	if (err)
 		dp_client_close(c);
+	else
+		c->greeting = true;
+	return err;
+}
+
+int dp_client_welcome(struct dp_client *c)
+{
+	struct xswan_dp_reply reply;
+	int err;
+
+	if (!c->greeting)
+		return -ENOTCONN;
+	err = receive_reply(c, XSWAN_DP_HELLO, MSG_DONTWAIT, &reply);
+	if (err == -EAGAIN)
+		return err;
+	if (!err && reply.error) {
+		log_error("xswan-dp: hello: %s", reply.text[0] ? reply.text : strerror(-reply.error));
+		err = reply.error;
+	} else if (!err && reply.version != XSWAN_DP_VERSION) {
+		log_error("xswan-dp speaks version %u of its protocol, this program %u", reply.version,
+			  XSWAN_DP_VERSION);
+		err = -EPROTO;
+	}
+	c->greeting = false;
+	c->broken = err;
 	return err;
 }
 

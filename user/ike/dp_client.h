@@ -4,6 +4,7 @@
  * DP_TIMEOUT_MS: a healthy xswan-dp answers in microseconds, and an SA must not be announced
  * to the peer before the dataplane has it. Whatever goes wrong ends the connection (replies
  * come in order, so a late one must never be taken for another's); the owner connects again.
+ * Greeting does not block: an xswan-dp that hangs costs one request's timeout, not one every time.
  */
 #ifndef XSWAN_IKE_DP_CLIENT_H
 #define XSWAN_IKE_DP_CLIENT_H
@@ -17,16 +18,21 @@
 
 struct dp_client {
 	int fd; /* -1: not connected; readable means that xswan-dp has gone */
+	bool greeting; /* HELLO is sent, and not answered yet */
 	bool broken; /* of no use any more; the fd stays open for whoever watches it, until closed */
 	uint32_t next_id;
 	uint64_t epoch; /* of xswan-dp, from its last reply */
 	uint32_t stat_map_id;
+	uint32_t sa_count; /* that xswan-dp holds */
 };
 
 #define DP_CLIENT_INIT ((struct dp_client){ .fd = -1 })
 
-/* Connects and exchanges HELLO. 0 or -errno (-ENOENT, -ECONNREFUSED: not running; -EPROTO: another version). */
+/* Connects and sends HELLO. 0 or -errno (-ENOENT, -ECONNREFUSED: not running; -EAGAIN: it accepts nobody just now). */
 int dp_client_connect(struct dp_client *c, const char *path);
+/* When readable after that. 0; -EAGAIN: no answer yet; else, -EPROTO for another version, it is of no use: to be
+ * closed. */
+int dp_client_welcome(struct dp_client *c);
 void dp_client_close(struct dp_client *c);
 bool dp_client_connected(const struct dp_client *c);
 

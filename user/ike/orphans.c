@@ -43,12 +43,6 @@ const struct orphan *orphans_carrier(const struct orphans *o, uint32_t tunnel)
 	return NULL;
 }
 
-void orphans_expire(struct orphans *o)
-{
-	for (size_t i = 0; i < o->count; i++)
-		o->list[i].expires = 0;
-}
-
 void orphans_replace(struct orphans *o, uint32_t tunnel)
 {
 	for (size_t i = 0; i < o->count; i++)

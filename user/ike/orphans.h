@@ -28,7 +28,6 @@ void orphans_clear(struct orphans *o);
 bool orphans_has(const struct orphans *o, uint32_t tunnel);
 /* The outbound one that could still carry the tunnel's traffic; NULL: none. */
 const struct orphan *orphans_carrier(const struct orphans *o, uint32_t tunnel);
-void orphans_expire(struct orphans *o); /* all of them are due */
 void orphans_replace(struct orphans *o, uint32_t tunnel);
 /* Takes one that is due off the list; false when there is none. */
 bool orphans_next(struct orphans *o, uint64_t now, uint64_t grace, struct orphan *out);

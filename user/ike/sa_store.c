@@ -600,9 +600,15 @@ int sa_store_resync(struct sa_store *store, bool restarted, void (*lost)(void *c
 	return 0;
 }
 
-void sa_store_drop_orphans(struct sa_store *store)
+/* Out of the maps; its slot stays taken. */
+static void end_orphan(struct sa_store *store, const struct orphan *orphan)
 {
-	orphans_expire(&store->orphans);
+	struct tunnels *t = &store->maps.tunnels;
+
+	if (orphan->dir == XSWAN_DP_OUT && orphan->tunnel && orphan->tunnel < t->count &&
+	    !store->tunnels[orphan->tunnel] && t->map[orphan->tunnel].sa_out == orphan->slot)
+		tunnels_set_down(t, orphan->tunnel);
+	entry_clear(entry_of(store, orphan->dir, orphan->slot));
 }
 
 int sa_store_expire(struct sa_store *store, uint64_t now_seconds)
@@ -611,16 +617,23 @@ int sa_store_expire(struct sa_store *store, uint64_t now_seconds)
 	int count = 0;
 
 	while (orphans_next(&store->orphans, now_seconds, ORPHAN_GRACE_SECONDS, &orphan)) {
-		struct xswan_tunnel *tunnel = orphan.tunnel && orphan.tunnel < store->maps.tunnels.count
-						      ? &store->maps.tunnels.map[orphan.tunnel]
-						      : NULL;
-
-		if (orphan.dir == XSWAN_DP_OUT && tunnel && !store->tunnels[orphan.tunnel] &&
-		    tunnel->sa_out == orphan.slot)
-			tunnels_set_down(&store->maps.tunnels, orphan.tunnel);
-		entry_clear(entry_of(store, orphan.dir, orphan.slot));
+		end_orphan(store, &orphan);
 		dp_remove(store, orphan.dir, orphan.slot, orphan.uid, true);
 		count++;
 	}
+	return count;
+}
+
+int sa_store_drop_orphans(struct sa_store *store)
+{
+	int count = store->orphans.count;
+
+	for (int i = 0; i < count; i++) {
+		const struct orphan *orphan = &store->orphans.list[i];
+
+		end_orphan(store, orphan);
+		slots_give(slots_of(store, orphan->dir), orphan->slot);
+	}
+	orphans_clear(&store->orphans);
 	return count;
 }

@@ -86,9 +86,8 @@ bool sa_store_has_orphan(const struct sa_store *store, uint32_t tunnel);
  */
 int sa_store_resync(struct sa_store *store, bool restarted, void (*lost)(void *ctx, uint64_t id), void *ctx);
 
-/* xswan-dp has no SA at all: what the maps say of orphans is not true any more. The next sa_store_expire removes them.
- */
-void sa_store_drop_orphans(struct sa_store *store);
+/* xswan-dp has no SA at all: what the maps say of orphans is not true any more. Returns how many there were. */
+int sa_store_drop_orphans(struct sa_store *store);
 
 /* Removes the orphans whose time has come. Returns how many. */
 int sa_store_expire(struct sa_store *store, uint64_t now_seconds);

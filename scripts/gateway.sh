@@ -8,7 +8,6 @@
 : "${ENCAP:=no}" "${ATTACH:=auto}" "${CRYPTO:=auto}" "${WORKERS:=auto}" "${LOG_LEVEL:=info}"
 : "${IKE_PROPOSAL:=aes256gcm16-prfsha256-x25519}" "${ESP_PROPOSAL:=aes256gcm16}"
 : "${PSK:=correct horse battery staple}" "${START:=none}" "${DPD_DELAY:=0}"
-: "${REPLAY_WINDOW:=1024}"
 : "${IKE_PROGRAM:=xswan-ike}" "${IKE_OPTIONS:=}"
 
 # side a: the variables of gateway A, seen from itself
@@ -72,7 +71,6 @@ gateway_conf()
 		                local_ts = $local_ts
 		                remote_ts = $remote_ts
 		                esp_proposals = $ESP_PROPOSAL
-		                replay_window = $REPLAY_WINDOW
 		                start_action = $START
 		            }
 		        }

@@ -58,9 +58,6 @@ carry()
 	exit 0
 }
 carry "one queue and a helper" 1 2 no
-# Each queue holds up to 2048 packets, and one worker may run while the other waits for a CPU: packets of one SA overtake
-# each other by thousands. The default window of 1024 takes the late ones for replays; this one does not.
-REPLAY_WINDOW=16384
 carry "two queues, protocol 50" 2 auto no
 carry "two queues, UDP 4500" 2 auto yes
 check_end

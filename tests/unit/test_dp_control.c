@@ -143,6 +143,19 @@ static void test_add_and_remove(void **state)
 	assert_null(sa_table_in(f.sas, 7));
 }
 
+static void test_window_floor(void **state)
+{
+	struct xswan_dp_sa_add m = sa_add(XSWAN_DP_IN, 7, 1234);
+
+	sa_table_set_min_window(f.sas, 8192);
+	assert_int_equal(ask(&m, sizeof(m)).error, 0);
+	assert_int_equal(esp_sa_config(sa_table_in(f.sas, 7))->replay_window, 8192);
+	m = sa_add(XSWAN_DP_IN, 8, 1235);
+	m.sa.replay_window = 16384;
+	assert_int_equal(ask(&m, sizeof(m)).error, 0);
+	assert_int_equal(esp_sa_config(sa_table_in(f.sas, 8))->replay_window, 16384);
+}
+
 static void test_out_of_range(void **state)
 {
 	const struct {
@@ -218,6 +231,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_hello, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_add_and_remove, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_window_floor, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_out_of_range, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_impossible_sa, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_lengths, set_up, tear_down),

@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <urcu-qsbr.h>
 
 struct sa_table {
 	const struct crypto_backend *crypto;
 	struct xswan_sa_stat *stat_in, *stat_out;
+	uint16_t min_window;
 	struct esp_sa *in[XSWAN_SA_SLOTS];
 	struct esp_sa *out[XSWAN_SA_SLOTS];
 	unsigned int count;
@@ -25,6 +27,11 @@ struct sa_table *sa_table_new(const struct crypto_backend *crypto, struct xswan_
 	t->stat_in = stat_in;
 	t->stat_out = stat_out;
 	return t;
+}
+
+void sa_table_set_min_window(struct sa_table *t, uint16_t packets)
+{
+	t->min_window = packets;
 }
 
 void sa_table_free(struct sa_table *t)
@@ -51,10 +58,23 @@ static struct esp_sa **entry(struct sa_table *t, uint32_t dir, uint32_t slot, ch
 	return dir == XSWAN_DP_IN ? &t->in[slot] : &t->out[slot];
 }
 
+static int build(struct sa_table *t, struct esp_sa **sa, const struct xswan_dp_sa_add *m, char *why, size_t why_size)
+{
+	struct xswan_dp_sa_add wider = *m;
+	int err;
+
+	if (m->dir != XSWAN_DP_IN)
+		return esp_sa_new(sa, t->crypto, m, &t->stat_out[m->slot], why, why_size);
+	if (wider.sa.replay_window && wider.sa.replay_window < t->min_window)
+		wider.sa.replay_window = t->min_window;
+	err = esp_sa_new(sa, t->crypto, &wider, &t->stat_in[m->slot], why, why_size);
+	explicit_bzero(&wider, sizeof(wider)); /* it holds a key */
+	return err;
+}
+
 int sa_table_add(struct sa_table *t, const struct xswan_dp_sa_add *m, char *why, size_t why_size)
 {
 	struct esp_sa **at = entry(t, m->dir, m->slot, why, why_size);
-	struct xswan_sa_stat *stat;
 	struct esp_sa *sa;
 	int err;
 
@@ -66,8 +86,7 @@ int sa_table_add(struct sa_table *t, const struct xswan_dp_sa_add *m, char *why,
 		snprintf(why, why_size, "slot %u holds another SA", m->slot);
 		return -EEXIST;
 	}
-	stat = m->dir == XSWAN_DP_IN ? &t->stat_in[m->slot] : &t->stat_out[m->slot];
-	err = esp_sa_new(&sa, t->crypto, m, stat, why, why_size);
+	err = build(t, &sa, m, why, why_size);
 	if (err)
 		return err;
 	rcu_assign_pointer(*at, sa);

@@ -19,6 +19,11 @@ struct sa_table;
 /* The stat arrays are the pinned maps, XSWAN_SA_SLOTS lines each. NULL: out of memory. */
 struct sa_table *sa_table_new(const struct crypto_backend *crypto, struct xswan_sa_stat *stat_in,
 			      struct xswan_sa_stat *stat_out);
+/*
+ * Inbound SAs get a replay window of so many packets at least: several queues deliver the packets of one SA with as
+ * much disorder as their rings are long. Before the first SA is added.
+ */
+void sa_table_set_min_window(struct sa_table *t, uint16_t packets);
 void sa_table_free(struct sa_table *t); /* no worker may run any more */
 
 /* Both answer 0 or -errno with a sentence in why. An SA that is there with the same uid is kept: 0. */

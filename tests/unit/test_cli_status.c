@@ -384,7 +384,7 @@ static void test_silence(void **state)
 	struct vici_message reply;
 	struct vici_client client;
 
-	assert_int_equal(vici_client_open(&client, "x", w->cli.vici_path), 0);
+	assert_int_equal(vici_client_open(&client, "x", w->cli.vici_path, VICI_CLIENT_TIMEOUT), 0);
 	client.timeout = 50;
 	vici_put(&args, "child", "silent");
 	assert_int_equal(vici_client_request(&client, "initiate", &args, NULL, NULL, NULL, &reply), -ETIMEDOUT);

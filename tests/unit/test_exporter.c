@@ -116,7 +116,7 @@ static void load(struct world *w, struct metrics *m)
 	struct vici_client client;
 
 	*m = (struct metrics){ .up = true };
-	assert_int_equal(vici_client_open(&client, "x", w->path), 0);
+	assert_int_equal(vici_client_open(&client, "x", w->path, VICI_CLIENT_TIMEOUT), 0);
 	assert_int_equal(gateway_load(&m->gw, &client), 0);
 	vici_client_close(&client);
 }

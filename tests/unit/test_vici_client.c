@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <sys/wait.h>
 #include <signal.h>
 #include <unistd.h>
@@ -144,7 +145,7 @@ static void test_answers(void **state)
 		struct vici_client c;
 		int events = 0, got;
 
-		assert_int_equal(vici_client_open(&c, "x", path), 0);
+		assert_int_equal(vici_client_open(&c, "x", path, VICI_CLIENT_TIMEOUT), 0);
 		c.timeout = 100;
 		got = vici_client_request(&c, "what", NULL, cases[i].event, count, &events, &reply);
 		if (got != cases[i].want || events != cases[i].events ||
@@ -162,16 +163,42 @@ static void test_open(void **state)
 	struct vici_client c;
 
 	unlink(path);
-	assert_int_equal(vici_client_open(&c, "default", path), -ENOENT);
+	assert_int_equal(vici_client_open(&c, "default", path, VICI_CLIENT_TIMEOUT), -ENOENT);
 	assert_non_null(strstr(c.error, "not running for instance default (no /tmp/"));
 	assert_non_null(strstr(c.error, "start it with \"systemctl start xswan-ike\""));
 	vici_client_close(&c);
-	assert_int_equal(vici_client_open(&c, "lab", path), -ENOENT);
+	assert_int_equal(vici_client_open(&c, "lab", path, VICI_CLIENT_TIMEOUT), -ENOENT);
 	assert_non_null(strstr(c.error, "start it with \"xswan-ike -i lab\""));
 	memset(long_path, 'x', sizeof(long_path));
 	long_path[sizeof(long_path) - 1] = '\0';
-	assert_int_equal(vici_client_open(&c, "lab", long_path), -ENAMETOOLONG);
+	assert_int_equal(vici_client_open(&c, "lab", long_path, VICI_CLIENT_TIMEOUT), -ENAMETOOLONG);
 	assert_int_equal(c.fd, -1);
+}
+
+/* A daemon that is stopped accepts nobody: its queue fills, and connecting would wait for ever. */
+static void test_nobody_accepts(void **state)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct timespec from, to;
+	struct vici_client c[3];
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	unlink(path);
+	strcpy(address.sun_path, path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(vici_client_open(&c[0], "x", path, 200), 0);
+	assert_int_equal(vici_client_open(&c[1], "x", path, 200), 0);
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	assert_int_equal(vici_client_open(&c[2], "x", path, 200), -ETIMEDOUT);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	assert_in_range((to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000, 150, 2000);
+	assert_non_null(strstr(c[2].error, "accepted no connection"));
+	assert_int_equal(c[2].fd, -1);
+	vici_client_close(&c[0]);
+	vici_client_close(&c[1]);
+	close(fd);
+	unlink(path);
 }
 
 /* What cannot be sent is refused before a byte of it is. */
@@ -183,7 +210,7 @@ static void test_request_too_long(void **state)
 	struct vici_message reply;
 	struct vici_client c;
 
-	assert_int_equal(vici_client_open(&c, "x", path), 0);
+	assert_int_equal(vici_client_open(&c, "x", path, VICI_CLIENT_TIMEOUT), 0);
 	for (int i = 0; i < 9; i++)
 		vici_put_data(&args, "k", big, sizeof(big));
 	assert_int_equal(vici_client_request(&c, "what", &args, NULL, NULL, NULL, &reply), -EMSGSIZE);
@@ -228,9 +255,8 @@ static void test_check(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_open),
-		cmocka_unit_test(test_request_too_long),
+		cmocka_unit_test(test_answers),        cmocka_unit_test(test_open),
+		cmocka_unit_test(test_nobody_accepts), cmocka_unit_test(test_request_too_long),
 		cmocka_unit_test(test_check),
 	};
 

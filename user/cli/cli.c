@@ -154,7 +154,7 @@ int cli_run(struct cli *cli, int argc, char **argv)
 
 int cli_connect(struct cli *cli, struct vici_client *client)
 {
-	int err = vici_client_open(client, cli->instance, cli->vici_path);
+	int err = vici_client_open(client, cli->instance, cli->vici_path, VICI_CLIENT_TIMEOUT);
 
 	if (err)
 		fprintf(cli->err, "xswan: %s\n", client->error);

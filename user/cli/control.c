@@ -120,7 +120,7 @@ int cli_version(struct cli *cli, const char *operand)
 	struct vici_client client;
 	int err;
 
-	err = vici_client_open(&client, cli->instance, cli->vici_path);
+	err = vici_client_open(&client, cli->instance, cli->vici_path, VICI_CLIENT_TIMEOUT);
 	if (!err)
 		err = vici_client_request(&client, "version", NULL, NULL, NULL, NULL, &reply);
 	if (!err && (!vici_get(&reply, "daemon", daemon, sizeof(daemon)) ||

@@ -13,7 +13,7 @@ static void gather(struct status *s, struct cli *cli)
 	struct vici_client client;
 
 	s->instance = cli->instance;
-	s->ike_error = vici_client_open(&client, cli->instance, cli->vici_path);
+	s->ike_error = vici_client_open(&client, cli->instance, cli->vici_path, VICI_CLIENT_TIMEOUT);
 	if (!s->ike_error)
 		s->ike_error = gateway_load(&s->gw, &client);
 	if (s->ike_error)

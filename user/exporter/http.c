@@ -53,8 +53,7 @@ static void gather(struct exporter *x, struct metrics *m)
 	struct vici_client client;
 	int err;
 
-	err = vici_client_open(&client, x->instance, x->vici_path);
-	client.timeout = VICI_PATIENCE;
+	err = vici_client_open(&client, x->instance, x->vici_path, VICI_PATIENCE);
 	if (!err)
 		err = gateway_load(&m->gw, &client);
 	if (err && !x->silent)
@@ -116,8 +115,7 @@ static void on_ready(struct evhttp_request *req, void *arg)
 	struct vici_client client;
 	int err;
 
-	err = vici_client_open(&client, x->instance, x->vici_path);
-	client.timeout = VICI_PATIENCE;
+	err = vici_client_open(&client, x->instance, x->vici_path, VICI_PATIENCE);
 	if (!err)
 		err = vici_client_request(&client, "version", NULL, NULL, NULL, NULL, &reply);
 	if (err)

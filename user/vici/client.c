@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <time.h>
@@ -47,25 +48,41 @@ static int connect_failed(struct vici_client *c, int err, const char *instance, 
 	case -EACCES:
 	case -EPERM:
 		return fail(c, err, "not allowed to connect to %s: its owner is root, run this as root", path);
+	case -EAGAIN: /* the limit of connect_within */
+		return fail(c, -ETIMEDOUT,
+			    "xswan-ike accepted no connection on %s within %d.%03d seconds: does it hang?", path,
+			    c->timeout / 1000, c->timeout % 1000);
 	default:
 		return fail(c, err, "cannot connect to %s: %s", path, strerror(-err));
 	}
 }
 
-int vici_client_open(struct vici_client *c, const char *instance, const char *path)
+/* A stream socket's connect() waits as long as it may send. 0: any time. */
+static int connect_within(int fd, const struct sockaddr_un *address, int ms)
+{
+	const struct timeval limit = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) ||
+	    connect(fd, (const struct sockaddr *)address, sizeof(*address)))
+		return -errno;
+	return 0;
+}
+
+int vici_client_open(struct vici_client *c, const char *instance, const char *path, int timeout)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int err;
 
-	*c = (struct vici_client){ .fd = -1, .timeout = VICI_CLIENT_TIMEOUT };
+	*c = (struct vici_client){ .fd = -1, .timeout = timeout };
 	if (strlen(path) >= sizeof(address.sun_path))
 		return fail(c, -ENAMETOOLONG, "socket path %s is too long", path);
 	strcpy(address.sun_path, path);
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (c->fd < 0)
 		return fail(c, -errno, "cannot make a socket: %s", strerror(errno));
-	if (connect(c->fd, (struct sockaddr *)&address, sizeof(address))) {
-		err = connect_failed(c, -errno, instance, path);
+	err = connect_within(c->fd, &address, timeout);
+	if (err) {
+		err = connect_failed(c, err, instance, path);
 		close(c->fd);
 		c->fd = -1;
 		return err;

@@ -23,9 +23,11 @@ struct vici_client {
 
 /*
  * Connects to `path`. `instance` is for the message alone: a daemon that is not there is
- * -ENOENT or -ECONNREFUSED, and `error` says which and how to start it.
+ * -ENOENT or -ECONNREFUSED, and `error` says which and how to start it. `timeout` becomes the client's, and
+ * limits the connecting, too: a daemon that is stopped accepts nobody.
  */
-int vici_client_open(struct vici_client *c, const char *instance, const char *path) __attribute__((warn_unused_result));
+int vici_client_open(struct vici_client *c, const char *instance, const char *path, int timeout)
+	__attribute__((warn_unused_result));
 void vici_client_close(struct vici_client *c);
 
 typedef void (*vici_event_fn)(void *ctx, const struct vici_message *msg);

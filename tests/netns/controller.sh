@@ -110,6 +110,15 @@ trap_drops()
 	rises a no_sa "$before" && wait_for 5 log_says a-ike "'branch/more': a packet wants this tunnel"
 }
 
+# What is only being tried is down at once, too, and stays so.
+attempt_taken_down()
+{
+	xswan a --json status | jq -e '.connections[] | select(.name == "branch") | .ike_sas | length == 1' || return
+	within 2000 xswan a down branch || return
+	sleep 2
+	xswan a --json status | jq -e '.connections[] | select(.name == "branch") | .ike_sas | length == 0'
+}
+
 connection_removed()
 {
 	rm "$STATE/a/conf.d/branch.conf"
@@ -214,6 +223,7 @@ check "a second controller of the instance is refused" second_instance_refused
 check "a reload with an error changes nothing" bad_reload
 check "a reload adds a connection and leaves the tunnel alone" connection_added
 check "start_action = trap: dropped without an SA, and the SA asked for" trap_drops
+check "taken down while it is only being tried" attempt_taken_down
 check "a reload takes the connection away, its attempt and its tunnel number" connection_removed
 check "taken down by hand, the tunnel stays down and drops" stays_down
 check "brought up again" tunnel_up

@@ -23,7 +23,7 @@ struct waiting {
 	char conn[NAME_SIZE]; /* empty: any */
 	char child[NAME_SIZE]; /* the same */
 	bool children; /* WAIT_DOWN: Child SAs, not IKE SAs */
-	uint32_t *uniqueids; /* WAIT_DOWN: those still there */
+	uint32_t *uniqueids; /* WAIT_DOWN: those still there, whose end was begun by this request */
 	int left, matches;
 };
 
@@ -237,6 +237,8 @@ static void match_sa(void *ctx, const struct ike_sa_info *sa)
 		return;
 	if (m->ike_id && m->ike_id != sa->uniqueid)
 		return;
+	if (sa->state == IKE_CONNECTING && !sa->initiator) /* half-open: nobody yet, and gone by itself */
+		return;
 	if (!m->child && !m->child_id) {
 		add_match(m, sa->uniqueid);
 		return;
@@ -244,7 +246,8 @@ static void match_sa(void *ctx, const struct ike_sa_info *sa)
 	for (int i = 0; i < sa->child_count; i++) {
 		const struct child_info *child = &sa->children[i];
 
-		if ((!m->child || !strcmp(child->name, m->child)) && (!m->child_id || child->uniqueid == m->child_id))
+		if (child->state != CHILD_CREATED && (!m->child || !strcmp(child->name, m->child)) &&
+		    (!m->child_id || child->uniqueid == m->child_id))
 			add_match(m, child->uniqueid);
 	}
 }
@@ -280,14 +283,24 @@ static void hold_matches(struct daemon *d, const struct match *m)
 		engine_foreach_sa(d->engine, hold_sa, &by_id);
 }
 
-static void terminate_all(struct daemon *d, const uint32_t *uniqueids, int count, bool children)
+/* Only queues work. What cannot be terminated, since it is ending already, raises no event of ours to wait for. */
+static void terminate_all(struct daemon *d, struct waiting *w)
 {
-	for (int i = 0; i < count; i++) {
-		if (children)
-			engine_terminate_child(d->engine, NULL, NULL, uniqueids[i], daemon_now());
-		else
-			engine_terminate_ike(d->engine, NULL, uniqueids[i], daemon_now());
+	w->left = 0;
+	for (int i = 0; i < w->matches; i++) {
+		uint32_t id = w->uniqueids[i];
+
+		if (w->children ? engine_terminate_child(d->engine, NULL, NULL, id, daemon_now())
+				: engine_terminate_ike(d->engine, NULL, id, daemon_now()))
+			w->uniqueids[w->left++] = id;
 	}
+}
+
+static void reply_at_once(struct vici_builder *reply, const struct waiting *w)
+{
+	vici_put_success(reply);
+	vici_putf(reply, "matches", "%d", w->matches);
+	vici_putf(reply, "terminated", "%d", w->matches - w->left);
 }
 
 enum vici_verdict vici_control_terminate(void *daemon, struct vici_request *req, const struct vici_message *msg,
@@ -301,9 +314,6 @@ enum vici_verdict vici_control_terminate(void *daemon, struct vici_request *req,
 		.child_id = vici_get_u64(msg, "child-id", 0),
 	};
 	enum vici_verdict verdict = VICI_REPLY;
-	uint32_t *ids = NULL; /* a copy: the waiting may end while they are terminated */
-	bool children;
-	int count;
 
 	if (!w) {
 		vici_put_failure(reply, "out of memory");
@@ -311,33 +321,26 @@ enum vici_verdict vici_control_terminate(void *daemon, struct vici_request *req,
 	}
 	m.conn = w->conn[0] ? w->conn : NULL;
 	m.child = w->child[0] ? w->child : NULL;
-	children = m.child || m.child_id;
+	w->children = m.child || m.child_id;
 	if (!m.conn && !m.child && !m.ike_id && !m.child_id) {
 		vici_put_failure(reply, "missing terminate selector");
 		goto out;
 	}
 	engine_foreach_sa(d->engine, match_sa, &m);
-	count = w->matches;
-	ids = malloc(count * sizeof(*ids) + 1);
 	hold_matches(d, &m);
-	if (!count || m.failed || !ids) {
-		vici_put_failure(reply, count ? "out of memory" : "no matching SAs to terminate found");
+	if (!w->matches || m.failed) {
+		vici_put_failure(reply, m.failed ? "out of memory" : "no matching SAs to terminate found");
 		goto out;
 	}
-	memcpy(ids, w->uniqueids, count * sizeof(*ids));
-	if (w->timeout != TIMEOUT_NO_WAIT) {
-		w->children = children;
+	terminate_all(d, w);
+	if (w->timeout != TIMEOUT_NO_WAIT && w->left) {
 		wait_for(d->control, w, req);
 		w = NULL;
 		verdict = VICI_LATER;
 	} else {
-		vici_put_success(reply);
-		vici_putf(reply, "matches", "%d", count);
-		vici_put(reply, "terminated", "0");
+		reply_at_once(reply, w);
 	}
-	terminate_all(d, ids, count, children);
 out:
-	free(ids);
 	waiting_free(w);
 	daemon_pump(d);
 	return verdict;
@@ -362,11 +365,22 @@ static void event_for_up(struct waiting *w, const struct ike_event *event)
 		finish_up(w, event->text ? event->text : "no reason given");
 }
 
+/* An IKE SA that is only being tried ends by failing. */
+static bool is_end(const struct waiting *w, const struct ike_event *event)
+{
+	if (!event->sa)
+		return false;
+	if (w->children)
+		return event->kind == IKE_EVENT_CHILD_DOWN;
+	return event->kind == IKE_EVENT_IKE_DOWN ||
+	       (event->kind == IKE_EVENT_FAILED && event->sa->state == IKE_CONNECTING);
+}
+
 static void event_for_down(struct waiting *w, const struct ike_event *event)
 {
 	uint32_t uniqueid;
 
-	if (event->kind != (w->children ? IKE_EVENT_CHILD_DOWN : IKE_EVENT_IKE_DOWN) || !event->sa)
+	if (!is_end(w, event))
 		return;
 	uniqueid = w->children ? event->child->uniqueid : event->sa->uniqueid;
 	for (int i = 0; i < w->left; i++) {

@@ -80,7 +80,8 @@ enum xswan_drop {
 	X(IKE_UP, "ike_up", "IKE SAs established") \
 	X(CHILD_UP, "child_up", "Child SAs installed") \
 	X(DPD_TIMEOUT, "dpd_timeout", "peers found dead") \
-	X(INSTALL_FAILED, "install_failed", "Child SAs that the dataplane refused")
+	X(INSTALL_FAILED, "install_failed", "Child SAs that the dataplane refused") \
+	X(COOKIE, "cookie", "IKE_SA_INIT answered with a demand for a cookie: many half-open IKE SAs")
 
 enum xswan_ike_counter {
 #define X(id, name, text) XSWAN_IKE_##id,

@@ -66,6 +66,7 @@ struct side {
 	int refuse_add; /* -errno */
 	struct line lines[LINES];
 	int line_count;
+	int said[LOG_LEVEL_DEBUG + 1]; /* lines of each level, kept or not */
 	struct event events[EVENTS];
 	int event_count;
 	int keylogs;
@@ -324,6 +325,7 @@ static inline void on_log(void *ctx, enum log_level level, const char *conn, uin
 		fprintf(stderr, "# %8.3f %c %d %s[%u] %s\n", s->w->now / 1e6, s->name, level, conn ? conn : "-",
 			uniqueid, text);
 	assert_null(strchr(text, '\n'));
+	s->said[level]++;
 	if (level == LOG_LEVEL_DEBUG || s->line_count == LINES)
 		return;
 	l = &s->lines[s->line_count++];

@@ -614,47 +614,6 @@ static void oversized(void **state)
 	world_free(w);
 }
 
-/* Strangers cannot fill our memory, nor our log. */
-static void half_open(void **state)
-{
-	struct engine_settings settings = { .half_open_max = 10 };
-	struct params a = default_a(), b = default_b();
-	struct world *w = world_new_with(&a, &b, &settings);
-	struct ike_datagram d;
-	uint8_t request[2048];
-	size_t len;
-
-	engine_initiate(w->a.e, "gw", "net", NULL, w->now);
-	assert_true(engine_output(w->a.e, &d, w->now));
-	memcpy(request, d.data, len = d.len);
-	for (int i = 0; i < 100; i++) {
-		request[7] = i; /* another SPI each time */
-		inject(w, &w->b, request, len);
-	}
-	assert_int_equal(list_sas(&w->b).connecting, 10);
-	assert_int_equal(counter(&w->b, XSWAN_IKE_HALF_OPEN_LIMIT), 90);
-	assert_int_equal(count_warnings(&w->b), 1);
-	while (engine_output(w->b.e, &d, w->now))
-		;
-	engine_timeout(w->b.e, w->now + 31 * SEC);
-	engine_timeout(w->b.e, w->now + 31 * SEC);
-	assert_int_equal(list_sas(&w->b).connecting, 0);
-	world_free(w);
-
-	b.ike = "aes128gcm16-prfsha256-x25519";
-	w = world_new_with(&a, &b, NULL);
-	for (int i = 0; i < 1000; i++) {
-		request[6] = i >> 8;
-		request[7] = i;
-		inject(w, &w->b, request, len);
-	}
-	assert_int_equal(counter(&w->b, XSWAN_IKE_NO_PROPOSAL), 1000);
-	assert_int_equal(count_warnings(&w->b), 50); /* as many as the budget allows at once */
-	while (engine_output(w->b.e, &d, w->now))
-		;
-	world_free(w);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -677,7 +636,6 @@ int main(void)
 		cmocka_unit_test(requests_refused),
 		cmocka_unit_test(headers),
 		cmocka_unit_test(oversized),
-		cmocka_unit_test(half_open),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,6 +38,8 @@ static void take_settings(struct engine_settings *to, const struct engine_settin
 		to->half_open_timeout = defaults.half_open_timeout;
 	if (!to->half_open_max)
 		to->half_open_max = defaults.half_open_max;
+	if (!to->cookie_threshold)
+		to->cookie_threshold = to->half_open_max / 2;
 }
 
 struct engine *engine_new(const struct sa_sink *sink, void *sink_ctx, const struct engine_callbacks *cb,
@@ -91,6 +93,7 @@ void engine_free(struct engine *e)
 	spi_table_free(&e->by_init);
 	timers_free(&e->timers);
 	free(e->child_infos);
+	cookies_wipe(&e->cookies);
 	OPENSSL_cleanse(e->plain, sizeof(e->plain));
 	free(e);
 }
@@ -199,7 +202,8 @@ static void run_timer(struct ike_sa *sa)
 	}
 	if (ike_sa_in(sa, PHASE_HALF_OPEN)) {
 		engine_count(sa->engine, XSWAN_IKE_TIMEOUT);
-		ike_sa_log(sa, LOG_LEVEL_INFO, "half-open IKE SA dropped: no IKE_AUTH came");
+		if (budget_take(&sa->engine->budget, now))
+			ike_sa_log(sa, LOG_LEVEL_INFO, "half-open IKE SA dropped: no IKE_AUTH came");
 		ike_sa_end(sa, "no IKE_AUTH came");
 	} else if (ike_sa_in(sa, PHASE_INIT) && sa->terminate) {
 		ike_sa_end(sa, "terminated by request");

@@ -112,7 +112,8 @@ struct engine_callbacks {
 	void (*log)(void *ctx, enum log_level level, const char *conn, uint32_t uniqueid, const char *line);
 	void (*event)(void *ctx, const struct ike_event *event);
 	/* Test builds only (compiled with XSWAN_KEYLOG): key material for a protocol analyser. */
-	void (*keylog)(void *ctx, uint64_t spi_i, uint64_t spi_r, const uint8_t *sk_ei, const uint8_t *sk_er, size_t key_len);
+	void (*keylog)(void *ctx, uint64_t spi_i, uint64_t spi_r, const uint8_t *sk_ei, const uint8_t *sk_er,
+		       size_t key_len);
 };
 
 struct engine_settings { /* microseconds; 0 takes the default */
@@ -120,6 +121,8 @@ struct engine_settings { /* microseconds; 0 takes the default */
 	unsigned int retransmit_tries; /* default 5 retransmissions, then the exchange is given up */
 	uint64_t half_open_timeout; /* responder: from IKE_SA_INIT to IKE_AUTH; default 30 s */
 	unsigned int half_open_max; /* default 4096 */
+	unsigned int cookie_threshold; /* half-open IKE SAs from which on a COOKIE is demanded; default: half of the
+					  maximum */
 };
 
 struct engine;

@@ -3,6 +3,7 @@
 #ifndef XSWAN_IKE_ENGINE_STATE_H
 #define XSWAN_IKE_ENGINE_STATE_H
 
+#include "cookie.h"
 #include "engine.h"
 #include "ike_message.h"
 #include "refusal.h"
@@ -42,6 +43,7 @@ struct engine {
 	struct timers timers;
 	unsigned int half_open;
 	bool half_open_logged;
+	struct cookies cookies;
 	uint32_t last_ike_id, last_child_id;
 
 	uint64_t now; /* of the call being served */

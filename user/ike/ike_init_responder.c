@@ -43,6 +43,28 @@ static bool well_formed(struct engine *e, struct payloads *in)
 	return true;
 }
 
+/*
+ * Many are half-open: the sender must show that it gets our answers, before anything is looked up, computed or kept. A
+ * wrong cookie may be one from before the secret was renewed: it is answered like none (RFC 7296 section 2.6).
+ */
+static bool shows_cookie(struct engine *e, const struct payloads *in)
+{
+	const struct notify *n = payloads_notify(in, NOTIFY_COOKIE);
+	const struct addr *from = &e->rx.remote.addr;
+	uint64_t spi_i = e->rx.header.spi_i;
+	struct span nonce = in->body[PAYLOAD_NONCE];
+	uint8_t cookie[COOKIE_LEN];
+
+	if (e->half_open < e->settings.cookie_threshold)
+		return true;
+	if (n && cookie_valid(&e->cookies, e->now, from, spi_i, nonce, n->data))
+		return true;
+	engine_count(e, XSWAN_IKE_COOKIE);
+	if (!cookie_make(&e->cookies, e->now, from, spi_i, nonce, cookie))
+		refuse_without_cookie(e, cookie, sizeof(cookie));
+	return false;
+}
+
 static bool room_for_another(struct engine *e)
 {
 	if (e->half_open < e->settings.half_open_max)
@@ -150,7 +172,7 @@ void ike_init_request(struct engine *e)
 	struct ike_sa *sa;
 	int ret;
 
-	if (refuse_again(e) || !well_formed(e, &in) || !room_for_another(e))
+	if (refuse_again(e) || !well_formed(e, &in) || !shows_cookie(e, &in) || !room_for_another(e))
 		return;
 	conn = choose(e, &in, &suite);
 	if (!conn)

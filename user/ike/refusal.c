@@ -61,6 +61,11 @@ void refuse_init(struct engine *e, uint16_t type, const void *data, size_t len)
 	answer(e, type, data, len);
 }
 
+void refuse_without_cookie(struct engine *e, const void *cookie, size_t len)
+{
+	answer(e, NOTIFY_COOKIE, cookie, len);
+}
+
 bool refuse_again(struct engine *e)
 {
 	uint8_t request[DIGEST_MAX];

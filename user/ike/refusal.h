@@ -40,6 +40,8 @@ struct engine;
 
 /* Refuses the IKE_SA_INIT request in e->rx. */
 void refuse_init(struct engine *e, uint16_t type, const void *data, size_t len);
+/* Asks for the same request again, with this COOKIE. Not remembered: that would be state (RFC 7296 section 2.6). */
+void refuse_without_cookie(struct engine *e, const void *cookie, size_t len);
 bool refuse_again(struct engine *e); /* true: the request in e->rx was refused before, and is so again */
 /* Answers a request for which there is no IKE SA, within the budget. */
 void refuse_stray(struct engine *e, uint16_t type, const void *data, size_t len);

@@ -61,7 +61,8 @@ static void send_all(struct daemon *d)
 
 	while (engine_output(d->engine, &datagram, daemon_now())) {
 		err = udp_send(d->udp, &datagram.local, &datagram.remote, datagram.data, datagram.len);
-		if (err)
+		if (err &&
+		    budget_take(&d->send_warnings, daemon_now())) /* a stranger's address may be where we answer */
 			log_warn("sending to %s: %s", endpoint_format(&datagram.remote, remote), strerror(-err));
 	}
 }

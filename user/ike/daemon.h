@@ -28,6 +28,7 @@
 #include "engine.h"
 #include "gateway_maps.h"
 #include "policy.h"
+#include "refusal.h"
 #include "sa_store.h"
 #include "udp.h"
 #include "wanted.h"
@@ -66,6 +67,7 @@ struct daemon {
 	struct event *dp_event, *ring_event, *signals[4];
 	uint64_t counters[XSWAN_IKE_COUNTER_COUNT]; /* the daemon's own, beside the engine's */
 	time_t started;
+	struct budget send_warnings;
 	bool stopping;
 	bool leave_sas; /* end without a word: the dataplane carries on for the next process */
 };

@@ -11,7 +11,8 @@
 static int fail(struct ike_sa *sa, const struct explanation *x)
 {
 	engine_count(sa->engine, XSWAN_IKE_AUTH_FAILED);
-	ike_sa_log(sa, LOG_LEVEL_WARN, "%s", x->text);
+	if (budget_take(&sa->engine->budget, sa->engine->now))
+		ike_sa_log(sa, LOG_LEVEL_WARN, "%s", x->text);
 	return -EACCES;
 }
 

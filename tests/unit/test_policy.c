@@ -156,6 +156,28 @@ static void test_reload(void **state)
 	assert_string_equal(tunnels_to(w, "10.2.4.9"), "");
 }
 
+/* A configuration that cannot be installed leaves no trace, now or when SAs come and go later. */
+static void test_failed_reload(void **state)
+{
+	struct conf_child child = { .name = "six", .start_action = START_TRAP, .tunnel = 5 };
+	struct conf_child fine = { .name = "fine", .start_action = START_TRAP, .tunnel = 6, .next = &child };
+	struct conf_conn conn = { .name = "bad", .children = &fine };
+	struct config bad = { .refs = 1000, .conns = &conn };
+	struct world *w = *state;
+
+	need_bpf(w);
+	set_ts(&child, "10.1.0.0/16", "2001:db8::/32");
+	set_ts(&fine, "10.1.0.0/16", "10.6.0.0/16");
+	assert_int_equal(policy_configure(w->policy, &w->cfg), 0);
+	assert_int_equal(policy_configure(w->policy, &bad), -EAFNOSUPPORT);
+	assert_int_equal(bad.refs, 1000);
+	assert_string_equal(tunnels_to(w, "10.2.0.9"), "1");
+	assert_string_equal(tunnels_to(w, "10.6.0.9"), "");
+	assert_int_equal(add(w, &w->none, "10.1.0.0/16", "10.3.4.0/24", 77), 0);
+	assert_string_equal(tunnels_to(w, "10.3.4.9"), "2");
+	assert_string_equal(tunnels_to(w, "10.2.0.9"), "1");
+}
+
 /* A restart: what a child with start_action = none had negotiated stays as long as its orphans. */
 static void test_orphans(void **state)
 {
@@ -226,8 +248,8 @@ static void test_check(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_start_actions), TEST(test_reload), TEST(test_orphans),
-		TEST(test_refused_sa),    TEST(test_check),
+		TEST(test_start_actions), TEST(test_reload),     TEST(test_failed_reload),
+		TEST(test_orphans),       TEST(test_refused_sa), TEST(test_check),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

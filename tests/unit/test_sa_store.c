@@ -136,8 +136,8 @@ static int setup(void **state)
 	assert_int_equal(identity_parse(&w->peer, "peer.example.com"), 0);
 	w->child[1] = (struct conf_child){ .name = "one", .replay_window = 1024 };
 	w->child[2] = (struct conf_child){ .name = "two", .replay_window = 64 };
-	w->child[1].tunnel = tunnels_assign(&w->maps.tunnels, "conn/one", false);
-	w->child[2].tunnel = tunnels_assign(&w->maps.tunnels, "conn/two", true);
+	w->child[1].tunnel = tunnels_assign(&w->maps.tunnels, "conn/one");
+	w->child[2].tunnel = tunnels_assign(&w->maps.tunnels, "conn/two");
 	w->store = make_store(w);
 	assert_int_equal(sa_store_attach(w->store, &w->maps, 100), 0);
 	*state = w;
@@ -693,22 +693,25 @@ static void test_tunnel_numbers(void **state)
 	char name[XSWAN_NAME_LEN], longest[XSWAN_NAME_LEN];
 	uint32_t number;
 
-	assert_int_equal(tunnels_assign(t, "conn/two", false), 2); /* the name keeps its number */
+	assert_int_equal(tunnels_assign(t, "conn/two"), 2); /* the name keeps its number */
 	assert_int_equal(t->map[2].flags, 0);
-	assert_int_equal(tunnels_assign(t, "conn/two", true), 2);
+	tunnels_set_trap(t, 2, true);
+	assert_int_equal(tunnels_assign(t, "conn/two"), 2); /* and, until it is said otherwise, its flag */
 	assert_int_equal(t->map[2].flags, XSWAN_TUNNEL_TRAP);
-	assert_int_equal(tunnels_assign(t, "conn/three", false), 3);
+	tunnels_set_trap(t, 2, false);
+	assert_int_equal(t->map[2].flags, 0);
+	assert_int_equal(tunnels_assign(t, "conn/three"), 3);
 	assert_string_equal(t->map[3].name, "conn/three");
 	assert_int_equal(t->map[3].state, XSWAN_TUNNEL_DOWN);
 	tunnels_release(t, 2);
 	assert_int_equal(tunnels_find(t, "conn/two"), 0);
 	assert_string_equal(t->map[2].name, "");
-	assert_int_equal(tunnels_assign(t, "conn/four", false), 2);
+	assert_int_equal(tunnels_assign(t, "conn/four"), 2);
 	for (number = 4; number < XSWAN_TUNNELS; number++) {
 		snprintf(name, sizeof(name), "c/%u", number);
-		assert_int_equal(tunnels_assign(t, name, false), number);
+		assert_int_equal(tunnels_assign(t, name), number);
 	}
-	assert_int_equal(tunnels_assign(t, "one/more", false), 0);
+	assert_int_equal(tunnels_assign(t, "one/more"), 0);
 
 	memset(longest, 'x', sizeof(longest));
 	longest[XSWAN_NAME_LEN - 3] = '\0'; /* with "c/" one too long by the NUL */

@@ -51,7 +51,7 @@ static int assign_tunnels(struct daemon *d, struct config *cfg)
 
 			if (err)
 				return err;
-			child->tunnel = tunnels_assign(&d->maps.sa.tunnels, name, child->start_action == START_TRAP);
+			child->tunnel = tunnels_assign(&d->maps.sa.tunnels, name);
 			if (!child->tunnel) {
 				log_error("tunnel '%s': all %u tunnel numbers are in use", name, XSWAN_TUNNELS - 1);
 				return -ENOSPC;
@@ -64,9 +64,23 @@ static int assign_tunnels(struct daemon *d, struct config *cfg)
 static void mark_tunnels(struct daemon *d, const struct config *cfg)
 {
 	memset(d->tunnel_configured, 0, sizeof(d->tunnel_configured));
-	for (const struct conf_conn *conn = cfg->conns; conn; conn = conn->next)
-		for (const struct conf_child *child = conn->children; child; child = child->next)
+	for (const struct conf_conn *conn = cfg->conns; conn; conn = conn->next) {
+		for (const struct conf_child *child = conn->children; child; child = child->next) {
 			d->tunnel_configured[child->tunnel] = true;
+			tunnels_set_trap(&d->maps.sa.tunnels, child->tunnel, child->start_action == START_TRAP);
+		}
+	}
+}
+
+/* The running configuration stays, and what was given to the new one goes back. */
+static int refuse_config(struct daemon *d, struct config *cfg, int err)
+{
+	if (cfg == d->cfg)
+		return err;
+	config_unref(cfg);
+	if (d->have_maps)
+		daemon_sweep_tunnels(d);
+	return err;
 }
 
 /* Selectors protect before the engine knows the connection, and so before a packet could want it. */
@@ -80,12 +94,13 @@ int daemon_config_apply(struct daemon *d, struct config *cfg)
 		if (!err)
 			err = policy_configure(d->policy, cfg);
 	}
-	if (!err)
-		err = wanted_configure(&d->wanted, cfg, daemon_now());
+	if (err)
+		return refuse_config(d, cfg, err);
+	err = wanted_configure(&d->wanted, cfg, daemon_now());
 	if (err) {
-		if (cfg != old)
-			config_unref(cfg);
-		return err;
+		if (d->have_maps && old)
+			policy_configure(d->policy, old);
+		return refuse_config(d, cfg, err);
 	}
 	if (d->have_maps) {
 		mark_tunnels(d, cfg);

@@ -243,11 +243,20 @@ out:
 
 int policy_configure(struct policy *p, struct config *cfg)
 {
-	config_ref(cfg);
-	if (p->cfg)
-		config_unref(p->cfg);
+	struct config *old = p->cfg;
+	int err;
+
 	p->cfg = cfg;
-	return policy_refresh(p);
+	err = policy_refresh(p);
+	if (err) { /* what may have been written of it goes again */
+		p->cfg = old;
+		policy_refresh(p);
+		return err;
+	}
+	config_ref(cfg);
+	if (old)
+		config_unref(old);
+	return 0;
 }
 
 int policy_add(struct policy *p, const struct child_install *sa, uint64_t id)

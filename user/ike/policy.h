@@ -33,7 +33,7 @@ int policy_attach(struct policy *p, int selector4_fd);
 /* Would all selectors of this configuration fit? 0, or -errno with a sentence in why. */
 int policy_check(const struct config *cfg, char *why, size_t why_size);
 
-/* The conf_child.tunnel of cfg are set. Errors are logged. */
+/* The conf_child.tunnel of cfg are set. Errors are logged, and leave the configuration before it in place. */
 int policy_configure(struct policy *p, struct config *cfg);
 int policy_add(struct policy *p, const struct child_install *sa, uint64_t id);
 void policy_remove(struct policy *p, uint64_t id);

@@ -28,26 +28,29 @@ static uint32_t find_free(const struct tunnels *t)
 	return 0;
 }
 
-uint32_t tunnels_assign(struct tunnels *t, const char *name, bool trap)
+uint32_t tunnels_assign(struct tunnels *t, const char *name)
 {
-	uint32_t number = tunnels_find(t, name), flags = trap ? XSWAN_TUNNEL_TRAP : 0;
+	uint32_t number = tunnels_find(t, name);
 	struct xswan_tunnel *entry;
 
-	if (number) {
-		__atomic_store_n(&t->map[number].flags, flags, __ATOMIC_RELAXED);
+	if (number)
 		return number;
-	}
 	number = find_free(t);
 	if (!number)
 		return 0;
 	entry = &t->map[number];
 	entry->sa_out = 0;
 	entry->mtu = 0;
-	entry->flags = flags;
+	entry->flags = 0;
 	memset(entry->name, 0, sizeof(entry->name));
 	snprintf(entry->name, sizeof(entry->name), "%s", name);
 	__atomic_store_n(&entry->state, XSWAN_TUNNEL_DOWN, __ATOMIC_RELEASE);
 	return number;
+}
+
+void tunnels_set_trap(struct tunnels *t, uint32_t tunnel, bool trap)
+{
+	__atomic_store_n(&t->map[tunnel].flags, trap ? XSWAN_TUNNEL_TRAP : 0, __ATOMIC_RELAXED);
 }
 
 void tunnels_set_up(struct tunnels *t, uint32_t tunnel, uint32_t sa_out, uint32_t mtu)

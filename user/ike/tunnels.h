@@ -20,8 +20,9 @@ struct tunnels {
 /* "conn/child", or -ENAMETOOLONG */
 int tunnel_name(char out[static XSWAN_NAME_LEN], const char *conn, const char *child);
 
-/* The number of that name, a free one if it is new; 0: all in use. Sets the TRAP flag as said. */
-uint32_t tunnels_assign(struct tunnels *t, const char *name, bool trap);
+/* The number of that name, a free one if it is new; 0: all in use. */
+uint32_t tunnels_assign(struct tunnels *t, const char *name);
+void tunnels_set_trap(struct tunnels *t, uint32_t tunnel, bool trap); /* shall packets ask for an SA? */
 uint32_t tunnels_find(const struct tunnels *t, const char *name); /* 0: unknown */
 
 /* Points the tunnel at an outbound SA. */

@@ -28,12 +28,12 @@ static struct config *config_with_two(const struct params *p, const char *local_
 	return cfg;
 }
 
-static struct world *world_with_two(bool apart_at_a)
+static struct world *world_with_two(bool apart_at_a, bool apart_at_b)
 {
 	struct params a = default_a(), b = default_b();
 	struct world *w = world_new_with(&a, &b, NULL);
 	struct config *cfg_a = config_with_two(&a, "10.11.0.0/16", "10.12.0.0/16", apart_at_a);
-	struct config *cfg_b = config_with_two(&b, "10.12.0.0/16", "10.11.0.0/16", false);
+	struct config *cfg_b = config_with_two(&b, "10.12.0.0/16", "10.11.0.0/16", apart_at_b);
 
 	engine_configure(w->a.e, cfg_a);
 	engine_configure(w->b.e, cfg_b);
@@ -58,10 +58,24 @@ static void start_both(struct world *w)
 	assert_int_equal(engine_initiate(w->a.e, NULL, "two", NULL, w->now), 0);
 }
 
+/* Alike in addresses and identities: only the selectors tell which connection the peer means. */
+static void connections_alike(void **state)
+{
+	struct world *w = world_with_two(true, true);
+
+	start_both(w);
+	world_run(w, SEC);
+	expect_both_up(w);
+	assert_int_equal(engine_initiate(w->b.e, "gw", "net", NULL, w->now), -EALREADY);
+	assert_int_equal(engine_initiate(w->b.e, "extra", "two", NULL, w->now), -EALREADY);
+	assert_int_equal(count_warnings(&w->b), 0);
+	world_free(w);
+}
+
 static void started_together(void **state)
 {
-	for (int apart = 0; apart < 2; apart++) {
-		struct world *w = world_with_two(apart);
+	for (int apart = 0; apart < 4; apart++) {
+		struct world *w = world_with_two(apart & 1, apart & 2);
 
 		start_both(w);
 		world_run(w, SEC);
@@ -81,7 +95,7 @@ static void started_together_with_faults(void **state)
 	static const enum fate fates[] = { DROP, DUPLICATE, DELAY, DELAY_LONG };
 
 	for (int i = 0; i < 64; i++) {
-		struct world *w = world_with_two(i & 1);
+		struct world *w = world_with_two(i & 1, false);
 
 		w->fault = fault_one;
 		w->fault_fate = fates[i / 2 % 4];
@@ -97,7 +111,7 @@ static void started_together_with_faults(void **state)
 /* The first attempt comes to nothing: the other, which waits for it, must not be forgotten. */
 static void first_fails(void **state)
 {
-	struct world *w = world_with_two(false);
+	struct world *w = world_with_two(false, false);
 
 	start_both(w);
 	world_run(w, 25 * MS); /* IKE_SA_INIT is answered */
@@ -111,7 +125,7 @@ static void first_fails(void **state)
 	expect_both_up(w);
 	world_free(w);
 
-	w = world_with_two(false);
+	w = world_with_two(false, false);
 	start_both(w);
 	world_run(w, 25 * MS);
 	w->cut = true; /* the first goes unanswered, and the second only then tries */
@@ -164,7 +178,7 @@ static void started_anew(void **state)
 
 static void one_after_the_other(void **state)
 {
-	struct world *w = world_with_two(false);
+	struct world *w = world_with_two(false, false);
 
 	assert_int_equal(engine_initiate(w->a.e, "gw", "net", NULL, w->now), 0);
 	world_run(w, SEC);
@@ -181,11 +195,9 @@ static void one_after_the_other(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(started_together),
-		cmocka_unit_test(one_after_the_other),
-		cmocka_unit_test(started_together_with_faults),
-		cmocka_unit_test(first_fails),
-		cmocka_unit_test(both_ends_start),
+		cmocka_unit_test(started_together),  cmocka_unit_test(one_after_the_other),
+		cmocka_unit_test(connections_alike), cmocka_unit_test(started_together_with_faults),
+		cmocka_unit_test(first_fails),       cmocka_unit_test(both_ends_start),
 		cmocka_unit_test(started_anew),
 	};
 

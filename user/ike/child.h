@@ -35,6 +35,11 @@ bool child_traffic(struct ike_sa *sa); /* did ESP come in since the last call? *
 void child_offer(struct ike_sa *sa, const struct child *child, struct message *m);
 /* The peer's answer to that. Says why, and raises the event, when it comes to nothing. */
 void child_accept(struct ike_sa *sa, struct child *child, const struct payloads *in);
+/*
+ * Before the IKE SA is established as responder: identities alone may leave several connections to choose from. Takes
+ * one that has a child for this request, if sa->conn has none.
+ */
+void child_choose_connection(struct ike_sa *sa, const struct payloads *in);
 /* The peer's request: writes SAr2, TSi, TSr or an error notify. */
 void child_respond(struct ike_sa *sa, const struct payloads *in, struct message *reply);
 

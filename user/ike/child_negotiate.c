@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "child.h"
+#include "connection.h"
 #include "explain.h"
 
 static void wanted_selectors(const struct ike_sa *sa, const struct conf_child *conf, struct ts_list *local,
@@ -149,6 +150,39 @@ static int match(struct ike_sa *sa, const struct conf_child *conf, const struct 
 	return 0;
 }
 
+static bool fits(struct ike_sa *sa, const struct conf_conn *conn, const struct request *r)
+{
+	struct choice choice;
+
+	for (const struct conf_child *conf = conn->children; conf; conf = conf->next) {
+		if (!match(sa, conf, r, &choice))
+			return true;
+	}
+	return false;
+}
+
+static void read_request(struct request *r, const struct payloads *in)
+{
+	r->proposals = in->body[PAYLOAD_SA];
+	ts_payload_parse(&r->local, in->body[PAYLOAD_TSR]);
+	ts_payload_parse(&r->remote, in->body[PAYLOAD_TSI]);
+}
+
+void child_choose_connection(struct ike_sa *sa, const struct payloads *in)
+{
+	struct request r;
+
+	read_request(&r, in);
+	if (fits(sa, sa->conn, &r))
+		return;
+	for (const struct conf_conn *conn = sa->cfg->conns; conn; conn = conn->next) {
+		if (conn == sa->conn || !connection_is_alike(sa, conn) || !fits(sa, conn, &r))
+			continue;
+		sa->conn = conn;
+		return;
+	}
+}
+
 /* The first configured child that fits. Else 0, and the notify's type: about the one that came nearest. */
 static uint16_t choose(struct ike_sa *sa, const struct request *r, struct choice *out)
 {
@@ -205,13 +239,12 @@ static struct child *install(struct ike_sa *sa, const struct choice *choice, uin
 
 void child_respond(struct ike_sa *sa, const struct payloads *in, struct message *reply)
 {
-	struct request r = { .proposals = in->body[PAYLOAD_SA] };
 	struct choice choice;
 	struct child *child;
+	struct request r;
 	uint16_t refusal;
 
-	ts_payload_parse(&r.local, in->body[PAYLOAD_TSR]);
-	ts_payload_parse(&r.remote, in->body[PAYLOAD_TSI]);
+	read_request(&r, in);
 	refusal = choose(sa, &r, &choice);
 	child = refusal ? NULL : install(sa, &choice, &refusal);
 	if (!child) {

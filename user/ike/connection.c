@@ -88,6 +88,14 @@ const struct conf_conn *connection_for_ids(const struct ike_sa *sa, const struct
 	return best;
 }
 
+bool connection_is_alike(const struct ike_sa *sa, const struct conf_conn *conn)
+{
+	struct identity local = connection_local_id(conn, &sa->local.addr);
+
+	return identity_equal(&local, &sa->local_id) && score_ids(sa, conn, &sa->remote_id, &sa->local_id) ==
+								score_ids(sa, sa->conn, &sa->remote_id, &sa->local_id);
+}
+
 const struct conf_conn *connection_nearest(const struct config *cfg, const struct addr *local)
 {
 	for (const struct conf_conn *conn = cfg->conns; conn; conn = conn->next) {

@@ -21,6 +21,9 @@ const struct conf_conn *connection_for_init(const struct config *cfg, const stru
 const struct conf_conn *connection_for_ids(const struct ike_sa *sa, const struct identity *peer,
 					   const struct identity *asked);
 
+/* Would this one do as well as sa->conn: the same identities, as specific, and so the same secret? */
+bool connection_is_alike(const struct ike_sa *sa, const struct conf_conn *conn);
+
 const struct conf_conn *connection_nearest(const struct config *cfg, const struct addr *local); /* for messages */
 
 /* Whom we are in this connection: configured, or our address. */

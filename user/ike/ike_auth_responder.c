@@ -87,6 +87,7 @@ int ike_auth_request(struct ike_sa *sa, const struct payloads *in, struct messag
 		return ret;
 	if (payloads_notify(in, NOTIFY_INITIAL_CONTACT))
 		ike_sa_drop_older(sa);
+	child_choose_connection(sa, in);
 	ike_sa_established(sa);
 	child_respond(sa, in, reply);
 	ike_sa_drop_setup(sa);

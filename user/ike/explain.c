@@ -186,47 +186,68 @@ void explain_method(struct explanation *x, const struct ike_sa *sa, uint8_t meth
 
 void explain_refused_init(struct explanation *x, const struct ike_sa *sa, const struct endpoint *peer, uint16_t notify)
 {
-	char ep[ENDPOINT_TEXT], name[32], mine[PART], where[WHERE];
+	char ep[ENDPOINT_TEXT], buf[32], mine[PART], where[WHERE];
+	const char *name;
 
-	say(x,
-	    "IKE_SA_INIT: %s answered %s (not authenticated): we offered %s%s; to change: `proposals` of connection "
-	    "%s, or "
-	    "the peer's configuration",
-	    endpoint_format(peer, ep), notify_name(notify, name, sizeof(name)),
-	    proposals_format_configured(sa->conn->proposals, sa->conn->proposal_count, mine, sizeof(mine)),
-	    notify == NOTIFY_NO_PROPOSAL_CHOSEN
-		    ? ", of which it accepts nothing, or it has no connection for our addresses"
-		    : "",
-	    conn_where(sa->conn, where, sizeof(where)));
+	endpoint_format(peer, ep);
+	name = notify_name(notify, buf, sizeof(buf));
+	conn_where(sa->conn, where, sizeof(where));
+	if (notify == NOTIFY_NO_PROPOSAL_CHOSEN || notify == NOTIFY_INVALID_KE_PAYLOAD)
+		say(x,
+		    "IKE_SA_INIT: %s answered %s (not authenticated): we offered %s, of which it accepts nothing, or "
+		    "it "
+		    "has no connection for our addresses; to change: `proposals` of connection %s, or the peer's "
+		    "configuration",
+		    ep, name,
+		    proposals_format_configured(sa->conn->proposals, sa->conn->proposal_count, mine, sizeof(mine)),
+		    where);
+	else
+		say(x, "IKE_SA_INIT: %s answered %s (not authenticated) to connection %s: see its log", ep, name,
+		    where);
 }
 
 void explain_refused_auth(struct explanation *x, const struct ike_sa *sa, uint16_t notify)
 {
-	char ep[ENDPOINT_TEXT], name[32], local[ID_TEXT], remote[ID_TEXT], where[WHERE];
+	char ep[ENDPOINT_TEXT], buf[32], local[ID_TEXT], remote[ID_TEXT], where[WHERE];
+	const char *name;
 
+	endpoint_format(&sa->remote, ep);
+	name = notify_name(notify, buf, sizeof(buf));
+	conn_where(sa->conn, where, sizeof(where));
+	if (notify != NOTIFY_AUTHENTICATION_FAILED) {
+		say(x, "IKE_AUTH: %s answered %s to connection %s: see its log", ep, name, where);
+		return;
+	}
 	say(x,
 	    "IKE_AUTH: %s answered %s: it does not accept us as '%s', or has no connection for '%s' - '%s', or another "
 	    "shared secret; its log says which; to change: `local { id }`, `remote { id }` or the secret of connection "
 	    "%s",
-	    endpoint_format(&sa->remote, ep), notify_name(notify, name, sizeof(name)),
-	    identity_format(&sa->local_id, local, sizeof(local)), local,
-	    identity_format(&sa->conn->remote_id, remote, sizeof(remote)), conn_where(sa->conn, where, sizeof(where)));
+	    ep, name, identity_format(&sa->local_id, local, sizeof(local)), local,
+	    identity_format(&sa->conn->remote_id, remote, sizeof(remote)), where);
 }
 
 void explain_refused_child(struct explanation *x, const struct ike_sa *sa, const struct ts_list *local,
 			   const struct ts_list *remote, uint16_t notify)
 {
-	char ep[ENDPOINT_TEXT], name[32], l[PART], r[PART], mine[PART], where[2 * WHERE];
-	bool proposal = notify == NOTIFY_NO_PROPOSAL_CHOSEN;
-
+	char ep[ENDPOINT_TEXT], buf[32], l[PART], r[PART], mine[PART], where[2 * WHERE];
+	const char *name;
 	endpoint_format(&sa->remote, ep);
-	proposals_format_configured(sa->wanted->proposals, sa->wanted->proposal_count, mine, sizeof(mine));
-	say(x,
-	    "IKE_AUTH: %s answered %s for the Child SA: we proposed local_ts %s and remote_ts %s with %s; to change: "
-	    "`%s` of "
-	    "%s, or the peer's configuration",
-	    ep, notify_name(notify, name, sizeof(name)), ts_list_format(local->ts, local->count, l, sizeof(l)),
-	    ts_list_format(remote->ts, remote->count, r, sizeof(r)), mine,
-	    proposal ? "esp_proposals" : "local_ts` and `remote_ts",
-	    child_where(sa->wanted, sa->conn, where, sizeof(where)));
+	name = notify_name(notify, buf, sizeof(buf));
+	child_where(sa->wanted, sa->conn, where, sizeof(where));
+	if (notify == NOTIFY_NO_PROPOSAL_CHOSEN)
+		say(x,
+		    "IKE_AUTH: %s answered %s for the Child SA: we proposed %s; to change: `esp_proposals` of %s, or "
+		    "the "
+		    "peer's configuration",
+		    ep, name,
+		    proposals_format_configured(sa->wanted->proposals, sa->wanted->proposal_count, mine, sizeof(mine)),
+		    where);
+	else if (notify == NOTIFY_TS_UNACCEPTABLE)
+		say(x,
+		    "IKE_AUTH: %s answered %s for the Child SA: we proposed local_ts %s and remote_ts %s; to change: "
+		    "`local_ts` and `remote_ts` of %s, or the peer's configuration",
+		    ep, name, ts_list_format(local->ts, local->count, l, sizeof(l)),
+		    ts_list_format(remote->ts, remote->count, r, sizeof(r)), where);
+	else
+		say(x, "IKE_AUTH: %s answered %s for %s: see its log", ep, name, where);
 }

@@ -142,15 +142,21 @@ int ike_auth_build(struct ike_sa *sa, struct child *unused, struct message *m)
 	return ret;
 }
 
-/* The peer takes us for authenticated: it must hear that we do not take it for that (section 2.21.2). */
-static void reject_responder(struct ike_sa *sa, const char *text)
+/* For the peer the IKE SA is up: it must hear that for us it is not, and why (section 2.21.2). */
+static void reject(struct ike_sa *sa, uint16_t notify, const char *text)
 {
-	engine_count(sa->engine, XSWAN_IKE_AUTH_FAILED);
 	ike_sa_log(sa, LOG_LEVEL_WARN, "%s", text);
 	ike_sa_event_failed(sa, text);
 	sa->phase = PHASE_DELETING;
+	sa->rejected_with = notify;
 	window_want(sa, exchange_notify);
 	ike_auth_release(sa);
+}
+
+static void reject_responder(struct ike_sa *sa, const char *text)
+{
+	engine_count(sa->engine, XSWAN_IKE_AUTH_FAILED);
+	reject(sa, NOTIFY_AUTHENTICATION_FAILED, text);
 }
 
 static void refused(struct ike_sa *sa, uint16_t notify)
@@ -203,7 +209,7 @@ void ike_auth_response(struct ike_sa *sa, struct child *unused, const struct pay
 	struct child *child = sa->children;
 
 	if (!in) {
-		ike_sa_fail(sa, "IKE_AUTH: the peer's answer does not parse");
+		reject(sa, NOTIFY_INVALID_SYNTAX, "IKE_AUTH: the peer's answer does not parse");
 		return;
 	}
 	if (error && (in->seen & identified) != identified) {

@@ -72,6 +72,7 @@ struct ike_sa {
 	bool delete_sent; /* for the IKE SA itself, not for a Child SA */
 	bool auth_held; /* INIT: its IKE_AUTH waits for another's answer */
 	bool initial_contact; /* AUTH_SENT: its IKE_AUTH says so */
+	uint16_t rejected_with; /* what exchange_notify tells the responder: a notify's type */
 	const char *ending; /* why it ends as soon as the answer being written is sent; NULL: it does not */
 	bool nat_local, nat_remote, nat_fake;
 	uint64_t spi_i, spi_r;

@@ -83,22 +83,27 @@ int delete_request(struct ike_sa *sa, const struct payloads *in, struct message 
 	return 0;
 }
 
-int auth_failed_build(struct ike_sa *sa, struct child *child, struct message *m)
+int rejection_build(struct ike_sa *sa, struct child *child, struct message *m)
 {
-	chain_notify(&m->chain, PROTOCOL_NONE, NOTIFY_AUTHENTICATION_FAILED, NULL, 0);
+	chain_notify(&m->chain, PROTOCOL_NONE, sa->rejected_with, NULL, 0);
 	return 0;
 }
 
-void auth_failed_response(struct ike_sa *sa, struct child *child, const struct payloads *in)
+void rejection_response(struct ike_sa *sa, struct child *child, const struct payloads *in)
 {
-	ike_sa_end(sa, "the peer did not authenticate"); /* told already, in full */
+	ike_sa_end(sa, "the peer was rejected"); /* told already, in full */
 }
 
-/* Status notifies that mean nothing to us are ignored; one error ends the IKE SA. */
+/* Status notifies that mean nothing to us are ignored; two errors end the IKE SA (sections 2.21.2 and 2.21.3). */
 int notify_request(struct ike_sa *sa, const struct payloads *in, struct message *reply)
 {
 	char where[300];
 
+	if (payloads_notify(in, NOTIFY_INVALID_SYNTAX)) {
+		ike_sa_log(sa, LOG_LEVEL_WARN, "the peer could not parse our answer (INVALID_SYNTAX): see its log");
+		sa->ending = "the peer could not parse our answer";
+		return 0;
+	}
 	if (!payloads_notify(in, NOTIFY_AUTHENTICATION_FAILED))
 		return 0;
 	engine_count(sa->engine, XSWAN_IKE_PEER_AUTH_FAILED);

@@ -11,9 +11,9 @@ void delete_response(struct ike_sa *sa, struct child *child, const struct payloa
 void delete_timeout(struct ike_sa *sa);
 int delete_request(struct ike_sa *sa, const struct payloads *in, struct message *reply);
 
-/* To a responder that did not authenticate (section 2.21.2) */
-int auth_failed_build(struct ike_sa *sa, struct child *child, struct message *m);
-void auth_failed_response(struct ike_sa *sa, struct child *child, const struct payloads *in);
+/* To a responder whose IKE_AUTH we do not accept (section 2.21.2), sa->rejected_with */
+int rejection_build(struct ike_sa *sa, struct child *child, struct message *m);
+void rejection_response(struct ike_sa *sa, struct child *child, const struct payloads *in);
 int notify_request(struct ike_sa *sa, const struct payloads *in, struct message *reply);
 
 int liveness_build(struct ike_sa *sa, struct child *child, struct message *m);

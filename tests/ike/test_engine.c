@@ -36,6 +36,20 @@ static void both_roles(void **state)
 	world_free(w);
 }
 
+static void chosen_address(void **state)
+{
+	struct world *w = world_new();
+	struct ike_datagram d;
+	struct addr other;
+
+	assert_int_equal(addr_parse(&other, "192.0.2.3"), 0);
+	assert_int_equal(engine_initiate_to(w->a.e, "gw", "net", NULL, &other, w->now), 0);
+	assert_true(engine_output(w->a.e, &d, w->now));
+	assert_true(addr_equal(&d.remote.addr, &other));
+	assert_int_equal(d.remote.port, 500);
+	world_free(w);
+}
+
 static void every_combination(void **state)
 {
 	static const char *const encr[] = { "aes128gcm16", "aes256gcm16" }, *const prf[] = { "prfsha256", "prfsha384" };
@@ -420,23 +434,15 @@ static void no_such_thing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(both_roles),
-		cmocka_unit_test(every_combination),
-		cmocka_unit_test(preference),
-		cmocka_unit_test(forced_encap),
-		cmocka_unit_test(real_nat),
-		cmocka_unit_test(nat_forgets),
-		cmocka_unit_test(invalid_ke),
-		cmocka_unit_test(narrowing),
-		cmocka_unit_test(dynamic),
-		cmocka_unit_test(delete_child),
-		cmocka_unit_test(delete_ike),
-		cmocka_unit_test(delete_at_once),
-		cmocka_unit_test(liveness),
-		cmocka_unit_test(initial_contact),
-		cmocka_unit_test(chosen_by_identity),
-		cmocka_unit_test(reconfigured),
-		cmocka_unit_test(terminated_while_connecting),
+		cmocka_unit_test(both_roles),      cmocka_unit_test(every_combination),
+		cmocka_unit_test(preference),      cmocka_unit_test(forced_encap),
+		cmocka_unit_test(chosen_address),  cmocka_unit_test(real_nat),
+		cmocka_unit_test(nat_forgets),     cmocka_unit_test(invalid_ke),
+		cmocka_unit_test(narrowing),       cmocka_unit_test(dynamic),
+		cmocka_unit_test(delete_child),    cmocka_unit_test(delete_ike),
+		cmocka_unit_test(delete_at_once),  cmocka_unit_test(liveness),
+		cmocka_unit_test(initial_contact), cmocka_unit_test(chosen_by_identity),
+		cmocka_unit_test(reconfigured),    cmocka_unit_test(terminated_while_connecting),
 		cmocka_unit_test(no_such_thing),
 	};
 

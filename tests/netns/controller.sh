@@ -231,8 +231,13 @@ check "SIGQUIT and a new controller: traffic goes on" undisturbed controller_qui
 check "gateway B and the controller killed: the tunnel comes back by itself" peer_returns
 check "the maps made anew: the tunnel comes back by itself" maps_made_anew
 set_action a trap
+# nobody answers at the first address: the next attempt goes to the second
+ga ip route add blackhole 198.51.100.9
+printf 'ike {\n    retransmit_tries = 1\n    retransmit_timeout = 200ms\n}\n' >>"$STATE/a/xswan.conf"
+sed -i "s/remote_addrs = .*/remote_addrs = 198.51.100.9, $B_OUTSIDE/" "$STATE/a/swanctl.conf"
 check "start_action = trap: the controller starts again" eval 'stop a-ike && ike_start a'
 check "the first packets bring the tunnel up" wait_for 10 answered
+check "at the peer's second address" log_says a-ike 'no answer from 198.51.100.9'
 check "both ways" server ping -n -c 1 -W 1 $CLIENT
 check "both daemons killed: the next packets bring the tunnel up again" both_killed
 check "the dataplane hangs: the controller does not, and recovers with it" dataplane_hangs

@@ -71,6 +71,7 @@ static void test_back_off(void **state)
 				seconds[i] * SECOND * 5 / 4);
 		assert_string_equal(c->failure, "the peer does not answer");
 		assert_int_equal(c->failed_at, now);
+		assert_int_equal(c->failures, i + 1); /* the next attempt goes to the next address */
 		now = wanted_next_deadline(&w);
 	}
 	wanted_started(wanted_due(&w, now));

@@ -51,18 +51,26 @@ void daemon_engine_callbacks(struct daemon *d, struct engine_callbacks *cb)
 #endif
 }
 
-/* The configured local address, or the one the kernel would use. */
-static int choose_local(const struct conf_conn *conn, struct endpoint *local, char *why, size_t why_size)
+/* Each attempt in turn goes to another of the addresses. NULL: none is configured. */
+static const struct addr *choose_remote(const struct conf_conn *conn, unsigned int attempt)
 {
-	const struct addr *remote = &conn->remote_addrs[0];
+	for (int i = 0; i < conn->remote_addr_count; i++) {
+		const struct addr *remote = &conn->remote_addrs[(attempt + i) % conn->remote_addr_count];
+
+		if (remote->family)
+			return remote;
+	}
+	return NULL;
+}
+
+/* The configured local address, or the one the kernel would use. */
+static int choose_local(const struct conf_conn *conn, const struct addr *remote, struct endpoint *local, char *why,
+			size_t why_size)
+{
 	char text[ADDR_TEXT];
 	int err;
 
 	*local = (struct endpoint){ .port = UDP_IKE_PORT };
-	if (!conn->remote_addr_count || !remote->family) {
-		snprintf(why, why_size, "connection '%s' has no remote_addrs to initiate to", conn->name);
-		return -EDESTADDRREQ;
-	}
 	for (int i = 0; i < conn->local_addr_count; i++) {
 		if (conn->local_addrs[i].family != remote->family)
 			continue;
@@ -75,14 +83,22 @@ static int choose_local(const struct conf_conn *conn, struct endpoint *local, ch
 	return err;
 }
 
-static int begin(struct daemon *d, const struct conf_conn *conn, const char *child, char *why, size_t why_size)
+static int begin(struct daemon *d, const struct conf_conn *conn, const struct wanted_child *c, char *why,
+		 size_t why_size)
 {
+	const struct addr *remote = choose_remote(conn, c->failures);
+	const char *child = c->child;
 	struct endpoint local;
-	int err = choose_local(conn, &local, why, why_size);
+	int err;
 
+	if (!remote) {
+		snprintf(why, why_size, "connection '%s' has no remote_addrs to initiate to", conn->name);
+		return -EDESTADDRREQ;
+	}
+	err = choose_local(conn, remote, &local, why, why_size);
 	if (err)
 		return err;
-	err = engine_initiate(d->engine, conn->name, child, &local, daemon_now());
+	err = engine_initiate_to(d->engine, conn->name, child, &local, remote, daemon_now());
 	if (err == -EALREADY)
 		snprintf(why, why_size, "it is up already");
 	else if (err)
@@ -104,7 +120,7 @@ int daemon_initiate(struct daemon *d, const char *conn_name, const char *child, 
 		snprintf(why, why_size, "xswan-dp is not running for instance %s", d->options.instance);
 		return -ENOTCONN;
 	}
-	err = begin(d, conn, child, why, why_size);
+	err = begin(d, conn, c, why, why_size);
 	if (!err)
 		wanted_started(c);
 	else

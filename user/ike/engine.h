@@ -155,6 +155,9 @@ void engine_timeout(struct engine *e, uint64_t now);
  * it is up. The result comes as an event. `local`: address to use, or NULL.
  */
 int engine_initiate(struct engine *e, const char *conn, const char *child, const struct endpoint *local, uint64_t now);
+/* The same to one of the connection's remote_addrs, instead of the first that is not %any. */
+int engine_initiate_to(struct engine *e, const char *conn, const char *child, const struct endpoint *local,
+		       const struct addr *remote, uint64_t now);
 /* Deletes IKE SAs by connection name, or by uniqueid when conn is NULL; returns how many. */
 int engine_terminate_ike(struct engine *e, const char *conn, uint32_t uniqueid, uint64_t now);
 /* The same for Child SAs, by child name (in any connection when conn is NULL) or uniqueid. */

@@ -50,7 +50,7 @@ static int consider(struct ike_sa *sa, const struct conf_child *child)
 	return 1;
 }
 
-static int take_endpoints(struct ike_sa *sa, const struct endpoint *local)
+static int take_endpoints(struct ike_sa *sa, const struct endpoint *local, const struct addr *remote)
 {
 	const struct conf_conn *conn = sa->conn;
 
@@ -60,6 +60,8 @@ static int take_endpoints(struct ike_sa *sa, const struct endpoint *local)
 		sa->local.addr = conn->local_addrs[i];
 	if (!sa->local.port)
 		sa->local.port = PORT_IKE;
+	if (remote)
+		sa->remote.addr = *remote;
 	for (int i = 0; i < conn->remote_addr_count && !sa->remote.addr.family; i++)
 		sa->remote.addr = conn->remote_addrs[i];
 	sa->remote.port = PORT_IKE;
@@ -67,7 +69,7 @@ static int take_endpoints(struct ike_sa *sa, const struct endpoint *local)
 }
 
 static int start(struct engine *e, const struct conf_conn *conn, const struct conf_child *child,
-		 const struct endpoint *local)
+		 const struct endpoint *local, const struct addr *remote)
 {
 	struct ike_sa *sa = ike_sa_new(e, true);
 	int ret;
@@ -78,7 +80,7 @@ static int start(struct engine *e, const struct conf_conn *conn, const struct co
 	sa->wanted = child;
 	sa->nat_fake = conn->encap;
 	sa->setup->group = conn->proposals[0].ke[0];
-	ret = take_endpoints(sa, local);
+	ret = take_endpoints(sa, local, remote);
 	if (ret) {
 		ike_sa_free(sa);
 		return ret;
@@ -88,8 +90,8 @@ static int start(struct engine *e, const struct conf_conn *conn, const struct co
 	return 0;
 }
 
-int engine_initiate(struct engine *e, const char *conn_name, const char *child_name, const struct endpoint *local,
-		    uint64_t now)
+int engine_initiate_to(struct engine *e, const char *conn_name, const char *child_name, const struct endpoint *local,
+		       const struct addr *remote, uint64_t now)
 {
 	const struct conf_conn *conn = find_conn(e->cfg, conn_name, child_name);
 	const struct conf_child *child = conn ? find_child(conn, child_name) : NULL;
@@ -104,7 +106,12 @@ int engine_initiate(struct engine *e, const char *conn_name, const char *child_n
 		if (ret <= 0)
 			return ret;
 	}
-	return start(e, conn, child, local);
+	return start(e, conn, child, local, remote);
+}
+
+int engine_initiate(struct engine *e, const char *conn, const char *child, const struct endpoint *local, uint64_t now)
+{
+	return engine_initiate_to(e, conn, child, local, NULL, now);
 }
 
 static bool terminate(struct ike_sa *sa)

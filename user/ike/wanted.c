@@ -150,6 +150,7 @@ static void on_failed(struct wanted_child *c, const char *text, uint64_t now)
 	c->trying = false;
 	if (c->up) /* the peer's own attempt succeeded meanwhile */
 		return;
+	c->failures++;
 	set_failure(c, text ? text : "no reason given", now);
 	back_off(c, now);
 }

@@ -28,6 +28,7 @@ struct wanted_child {
 	unsigned int up; /* Child SAs of it */
 	uint64_t next_try; /* IKE_TIME_NEVER: none due */
 	uint64_t delay; /* the next back-off */
+	unsigned int failures; /* of attempts: the next one goes to the next of the peer's addresses */
 	char *failure; /* NULL: none since it was last up */
 	uint64_t failed_at;
 };

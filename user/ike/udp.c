@@ -15,6 +15,7 @@
 
 #define MARKER_LEN 4 /* RFC 3948 section 2.2: the non-ESP marker */
 #define RECEIVE_BATCH 32 /* datagrams per socket and turn of the loop */
+#define DISCARD_MAX 4096 /* datagrams: more than a receive buffer holds */
 #define SOCKETS 4
 
 struct udp_socket {
@@ -203,18 +204,23 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	s->udp->config.drained(s->udp->config.ctx);
 }
 
-int udp_start(struct udp *udp)
+/* What waited here is older than its sender's patience: it will be sent again. Under a flood it never ends. */
+static void discard(int fd)
 {
 	char byte;
 
+	for (int i = 0; i < DISCARD_MAX && recv(fd, &byte, sizeof(byte), MSG_DONTWAIT) >= 0; i++)
+		;
+}
+
+int udp_start(struct udp *udp)
+{
 	for (int i = 0; i < udp->count; i++) {
 		struct udp_socket *s = &udp->sockets[i];
 
 		if (s->event)
 			continue;
-		/* what waited here is older than its sender's patience: it will be sent again */
-		while (recv(s->fd, &byte, sizeof(byte), MSG_DONTWAIT) >= 0)
-			;
+		discard(s->fd);
 		s->event = event_new(udp->base, s->fd, EV_READ | EV_PERSIST, on_readable, s);
 		if (!s->event || event_add(s->event, NULL))
 			return -ENOMEM;

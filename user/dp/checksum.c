@@ -7,13 +7,40 @@
 
 #include "wire.h"
 
+typedef uint64_t lanes __attribute__((vector_size(16)));
+#define BLOCK (4 * sizeof(lanes))
+
+/*
+ * The 32-bit words of blocks of 64 bytes, in vectors that every x86-64 and arm64 has. `high` is the sum of the high
+ * halves of the lanes. `all` is that of the low halves plus 2^32 times that of the high ones, modulo 2^64: so the
+ * former comes of a subtraction at the end instead of a mask for every lane. No packet makes either overflow.
+ */
+static uint64_t add_blocks(const uint8_t *p, size_t blocks)
+{
+	lanes all = { 0 }, high = { 0 }, word;
+
+	for (const uint8_t *end = p + blocks * BLOCK; p < end; p += BLOCK) {
+#pragma GCC unroll 4
+		for (size_t at = 0; at < BLOCK; at += sizeof(word)) {
+			memcpy(&word, p + at, sizeof(word));
+			all += word;
+			high += word >> 32;
+		}
+	}
+	all += high - (high << 32);
+	return all[0] + all[1];
+}
+
 uint64_t checksum_add(uint64_t sum, const void *data, size_t len)
 {
 	const uint8_t *p = data;
+	const size_t blocks = len / BLOCK;
 	uint32_t word;
 	uint16_t half;
 
-	/* 32 bits at a time cannot overflow 64 for any packet; the compiler makes vectors of it. */
+	sum += add_blocks(p, blocks);
+	p += blocks * BLOCK;
+	len -= blocks * BLOCK;
 	for (; len >= sizeof(word); p += sizeof(word), len -= sizeof(word)) {
 		memcpy(&word, p, sizeof(word));
 		sum += word;

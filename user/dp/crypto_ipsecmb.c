@@ -19,6 +19,7 @@
 #include <intel-ipsec-mb.h>
 
 #include "../lib/secmem.h"
+#include "prefetch.h"
 
 struct crypto_key {
 	struct gcm_key_data gcm; /* aligned to 64 by its type */
@@ -137,9 +138,19 @@ static void decrypt(struct crypto_worker *w, const struct crypto_op *op, uint8_t
 				   icv, CRYPTO_ICV);
 }
 
+/* An expanded key is a kilobyte: with many SAs it is not in the cache, so it is asked for two packets earlier. */
+#define KEYS_AHEAD 2u
+
+prefetch_inline void prefetch_key(struct crypto_op *const ops[], unsigned int i, unsigned int count)
+{
+	if (i < count && ops[i]->key != ops[i - 1]->key)
+		prefetch_lines(ops[i]->key, sizeof(struct crypto_key) / CACHE_LINE);
+}
+
 static void seal(struct crypto_worker *w, struct crypto_op *const ops[], unsigned int count)
 {
 	for (unsigned int i = 0; i < count; i++) {
+		prefetch_key(ops, i + KEYS_AHEAD, count);
 		encrypt(w, ops[i]);
 		ops[i]->ok = true;
 	}
@@ -160,6 +171,7 @@ static void open_batch(struct crypto_worker *w, struct crypto_op *const ops[], u
 	uint8_t icv[CRYPTO_ICV];
 
 	for (unsigned int i = 0; i < count; i++) {
+		prefetch_key(ops, i + KEYS_AHEAD, count);
 		decrypt(w, ops[i], icv);
 		ops[i]->ok = icv_equal(icv, ops[i]->icv);
 	}

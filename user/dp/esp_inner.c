@@ -1,82 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "esp_inner.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 
 #include "checksum.h"
-#include "wire.h"
 
-/* The ports of a packet that has them; a fragment but the first has not (RFC 4301 section 7). */
-static void parse_ports(struct inner *in, const struct wire_ip4 *ip, const uint8_t *l4, uint32_t l4_len)
+/* A fragment but the first has no ports (RFC 4301 section 7); ICMP has type and code (RFC 7296 section 3.13.1). */
+bool inner_port_selected(const struct inner *in, enum inner_end end, const struct esp_selector *s)
 {
-	uint16_t port[2];
+	uint16_t field[2], port;
 
-	in->ports = false;
-	in->sport = in->dport = 0;
-	if (ip->frag & htons(WIRE_IP4_OFFSET) || l4_len < sizeof(port))
-		return;
-	memcpy(port, l4, sizeof(port));
-	switch (ip->proto) {
+	if (in->later_fragment || in->l4_len < sizeof(field))
+		return false;
+	memcpy(field, in->l4, sizeof(field));
+	switch (in->proto) {
 	case IPPROTO_TCP:
 	case IPPROTO_UDP:
 	case IPPROTO_SCTP:
 	case IPPROTO_DCCP:
 	case IPPROTO_UDPLITE:
-		in->sport = ntohs(port[0]);
-		in->dport = ntohs(port[1]);
-		in->ports = true;
+		port = ntohs(field[end]);
 		break;
-	case IPPROTO_ICMP:
-		in->sport = in->dport = ntohs(port[0]);
-		in->ports = true;
+	case IPPROTO_ICMP: /* type << 8 | code stands for both ports */
+		port = ntohs(field[0]);
 		break;
+	default:
+		return false;
 	}
-}
-
-uint32_t inner_parse(struct inner *in, const uint8_t *data, uint32_t len)
-{
-	const struct wire_ip4 *ip = (const struct wire_ip4 *)data;
-	uint32_t header, total;
-
-	if (len < WIRE_IP4_LEN || ip->version_ihl >> 4 != 4)
-		return 0;
-	header = wire_ip4_header_len(ip);
-	total = ntohs(ip->total_len);
-	if (header < WIRE_IP4_LEN || total < header || total > len)
-		return 0;
-	in->src = ntohl(ip->src);
-	in->dst = ntohl(ip->dst);
-	in->proto = ip->proto;
-	parse_ports(in, ip, data + header, total - header);
-	return total;
-}
-
-static bool selector_matches(const struct esp_selector *s, const struct inner *in, uint32_t addr, uint16_t port)
-{
-	if (addr < s->addr_min || addr > s->addr_max)
-		return false;
-	if (s->proto && s->proto != in->proto)
-		return false;
-	return s->any_port || (in->ports && port >= s->port_min && port <= s->port_max);
-}
-
-static bool any_matches(const struct esp_selector *s, unsigned int count, const struct inner *in, uint32_t addr,
-			uint16_t port)
-{
-	for (unsigned int i = 0; i < count; i++)
-		if (selector_matches(&s[i], in, addr, port))
-			return true;
-	return false;
-}
-
-bool inner_selected(const struct inner *in, const struct esp_selector *from, unsigned int from_count,
-		    const struct esp_selector *to, unsigned int to_count)
-{
-	return any_matches(from, from_count, in, in->src, in->sport) &&
-	       any_matches(to, to_count, in, in->dst, in->dport);
+	return port >= s->port_min && port <= s->port_max;
 }
 
 enum ecn { NOT_ECT, ECT_1, ECT_0, CE, ECN_MASK = 3, ECN_DROP }; /* RFC 3168 section 5 */

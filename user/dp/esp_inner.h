@@ -3,10 +3,13 @@
 #ifndef XSWAN_DP_ESP_INNER_H
 #define XSWAN_DP_ESP_INNER_H
 
+#include <arpa/inet.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include <xswan/dp_proto.h>
+
+#include "wire.h"
 
 /* An IPv4 traffic selector, ready to compare: host order. */
 struct esp_selector {
@@ -18,20 +21,60 @@ struct esp_selector {
 };
 _Static_assert(sizeof(struct esp_selector) == 16, "four to a cache line");
 
-/* The selector fields of a packet (RFC 4301 section 4.4.1.1), in host order. */
+/* The selector fields of a packet (RFC 4301 section 4.4.1.1), addresses in host order; ports are in l4, if at all. */
 struct inner {
 	uint32_t src, dst;
-	uint16_t sport, dport; /* ICMP: type << 8 | code in both (RFC 7296 section 3.13.1) */
+	const uint8_t *l4;
+	uint32_t l4_len;
 	uint8_t proto;
-	bool ports; /* false: a protocol without, or a fragment or stub that does not hold them */
+	bool later_fragment; /* any but the first */
 };
 
 /* Checks the IPv4 header; returns the packet's own length, at most len, or 0 when it is impossible. */
-uint32_t inner_parse(struct inner *in, const uint8_t *data, uint32_t len);
+static inline uint32_t inner_parse(struct inner *in, const uint8_t *data, uint32_t len)
+{
+	const struct wire_ip4 *ip = (const struct wire_ip4 *)data;
+	uint32_t header, total;
+
+	if (len < WIRE_IP4_LEN || ip->version_ihl >> 4 != 4)
+		return 0;
+	header = wire_ip4_header_len(ip);
+	total = ntohs(ip->total_len);
+	if (header < WIRE_IP4_LEN || total < header || total > len)
+		return 0;
+	in->src = ntohl(ip->src);
+	in->dst = ntohl(ip->dst);
+	in->l4 = data + header;
+	in->l4_len = total - header;
+	in->proto = ip->proto;
+	in->later_fragment = ip->frag & htons(WIRE_IP4_OFFSET);
+	return total;
+}
+
+enum inner_end { INNER_SOURCE, INNER_DESTINATION };
+
+/* Has the packet such a port, and does the selector name it? Out of line, since few selectors name ports. */
+bool inner_port_selected(const struct inner *in, enum inner_end end, const struct esp_selector *s);
+
+static inline bool inner_end_selected(const struct inner *in, enum inner_end end, const struct esp_selector *s,
+				      unsigned int count)
+{
+	const uint32_t addr = end == INNER_SOURCE ? in->src : in->dst;
+
+	for (; count; s++, count--)
+		if (addr >= s->addr_min && addr <= s->addr_max && (!s->proto || s->proto == in->proto) &&
+		    (s->any_port || inner_port_selected(in, end, s)))
+			return true;
+	return false;
+}
 
 /* Is the packet's source in one of `from`, and its destination in one of `to`? */
-bool inner_selected(const struct inner *in, const struct esp_selector *from, unsigned int from_count,
-		    const struct esp_selector *to, unsigned int to_count);
+static inline bool inner_selected(const struct inner *in, const struct esp_selector *from, unsigned int from_count,
+				  const struct esp_selector *to, unsigned int to_count)
+{
+	return inner_end_selected(in, INNER_SOURCE, from, from_count) &&
+	       inner_end_selected(in, INNER_DESTINATION, to, to_count);
+}
 
 /*
  * Carries the outer header's ECN field over to the inner IPv4 header (RFC 6040 section 4.2).

@@ -86,6 +86,7 @@ static enum xswan_drop parse_packet(const struct esp_sa *sa, struct esp_packet *
 		return XSWAN_DROP_SPI_UNKNOWN;
 	if (len < least || len % 4)
 		return XSWAN_DROP_ESP_MALFORMED;
+	p->seq = ntohl((*esp)->seq); /* the low half, so far */
 	/* From here on the packet ends where ESP ends. */
 	len += (uint32_t)((uint8_t *)*esp - p->data);
 	p->tailroom += p->len - len;
@@ -101,7 +102,7 @@ static void check_run(struct esp_packet *p, unsigned int count, struct wire_esp 
 	lock(in);
 	for (unsigned int i = 0; i < count; i++) {
 		if (p[i].drop == XSWAN_DROP_NONE) {
-			p[i].seq = replay_infer(&in->replay, ntohl(esp[i]->seq));
+			p[i].seq = replay_infer(&in->replay, (uint32_t)p[i].seq);
 			if (replay_check(&in->replay, p[i].seq))
 				continue;
 			p[i].drop = XSWAN_DROP_REPLAY;
@@ -122,17 +123,22 @@ static void prepare_packet(const struct esp_sa *sa, const struct esp_packet *p, 
 	esp_nonce(op->nonce, sa, esp->iv);
 }
 
-static unsigned int prepare_run(struct esp_worker *w, struct esp_packet *p, unsigned int count, struct wire_esp **esp,
-				unsigned int ops)
+/* `left`: packets of the batch from here on. */
+static unsigned int prepare_run(struct esp_worker *w, struct esp_packet *p, unsigned int count, unsigned int left,
+				struct wire_esp **esp, unsigned int ops)
 {
 	const struct esp_sa *sa = p->sa;
 
-	for (unsigned int i = 0; i < count; i++)
+	for (unsigned int i = 0; i < count; i++) {
+		esp_prefetch_ahead(p, i, left, ESP_OPEN);
 		p[i].drop = parse_packet(sa, &p[i], &esp[i]);
+	}
 	check_run(p, count, esp);
-	for (unsigned int i = 0; i < count; i++)
+	for (unsigned int i = 0; i < count; i++) {
+		esp_prefetch_again(p, i, count);
 		if (esp[i])
 			prepare_packet(sa, &p[i], esp[i], &w->op[ops++]);
+	}
 	return ops;
 }
 
@@ -240,10 +246,10 @@ unsigned int esp_open_begin(struct esp_worker *w, struct esp_packet *packets, un
 {
 	unsigned int first, end, ops = 0;
 
-	esp_prefetch(packets, count);
+	esp_prefetch_first(packets, count, ESP_OPEN);
 	for (first = 0; first < count; first = end) {
 		end = esp_run_end(packets, first, count);
-		ops = prepare_run(w, packets + first, end - first, w->esp + first, ops);
+		ops = prepare_run(w, packets + first, end - first, count - first, w->esp + first, ops);
 	}
 	return ops;
 }

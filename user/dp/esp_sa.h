@@ -9,10 +9,10 @@
 
 #include "esp.h"
 #include "esp_inner.h"
+#include "prefetch.h"
 #include "replay.h"
 #include "wire.h"
 
-#define CACHE_LINE 64
 #define ESP_HEADER (uint32_t)sizeof(struct wire_esp)
 #define ESP_TRAILER 2u /* pad length and next header */
 #define ESP_NEXT_IP4 4u
@@ -75,6 +75,14 @@ static inline const struct esp_selector *esp_sa_local(const struct esp_sa *sa)
 static inline const struct esp_selector *esp_sa_remote(const struct esp_sa *sa)
 {
 	return sa->selector + sa->local_count;
+}
+
+/* What a packet needs besides the SA's own lines, and besides the key, which is the back-end's business. */
+prefetch_inline void esp_sa_prefetch(const struct esp_sa *sa, enum esp_direction direction)
+{
+	prefetch_to_write(sa->stat);
+	if (direction == ESP_OPEN)
+		replay_prefetch(&sa->in.replay);
 }
 
 /* Pad bytes: the trailer ends on a multiple of 4 (RFC 4303 section 2.4; GCM itself needs none). */

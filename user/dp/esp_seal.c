@@ -116,19 +116,24 @@ static void prepare_packet(const struct esp_sa *sa, struct esp_packet *p, struct
 	esp_nonce(op->nonce, sa, esp->iv);
 }
 
-/* Returns the number of operations with those of this run. */
-static unsigned int prepare_run(struct esp_worker *w, struct esp_packet *p, unsigned int count, unsigned int ops)
+/* `left`: packets of the batch from here on. Returns the number of operations with those of this run. */
+static unsigned int prepare_run(struct esp_worker *w, struct esp_packet *p, unsigned int count, unsigned int left,
+				unsigned int ops)
 {
 	const struct esp_sa *sa = p->sa;
 	unsigned int good = 0, granted;
 	uint64_t seq;
 
 	for (unsigned int i = 0; i < count; i++) {
+		esp_prefetch_ahead(p, i, left, ESP_SEAL);
 		p[i].drop = check_packet(sa, &p[i]);
 		good += p[i].drop == XSWAN_DROP_NONE;
 	}
 	seq = take_numbers(sa, good, &granted);
 	for (unsigned int i = 0; i < count; i++) {
+		esp_prefetch_again(p, i, count);
+		if (i + ESP_AHEAD_AGAIN < count)
+			prefetch_to_write(p[i + ESP_AHEAD_AGAIN].data + p[i + ESP_AHEAD_AGAIN].len);
 		if (p[i].drop != XSWAN_DROP_NONE)
 			continue;
 		if (!granted) {
@@ -176,10 +181,10 @@ unsigned int esp_seal_begin(struct esp_worker *w, struct esp_packet *packets, un
 {
 	unsigned int first, end, ops = 0;
 
-	esp_prefetch(packets, count);
+	esp_prefetch_first(packets, count, ESP_SEAL);
 	for (first = 0; first < count; first = end) {
 		end = esp_run_end(packets, first, count);
-		ops = prepare_run(w, packets + first, end - first, ops);
+		ops = prepare_run(w, packets + first, end - first, count - first, ops);
 	}
 	return ops;
 }

@@ -43,15 +43,51 @@ static inline unsigned int esp_run_end(const struct esp_packet *packets, unsigne
 	return first;
 }
 
-static inline void esp_prefetch(const struct esp_packet *packets, unsigned int count)
+/*
+ * How many packets ahead memory is asked for. An SA first, then what it points to, when the SA itself should be there.
+ * Headers late: frames begin at multiples of 4096, so the headers of a batch compete for one set of the first-level
+ * cache, which holds a dozen lines. For the same reason each pass over a run asks for them again.
+ */
+#define ESP_AHEAD_SA 16u
+#define ESP_AHEAD_STATE 8u
+#define ESP_AHEAD_HEADER 8u
+#define ESP_AHEAD_AGAIN 4u
+
+/* Packet i is the first of a run. */
+static inline bool esp_run_begins(const struct esp_packet *p, unsigned int i)
 {
-	for (unsigned int i = 0; i < count; i++) {
-		__builtin_prefetch(packets[i].data);
-		if (i && packets[i].sa == packets[i - 1].sa)
-			continue;
-		for (unsigned int line = 0; line < 3; line++)
-			__builtin_prefetch((const char *)packets[i].sa + line * CACHE_LINE);
-	}
+	return !i || p[i].sa != p[i - 1].sa;
+}
+
+/* Before the first packet of a batch. */
+prefetch_inline void esp_prefetch_first(const struct esp_packet *p, unsigned int count, enum esp_direction direction)
+{
+	for (unsigned int i = 0; i < count && i < ESP_AHEAD_SA; i++)
+		if (esp_run_begins(p, i))
+			prefetch_lines(p[i].sa, 3);
+	for (unsigned int i = 0; i < count && i < ESP_AHEAD_HEADER; i++)
+		prefetch_lines(p[i].data, 2);
+	for (unsigned int i = 0; i < count && i < ESP_AHEAD_STATE; i++)
+		if (esp_run_begins(p, i))
+			esp_sa_prefetch(p[i].sa, direction);
+}
+
+/* Before packet i of those that are left. */
+prefetch_inline void esp_prefetch_ahead(const struct esp_packet *p, unsigned int i, unsigned int left,
+					enum esp_direction direction)
+{
+	if (i + ESP_AHEAD_HEADER < left)
+		prefetch_lines(p[i + ESP_AHEAD_HEADER].data, 2);
+	if (i + ESP_AHEAD_SA < left && esp_run_begins(p, i + ESP_AHEAD_SA))
+		prefetch_lines(p[i + ESP_AHEAD_SA].sa, 3);
+	if (i + ESP_AHEAD_STATE < left && esp_run_begins(p, i + ESP_AHEAD_STATE))
+		esp_sa_prefetch(p[i + ESP_AHEAD_STATE].sa, direction);
+}
+
+prefetch_inline void esp_prefetch_again(const struct esp_packet *p, unsigned int i, unsigned int count)
+{
+	if (i + ESP_AHEAD_AGAIN < count)
+		prefetch_lines(p[i + ESP_AHEAD_AGAIN].data, 2);
 }
 
 #endif

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#define SERIES_MAX 1024u
+#define SERIES_MAX 2048u
 
 /*
  * Cycles of the time-stamp counter, which ticks at a constant rate whatever the core does. The fences keep work from

@@ -149,9 +149,9 @@ int frames_init(struct frames *f, uint32_t inner_len, unsigned int batches)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < batches * ESP_BATCH; i++) {
 		f->packet[i] = (struct esp_packet){ .data = f->area + (size_t)i * f->frame_size + HEADROOM,
-						       .len = inner_len,
-						       .headroom = HEADROOM,
-						       .tailroom = TAILROOM };
+						    .len = inner_len,
+						    .headroom = HEADROOM,
+						    .tailroom = TAILROOM };
 		f->slot[i] = 1;
 		write_packet(f->packet[i].data, inner_len, i);
 	}

@@ -132,6 +132,41 @@ no_branch()
 	! bpftool -j map dump pinned "/sys/fs/bpf/xswan/$RUN_ID-a/tunnel" | grep -q branch/more
 }
 
+http()
+{
+	ga python3 -c 'import sys, urllib.request as u; sys.stdout.write(u.urlopen(sys.argv[1], timeout=5).read().decode())' \
+		"http://127.0.0.1:9780/$1" 2>/dev/null
+}
+
+# carried: inner packets that went out by site/net, as the exporter counts them
+carried()
+{
+	http metrics | awk '/^xswan_child_packets_total.*child="net".*"out"/ { sum += $2 } END { print sum + 0 }'
+}
+
+exporter_answers()
+{
+	http readyz
+}
+
+exporter_start()
+{
+	start exporter ga "$BUILD/xswan-exporter" -i "$RUN_ID-a" -l 127.0.0.1:9780 && wait_for 5 exporter_answers
+}
+
+# The SAs end, and with them their own figures.
+counters_stay()
+{
+	local before after
+
+	before=$(carried)
+	xswan a down site && child_down a || return
+	after=$(carried)
+	xswan a up net || return
+	echo "$before packets before, $after afterwards, $(carried) with a new SA"
+	[ "$before" -gt 0 ] && [ "$after" -ge "$before" ] && [ "$(carried)" -ge "$after" ]
+}
+
 stays_down()
 {
 	local before
@@ -225,6 +260,8 @@ check "a reload adds a connection and leaves the tunnel alone" connection_added
 check "start_action = trap: dropped without an SA, and the SA asked for" trap_drops
 check "taken down while it is only being tried" attempt_taken_down
 check "a reload takes the connection away, its attempt and its tunnel number" connection_removed
+need "the exporter" exporter_start
+check "counters of packets do not fall when an SA ends" counters_stay
 check "taken down by hand, the tunnel stays down and drops" stays_down
 check "brought up again" tunnel_up
 check "SIGQUIT and a new controller: traffic goes on" undisturbed controller_quits

@@ -201,6 +201,21 @@ static inline void canned_ike_sa(struct vici_request *req, const char *conn, con
 	vici_builder_free(&b);
 }
 
+/* Of SAs that have ended; as many packets out as in, of a hundred bytes. */
+static inline void canned_total(struct vici_builder *b, const char *number, const char *conn, const char *child,
+				const char *peer, const char *packets)
+{
+	vici_begin_section(b, number);
+	vici_put(b, "conn", conn);
+	vici_put(b, "child", child);
+	vici_put(b, "peer", peer);
+	vici_put(b, "packets-in", packets);
+	vici_putf(b, "bytes-in", "%s00", packets);
+	vici_put(b, "packets-out", packets);
+	vici_putf(b, "bytes-out", "%s00", packets);
+	vici_end_section(b);
+}
+
 static inline enum vici_verdict canned_list_sas(void *ctx, struct vici_request *req, const struct vici_message *msg,
 						struct vici_builder *reply)
 {
@@ -226,6 +241,13 @@ static inline enum vici_verdict canned_list_sas(void *ctx, struct vici_request *
 	canned_ike_sa(req, "road", "4", "203.0.113.7", "alice@example.com", true, alice, 2);
 	canned_ike_sa(req, "road", "7", "203.0.113.8", HOSTILE_ID, true, hostile, 1);
 	canned_ike_sa(req, "old", "2", "198.51.100.9", "198.51.100.9", false, gone, 1);
+	if (!vici_get_bool(msg, "xswan-totals", false))
+		return VICI_REPLY;
+	vici_begin_section(reply, "xswan-totals");
+	canned_total(reply, "1", "site-b", "net", "b.example", "66");
+	canned_total(reply, "2", "road", "spare", "bob@example.com", "7");
+	canned_total(reply, "3", "forgotten", "child", "nobody", "8"); /* neither configured nor up */
+	vici_end_section(reply);
 	return VICI_REPLY;
 }
 
@@ -233,14 +255,16 @@ static inline enum vici_verdict canned_failures(void *ctx, struct vici_request *
 						struct vici_builder *reply)
 {
 	vici_begin_section(reply, "site-b");
-	vici_put(reply, "child", "dmz");
+	vici_begin_section(reply, "dmz");
 	vici_put(reply, "text", "traffic selectors do not overlap\nreceived 10.8.0.0/16, configured 10.2.9.0/24");
 	vici_put(reply, "age", "32");
 	vici_end_section(reply);
+	vici_end_section(reply);
 	vici_begin_section(reply, "old"); /* was tried, and then taken out of the configuration */
-	vici_put(reply, "child", "removed");
+	vici_begin_section(reply, "removed");
 	vici_put(reply, "text", "no answer");
 	vici_put(reply, "age", "4000");
+	vici_end_section(reply);
 	vici_end_section(reply);
 	return VICI_REPLY;
 }

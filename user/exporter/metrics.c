@@ -75,7 +75,22 @@ static void merge_peers(struct table *t, size_t first)
 	t->count = kept + 1;
 }
 
-static int collect_child(struct table *t, const struct gateway_conn *conn, const struct gateway_child *child)
+/* A counter must not fall when an SA ends: what it carried stays in the sum of its peer's series. */
+static int add_ended(struct table *t, const struct gateway *gw, const char *conn, const char *child)
+{
+	for (const struct gateway_total *total = gw->totals; total; total = total->next) {
+		struct series s = {
+			.conn = conn, .child = child, .peer = total->peer, .in = total->in, .out = total->out
+		};
+
+		if (!strcmp(total->conn, conn) && !strcmp(total->child, child) && !table_add(t, &s))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int collect_child(struct table *t, const struct gateway *gw, const struct gateway_conn *conn,
+			 const struct gateway_child *child)
 {
 	struct series s = { .conn = conn->name, .child = child->name };
 	size_t first = t->count;
@@ -88,8 +103,10 @@ static int collect_child(struct table *t, const struct gateway_conn *conn, const
 		if (!table_add(t, &s))
 			return -ENOMEM;
 	}
+	if (add_ended(t, gw, conn->name, child->name))
+		return -ENOMEM;
 	merge_peers(t, first);
-	if (child->sas || !child->configured)
+	if (t->count > first || !child->configured)
 		return 0;
 	s.peer = conn->remote_id;
 	s.in = s.out = (struct gateway_traffic){ .idle = GATEWAY_NEVER };
@@ -102,7 +119,7 @@ static int collect(struct table *t, const struct gateway *gw)
 
 	for (const struct gateway_conn *conn = gw->conns; conn; conn = conn->next)
 		for (const struct gateway_child *child = conn->children; child && !err; child = child->next)
-			err = collect_child(t, conn, child);
+			err = collect_child(t, gw, conn, child);
 	return err;
 }
 

@@ -320,12 +320,19 @@ int daemon_run(struct daemon *d)
 	return event_base_dispatch(d->base) < 0 ? -EIO : 0;
 }
 
+static void add_totals_of(void *ctx, const struct ike_sa_info *sa)
+{
+	for (int i = 0; i < sa->child_count; i++)
+		daemon_add_totals(ctx, sa, &sa->children[i]);
+}
+
 int daemon_engine_restart(struct daemon *d)
 {
 	int err;
 
 	daemon_delete_sas(d, NULL);
 	send_all(d);
+	engine_foreach_sa(d->engine, add_totals_of, d); /* the engine ends without events */
 	vici_control_free(d->control);
 	engine_free(d->engine);
 	wanted_clear(&d->wanted);
@@ -356,6 +363,7 @@ void daemon_destroy(struct daemon *d)
 	sa_store_free(d->store);
 	udp_close(d->udp);
 	wanted_clear(&d->wanted);
+	totals_clear(&d->totals);
 	free_event(d->engine_timer);
 	free_event(d->retry_timer);
 	free_event(d->second_timer);

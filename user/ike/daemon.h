@@ -30,6 +30,7 @@
 #include "policy.h"
 #include "refusal.h"
 #include "sa_store.h"
+#include "totals.h"
 #include "udp.h"
 #include "wanted.h"
 
@@ -52,6 +53,7 @@ struct daemon {
 	struct sa_store *store;
 	struct policy *policy;
 	struct wanted wanted;
+	struct totals totals;
 	bool tunnel_configured[XSWAN_TUNNELS];
 
 	struct gateway_maps maps;
@@ -106,5 +108,6 @@ void daemon_engine_callbacks(struct daemon *d, struct engine_callbacks *cb);
 /* By hand or by an acquire. 0, or -errno with a sentence in why; the outcome comes as an event. */
 int daemon_initiate(struct daemon *d, const char *conn, const char *child, char *why, size_t why_size);
 void daemon_try_wanted(struct daemon *d);
+void daemon_add_totals(struct daemon *d, const struct ike_sa_info *sa, const struct child_info *child); /* it ends */
 
 #endif

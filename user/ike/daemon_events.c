@@ -23,10 +23,24 @@ static void on_log(void *ctx, enum log_level level, const char *conn, uint32_t u
 	vici_control_log(d->control, level, conn, uniqueid, line);
 }
 
+void daemon_add_totals(struct daemon *d, const struct ike_sa_info *sa, const struct child_info *child)
+{
+	struct xswan_sa_stat in, out;
+	char peer[300];
+
+	if (child->state == CHILD_CREATED || sa_store_query(d->store, child->sink_id, &in, &out))
+		return;
+	identity_format(&sa->remote_id, peer, sizeof(peer));
+	if (totals_add(&d->totals, sa->conn->name, child->name, peer, &in, &out))
+		log_debug("'%s/%s': what the SA with '%s' carried is not kept", sa->conn->name, child->name, peer);
+}
+
 static void on_event(void *ctx, const struct ike_event *event)
 {
 	struct daemon *d = ctx;
 
+	if (event->kind == IKE_EVENT_CHILD_DOWN)
+		daemon_add_totals(d, event->sa, event->child);
 	wanted_event(&d->wanted, event, daemon_now());
 	vici_raise_updown(d, event);
 	vici_control_event(d->control, event);

@@ -95,21 +95,29 @@ static enum vici_verdict on_stats(void *ctx, struct vici_request *req, const str
 	return VICI_REPLY;
 }
 
-/* A section per child that failed, named after its connection. */
+/* For each connection a section, and in it one for each child that failed. The list has a connection's children
+ * together. */
 static enum vici_verdict on_failures(void *ctx, struct vici_request *req, const struct vici_message *msg,
 				     struct vici_builder *reply)
 {
 	const struct daemon *d = ctx;
+	const char *conn = NULL; /* whose section is open */
 
 	for (const struct wanted_child *c = d->wanted.children; c; c = c->next) {
 		if (!c->failure)
 			continue;
-		vici_begin_section(reply, c->conn);
-		vici_put(reply, "child", c->child);
+		if (conn && strcmp(conn, c->conn))
+			vici_end_section(reply);
+		if (!conn || strcmp(conn, c->conn))
+			vici_begin_section(reply, c->conn);
+		conn = c->conn;
+		vici_begin_section(reply, c->child);
 		vici_put(reply, "text", c->failure);
 		vici_putf(reply, "age", "%" PRIu64, (daemon_now() - c->failed_at) / 1000000);
 		vici_end_section(reply);
 	}
+	if (conn)
+		vici_end_section(reply);
 	return VICI_REPLY;
 }
 

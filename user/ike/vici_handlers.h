@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The vici commands and events of xswan-ike. Names, keys and their order are strongSwan's, so
- * that swanctl and other clients work unchanged; xswan-failures is our own. A command of
- * strongSwan's that is not supported yet answers success = no and names itself.
+ * that swanctl and other clients work unchanged; xswan-failures, and xswan-totals in list-sas,
+ * are our own. A command of strongSwan's that is not supported yet answers success = no and
+ * names itself.
  */
 #ifndef XSWAN_IKE_VICI_HANDLERS_H
 #define XSWAN_IKE_VICI_HANDLERS_H

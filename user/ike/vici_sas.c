@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon.h"
@@ -194,6 +195,30 @@ static void list_one(void *ctx, const struct ike_sa_info *sa)
 	vici_builder_free(&b);
 }
 
+#define TOTALS_SIZE (256 * 1024) /* of the reply; a vici message holds twice that */
+
+/* In the reply, and so of the same moment as the SAs before it: no SA is in both, or in neither. */
+static void put_totals(struct vici_builder *b, const struct totals *totals)
+{
+	unsigned int number = 0;
+	char name[16];
+
+	vici_begin_section(b, "xswan-totals");
+	for (const struct total *t = totals->list; t && b->len < TOTALS_SIZE; t = t->next) {
+		snprintf(name, sizeof(name), "%u", ++number);
+		vici_begin_section(b, name);
+		vici_put(b, "conn", t->conn);
+		vici_put(b, "child", t->child);
+		vici_put(b, "peer", t->peer);
+		vici_putf(b, "packets-in", "%" PRIu64, t->packets_in);
+		vici_putf(b, "bytes-in", "%" PRIu64, t->bytes_in);
+		vici_putf(b, "packets-out", "%" PRIu64, t->packets_out);
+		vici_putf(b, "bytes-out", "%" PRIu64, t->bytes_out);
+		vici_end_section(b);
+	}
+	vici_end_section(b);
+}
+
 enum vici_verdict vici_list_sas(void *daemon, struct vici_request *req, const struct vici_message *msg,
 				struct vici_builder *reply)
 {
@@ -208,5 +233,7 @@ enum vici_verdict vici_list_sas(void *daemon, struct vici_request *req, const st
 	vici_get(msg, "ike", l.ike, sizeof(l.ike));
 	vici_get(msg, "child", l.child, sizeof(l.child));
 	engine_foreach_sa(d->engine, list_one, &l);
+	if (vici_get_bool(msg, "xswan-totals", false)) /* other clients expect an empty reply */
+		put_totals(reply, &d->totals);
 	return VICI_REPLY;
 }

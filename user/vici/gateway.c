@@ -65,43 +65,29 @@ static struct gateway_text *list_of(struct gateway *gw, const struct vici_messag
 
 /* ---- finding or adding by name: SAs may outlive their configuration ---- */
 
-static struct gateway_conn *conn_get(struct gateway *gw, const char *name)
-{
-	struct gateway_conn **link = &gw->conns;
-
-	for (; *link; link = &(*link)->next)
-		if (!strcmp((*link)->name, name))
-			return *link;
-	*link = arena_alloc(gw, sizeof(**link));
-	if (!*link)
-		return NULL;
-	**link = (struct gateway_conn){ .name = arena_text(gw, name, strlen(name), TEXT_ONE_LINE),
-					.local_id = "%any",
-					.remote_id = "%any" };
-	return *link;
-}
-
-static struct gateway_child *child_get(struct gateway *gw, struct gateway_conn *conn, const char *name)
-{
-	struct gateway_child **link = &conn->children;
-
-	for (; *link; link = &(*link)->next)
-		if (!strcmp((*link)->name, name))
-			return *link;
-	*link = arena_alloc(gw, sizeof(**link));
-	if (!*link)
-		return NULL;
-	**link = (struct gateway_child){ .name = arena_text(gw, name, strlen(name), TEXT_ONE_LINE),
-					 .mode = "",
-					 .failure = "" };
-	return *link;
-}
+/* get(gw, list, name): the one of that name, or a new one at the list's end; what it begins as follows. NULL: no
+ * memory. */
+#define GET_NAMED(get, type, ...)                                                                          \
+	static struct type *get(struct gateway *gw, struct type **link, const char *name)                  \
+	{                                                                                                  \
+		for (; *link; link = &(*link)->next)                                                       \
+			if (!strcmp((*link)->name, name))                                                  \
+				return *link;                                                              \
+		*link = arena_alloc(gw, sizeof(**link));                                                   \
+		if (*link)                                                                                 \
+			**link = (struct type){ .name = arena_text(gw, name, strlen(name), TEXT_ONE_LINE), \
+						__VA_ARGS__ };                                             \
+		return *link;                                                                              \
+	}
+GET_NAMED(conn_get, gateway_conn, .local_id = "%any", .remote_id = "%any")
+GET_NAMED(child_get, gateway_child, .mode = "", .failure = "")
+#undef GET_NAMED
 
 /* ---- list-conns ---- */
 
 static void load_child(struct gateway *gw, struct gateway_conn *conn, const struct vici_element *section)
 {
-	struct gateway_child *child = child_get(gw, conn, section->name);
+	struct gateway_child *child = child_get(gw, &conn->children, section->name);
 
 	if (!child)
 		return;
@@ -136,7 +122,7 @@ static void on_list_conn(void *ctx, const struct vici_message *msg)
 	while (vici_next(&outer, &section)) {
 		if (section.type != VICI_SECTION)
 			continue;
-		conn = conn_get(gw, section.name);
+		conn = conn_get(gw, &gw->conns, section.name);
 		if (!conn)
 			return;
 		conn->configured = true;
@@ -169,7 +155,7 @@ static void load_child_sa(struct gateway *gw, struct gateway_conn *conn, const s
 {
 	static const char *const in[] = { "packets-in", "bytes-in", "use-in" };
 	static const char *const out[] = { "packets-out", "bytes-out", "use-out" };
-	struct gateway_child *child = child_get(gw, conn, child_name(gw, section));
+	struct gateway_child *child = child_get(gw, &conn->children, child_name(gw, section));
 	struct gateway_child_sa *sa = arena_alloc(gw, sizeof(*sa));
 	const struct vici_message *m = &section->body;
 
@@ -233,7 +219,7 @@ static void on_list_sa(void *ctx, const struct vici_message *msg)
 	while (vici_next(&outer, &section)) {
 		if (section.type != VICI_SECTION)
 			continue;
-		conn = conn_get(gw, section.name);
+		conn = conn_get(gw, &gw->conns, section.name);
 		ike = arena_alloc(gw, sizeof(*ike));
 		if (!conn || !ike)
 			return;
@@ -269,35 +255,87 @@ static void load_stats(struct gateway *gw, const struct vici_message *m)
 	}
 }
 
-/* Sections named after connections: child, text, age in seconds. */
+static void load_failure(struct gateway *gw, struct gateway_conn *conn, const struct vici_element *section)
+{
+	struct gateway_child *child;
+	struct vici_element text;
+
+	if (section->type != VICI_SECTION || !vici_find_value(&section->body, "text", &text))
+		return;
+	child = child_get(gw, &conn->children, section->name);
+	if (!child)
+		return;
+	child->failure = arena_text(gw, text.value, text.len, TEXT_LINES);
+	child->failure_age = vici_get_u64(&section->body, "age", GATEWAY_NEVER);
+}
+
+/* Sections named after connections hold sections named after their children: text, age in seconds. */
 static void load_failures(struct gateway *gw, const struct vici_message *m)
 {
-	struct vici_cursor c = vici_iterate(m);
-	struct gateway_child *child;
+	struct vici_cursor outer = vici_iterate(m), inner;
 	struct gateway_conn *conn;
-	struct vici_element e;
-	struct vici_element text;
-	const char *name;
+	struct vici_element section, e;
 
-	while (vici_next(&c, &e)) {
-		if (e.type != VICI_SECTION || !vici_find_value(&e.body, "text", &text))
+	while (vici_next(&outer, &section)) {
+		if (section.type != VICI_SECTION)
 			continue;
-		name = text_of(gw, &e.body, "child", "");
-		conn = conn_get(gw, e.name);
-		child = conn && name[0] ? child_get(gw, conn, name) : NULL;
-		if (!child)
-			continue;
-		child->failure = arena_text(gw, text.value, text.len, TEXT_LINES);
-		child->failure_age = vici_get_u64(&e.body, "age", GATEWAY_NEVER);
+		conn = conn_get(gw, &gw->conns, section.name);
+		inner = vici_iterate(&section.body);
+		while (conn && vici_next(&inner, &e))
+			load_failure(gw, conn, &e);
 	}
 }
 
-static int request(struct gateway *gw, struct vici_client *client, const char *command, const char *event,
-		   vici_event_fn fn, struct vici_message *reply)
+/* In the reply to list-sas, numbered: whose, and what they carried. */
+static void load_totals(struct gateway *gw, const struct vici_message *reply)
 {
-	int err = vici_client_request(client, command, NULL, event, fn, gw, reply);
+	static const char *const in[] = { "packets-in", "bytes-in", "" };
+	static const char *const out[] = { "packets-out", "bytes-out", "" };
+	struct gateway_total *total, **last = &gw->totals;
+	struct vici_message section;
+	struct vici_element e;
+	struct vici_cursor c;
+
+	if (!vici_find_section(reply, "xswan-totals", &section))
+		return;
+	c = vici_iterate(&section);
+	while (vici_next(&c, &e)) {
+		if (e.type != VICI_SECTION)
+			continue;
+		total = arena_alloc(gw, sizeof(*total));
+		if (!total)
+			return;
+		total->conn = text_of(gw, &e.body, "conn", "");
+		total->child = text_of(gw, &e.body, "child", "");
+		total->peer = text_of(gw, &e.body, "peer", "");
+		load_traffic(&total->in, &e.body, in);
+		load_traffic(&total->out, &e.body, out);
+		*last = total;
+		last = &total->next;
+	}
+}
+
+static int request(struct gateway *gw, struct vici_client *client, const char *command, const struct vici_builder *args,
+		   const char *event, vici_event_fn fn, struct vici_message *reply)
+{
+	int err = vici_client_request(client, command, args, event, fn, gw, reply);
 
 	return err ? err : vici_client_check(client, reply);
+}
+
+/* The totals are asked for in the same request: an SA that ends between two would be in both answers, or in neither. */
+static int load_sas(struct gateway *gw, struct vici_client *client)
+{
+	struct vici_builder args = { 0 };
+	struct vici_message reply;
+	int err;
+
+	vici_put(&args, "xswan-totals", "yes");
+	err = request(gw, client, "list-sas", &args, "list-sa", on_list_sa, &reply);
+	if (!err)
+		load_totals(gw, &reply);
+	vici_builder_free(&args);
+	return err;
 }
 
 int gateway_load(struct gateway *gw, struct vici_client *client)
@@ -306,21 +344,21 @@ int gateway_load(struct gateway *gw, struct vici_client *client)
 	int err;
 
 	*gw = (struct gateway){ .daemon = "", .version = "", .uptime = "" };
-	err = request(gw, client, "version", NULL, NULL, &reply);
+	err = request(gw, client, "version", NULL, NULL, NULL, &reply);
 	if (err)
 		return err;
 	load_version(gw, &reply);
-	err = request(gw, client, "stats", NULL, NULL, &reply);
+	err = request(gw, client, "stats", NULL, NULL, NULL, &reply);
 	if (err)
 		return err;
 	load_stats(gw, &reply);
-	err = request(gw, client, "list-conns", "list-conn", on_list_conn, &reply);
+	err = request(gw, client, "list-conns", NULL, "list-conn", on_list_conn, &reply);
 	if (!err)
-		err = request(gw, client, "list-sas", "list-sa", on_list_sa, &reply);
+		err = load_sas(gw, client);
 	if (err)
 		return err;
 	/* xswan's own addition to vici; without it only the reasons are missing */
-	err = request(gw, client, "xswan-failures", NULL, NULL, &reply);
+	err = request(gw, client, "xswan-failures", NULL, NULL, NULL, &reply);
 	if (!err)
 		load_failures(gw, &reply);
 	else if (err != -EOPNOTSUPP)

@@ -70,11 +70,19 @@ struct gateway_conn {
 	struct gateway_child *children;
 };
 
+/* What ended SAs have carried since xswan-ike began. */
+struct gateway_total {
+	struct gateway_total *next;
+	const char *conn, *child, *peer;
+	struct gateway_traffic in, out;
+};
+
 struct gateway {
 	const char *daemon, *version;
 	const char *uptime; /* "2 hours" */
 	uint64_t ike_sas, half_open;
 	struct gateway_conn *conns;
+	struct gateway_total *totals;
 	struct gateway_block *blocks; /* arena */
 	int error; /* sticky */
 };

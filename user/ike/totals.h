@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What ended Child SAs have carried, per child and peer: added to what the live ones carry it never goes down while
+ * this process runs, which is what a counter of a monitoring system has to be.
+ */
+#ifndef XSWAN_IKE_TOTALS_H
+#define XSWAN_IKE_TOTALS_H
+
+#include <stdint.h>
+
+#include <xswan/maps.h>
+
+#define TOTALS_MAX 1024 /* of further peers nothing is kept */
+
+struct total {
+	struct total *next;
+	char *conn, *child, *peer; /* peer: its identity as text */
+	uint64_t packets_in, bytes_in, packets_out, bytes_out;
+};
+
+struct totals {
+	struct total *list; /* oldest first */
+	int count;
+};
+
+int totals_add(struct totals *t, const char *conn, const char *child, const char *peer, const struct xswan_sa_stat *in,
+	       const struct xswan_sa_stat *out); /* 0, -ENOMEM or -ENOSPC */
+void totals_clear(struct totals *t);
+
+#endif

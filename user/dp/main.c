@@ -3,7 +3,6 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <event2/event.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,75 +15,33 @@
 #include "../lib/gateway_conf.h"
 #include "../lib/instance.h"
 #include "../lib/log.h"
+#include "../lib/options.h"
 #include "control.h"
 #include "dataplane.h"
 #include "monitor.h"
 
-static const char usage[] =
-	"usage: xswan-dp [-c DIR] [-i NAME] [-d] [--detach]\n"
-	"\n"
-	"The dataplane of an xswan gateway: attaches the XDP and TC programs to the interfaces that\n"
-	"xswan.conf names and seals and opens ESP packets for the SAs that xswan-ike negotiates.\n"
-	"\n"
-	"  -c, --config DIR     directory of xswan.conf (" CONFIG_DIR_DEFAULT ")\n"
-	"  -i, --instance NAME  name of this gateway on this machine (" INSTANCE_DEFAULT ")\n"
-	"  -d, --debug          log more\n"
-	"      --detach         remove the programs, maps and the tunnel interface, and exit\n"
-	"  -V, --version\n"
-	"  -h, --help\n"
-	"\n"
-	"Runs in the foreground and logs to standard error. When it ends the programs stay attached, so\n"
-	"that traffic that must be protected is dropped rather than sent in clear; --detach ends that.\n";
+static const char *config_dir = CONFIG_DIR_DEFAULT, *instance = INSTANCE_DEFAULT;
+static bool debug, detach, version, help;
 
-struct options {
-	const char *dir, *instance;
-	bool debug, detach;
+static const struct option_def defs[] = {
+	{ 'c', "config", OPTION_TEXT, "DIR", &config_dir, 0, "where xswan.conf is (" CONFIG_DIR_DEFAULT ")" },
+	{ 'i', "instance", OPTION_TEXT, "NAME", &instance, 0, "which gateway on this machine (" INSTANCE_DEFAULT ")" },
+	{ 'd', "debug", OPTION_FLAG, NULL, &debug, 0, "log everything" },
+	{ 0, "detach", OPTION_FLAG, NULL, &detach, 0, "remove programs, maps and the tunnel interface, and exit" },
+	{ 'V', "version", OPTION_FLAG, NULL, &version, 0, "print the version and exit" },
+	{ 'h', "help", OPTION_FLAG, NULL, &help, 0, "print this and exit" },
+	{ 0 },
 };
 
-/* 0 to go on, else the exit status plus one */
-static int parse_options(int argc, char **argv, struct options *o)
+static void print_help(void)
 {
-	static const struct option longopts[] = {
-		{ "config", required_argument, NULL, 'c' }, { "instance", required_argument, NULL, 'i' },
-		{ "debug", no_argument, NULL, 'd' },	    { "detach", no_argument, NULL, 'D' },
-		{ "version", no_argument, NULL, 'V' },	    { "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int c;
-
-	*o = (struct options){ .dir = CONFIG_DIR_DEFAULT, .instance = INSTANCE_DEFAULT };
-	while ((c = getopt_long(argc, argv, "c:i:dVh", longopts, NULL)) >= 0) {
-		switch (c) {
-		case 'c':
-			o->dir = optarg;
-			break;
-		case 'i':
-			o->instance = optarg;
-			break;
-		case 'd':
-			o->debug = true;
-			break;
-		case 'D':
-			o->detach = true;
-			break;
-		case 'V':
-			puts("xswan-dp " XSWAN_VERSION);
-			return 1;
-		case 'h':
-			fputs(usage, stdout);
-			return 1;
-		default:
-			fputs("try: xswan-dp --help\n", stderr);
-			return 3;
-		}
-	}
-	if (optind == argc && !instance_check(o->instance))
-		return 0;
-	if (optind < argc)
-		fprintf(stderr, "xswan-dp: unexpected argument %s\n", argv[optind]);
-	else
-		fprintf(stderr, "xswan-dp: instance name %s: 1-32 of A-Z a-z 0-9 _ -\n", o->instance);
-	return 3;
+	puts("Usage: xswan-dp [OPTION]...\n"
+	     "The dataplane of a gateway: attaches the XDP and TC programs to the interfaces of xswan.conf, and\n"
+	     "seals and opens ESP for the SAs that xswan-ike negotiates. Runs in the foreground and logs to\n"
+	     "standard error.\n");
+	options_print(defs, stdout);
+	puts("\nWhen it ends the programs stay attached: what must be protected is dropped then, and --detach\n"
+	     "ends that. See xswan-dp(8), xswan.conf(5).");
 }
 
 /* Keys and plaintext are in this process: no core dumps, no ptrace, nothing swapped out. */
@@ -134,7 +91,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	refresh(arg);
 }
 
-static int loop(struct service *s, const char *instance)
+static int loop(struct service *s)
 {
 	struct event *term = evsignal_new(s->base, SIGTERM, on_signal, s->base);
 	struct event *intr = evsignal_new(s->base, SIGINT, on_signal, s->base);
@@ -162,7 +119,7 @@ static int loop(struct service *s, const char *instance)
 }
 
 /* 0 to end, 1 to start over, or -errno. */
-static int serve(struct dataplane *dp, const char *instance)
+static int serve(struct dataplane *dp)
 {
 	struct service s = { .base = event_base_new(), .dp = dp };
 	int err;
@@ -171,25 +128,13 @@ static int serve(struct dataplane *dp, const char *instance)
 		return -ENOMEM;
 	log_info("ready: instance %s, %u worker%s, crypto %s%s", instance, dp->worker_count,
 		 dp->worker_count == 1 ? "" : "s", dp->crypto->name, dp->umem.huge ? ", huge pages" : "");
-	err = loop(&s, instance);
+	err = loop(&s);
 	event_base_free(s.base);
 	return err ? err : s.start_over;
 }
 
-static int take_lock(const char *instance)
-{
-	int other = 0, err = instance_make_run_dir(instance);
-
-	if (!err)
-		err = instance_lock(instance, "xswan-dp", &other);
-	if (err == -EBUSY)
-		log_error("instance %s is running already, pid %d", instance, other);
-	else if (err)
-		log_error("/run/xswan/%s: %s", instance, strerror(-err));
-	return err;
-}
-
-static int run(struct dataplane *dp, const struct gateway_conf *conf, const char *instance, char *why, size_t why_size)
+/* As serve(). */
+static int run(struct dataplane *dp, const struct gateway_conf *conf, char *why, size_t why_size)
 {
 	int err;
 
@@ -204,32 +149,27 @@ static int run(struct dataplane *dp, const struct gateway_conf *conf, const char
 	}
 	drop_capabilities();
 	err = dataplane_run(dp, why, why_size);
-	return err ? err : serve(dp, instance);
+	return err ? err : serve(dp);
 }
 
-int main(int argc, char **argv)
+static int start(char **argv)
 {
 	static struct gateway_conf conf;
 	static struct dataplane dp;
 	char why[512] = "";
-	struct options o;
 	int err;
 
-	log_set_program("xswan-dp");
-	err = parse_options(argc, argv, &o);
-	if (err)
-		return err - 1;
-	if (gateway_conf_load(&conf, o.dir, why, sizeof(why))) {
+	if (gateway_conf_load(&conf, config_dir, why, sizeof(why))) {
 		log_error("%s", why);
 		return 1;
 	}
-	log_set_level(o.debug ? LOG_LEVEL_DEBUG : conf.log_level);
-	if (take_lock(o.instance))
+	log_set_level(debug ? LOG_LEVEL_DEBUG : conf.log_level);
+	if (instance_take(instance, "xswan-dp"))
 		return 1;
-	if (o.detach) {
-		err = dataplane_detach(&conf, o.instance, why, sizeof(why));
+	if (detach) {
+		err = dataplane_detach(&conf, instance, why, sizeof(why));
 	} else {
-		err = run(&dp, &conf, o.instance, why, sizeof(why));
+		err = run(&dp, &conf, why, sizeof(why));
 		dataplane_stop(&dp);
 	}
 	if (err == 1) {
@@ -239,4 +179,23 @@ int main(int argc, char **argv)
 	if (err)
 		log_error("%s", why[0] ? why : strerror(-err));
 	return err ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	char why[160];
+	int operands = options_parse(defs, argc, argv, why, sizeof(why));
+
+	log_set_program("xswan-dp");
+	if (operands) {
+		fprintf(stderr, "xswan-dp: %s; try --help\n", operands < 0 ? why : "it takes no operands");
+		return 2;
+	}
+	if (help)
+		print_help();
+	else if (version)
+		puts("xswan-dp " XSWAN_VERSION);
+	else
+		return start(argv);
+	return 0;
 }

@@ -51,28 +51,6 @@ static void on_event_log(int severity, const char *message)
 		  "libevent: %s", message);
 }
 
-static int take_instance(void)
-{
-	int other = 0, err = instance_check(options.instance);
-
-	if (err) {
-		log_error("instance '%s': 1 to 32 of letters, digits, '.', '_' and '-', not starting with a dot",
-			  options.instance);
-		return err;
-	}
-	err = instance_make_run_dir(options.instance);
-	if (err) {
-		log_error("making /run/xswan/%s: %s", options.instance, strerror(-err));
-		return err;
-	}
-	err = instance_lock(options.instance, "xswan-ike", &other);
-	if (err == -EBUSY)
-		log_error("instance %s has a running xswan-ike already: process %d", options.instance, other);
-	else if (err)
-		log_error("locking /run/xswan/%s/xswan-ike.pid: %s", options.instance, strerror(-err));
-	return err;
-}
-
 static int run(void)
 {
 	static struct daemon daemon; /* a few pages: too much for a stack, needed to the end */
@@ -82,7 +60,7 @@ static int run(void)
 		log_error("protecting memory: %s", strerror(-err));
 		return err;
 	}
-	err = take_instance();
+	err = instance_take(options.instance, "xswan-ike");
 	if (err)
 		return err;
 	err = daemon_init(&daemon, &options);

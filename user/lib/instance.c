@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "log.h"
+
 int instance_check(const char *name)
 {
 	size_t len = strlen(name);
@@ -33,7 +35,7 @@ const char *instance_pin_path(const char *name, const char *file, char out[stati
 	return out;
 }
 
-int instance_make_run_dir(const char *name)
+static int make_run_dir(const char *name)
 {
 	char path[INSTANCE_PATH];
 
@@ -44,7 +46,7 @@ int instance_make_run_dir(const char *name)
 	return 0;
 }
 
-int instance_lock(const char *name, const char *program, int *other)
+static int lock(const char *name, const char *program, int *other)
 {
 	char file[40], path[INSTANCE_PATH], text[16] = "";
 	int fd, err;
@@ -68,4 +70,22 @@ int instance_lock(const char *name, const char *program, int *other)
 		return err;
 	}
 	return 0; /* fd stays open: it is the lock */
+}
+
+int instance_take(const char *name, const char *program)
+{
+	int other = 0, err = instance_check(name);
+
+	if (err) {
+		log_error("instance '%s': the name is 1 to 32 of letters, digits, '_' and '-'", name);
+		return err;
+	}
+	err = make_run_dir(name);
+	if (!err)
+		err = lock(name, program, &other);
+	if (err == -EBUSY)
+		log_error("instance %s has a running %s already: process %d", name, program, other);
+	else if (err)
+		log_error("/run/xswan/%s/%s.pid: %s", name, program, strerror(-err));
+	return err;
 }

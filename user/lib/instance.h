@@ -20,11 +20,10 @@ const char *instance_run_path(const char *name, const char *file, char out[stati
 /* /sys/fs/bpf/xswan/<name>/<file> */
 const char *instance_pin_path(const char *name, const char *file, char out[static INSTANCE_PATH]);
 
-int instance_make_run_dir(const char *name); /* mode 0755; 0 or -errno */
 /*
- * Takes the lock on /run/xswan/<name>/<program>.pid and writes our pid there. The lock ends
- * with the process. 0, -EBUSY when another holds it (its pid in *other), or -errno.
+ * What a daemon does first: makes /run/xswan/<name>/, mode 0755, takes the lock on <program>.pid there and writes
+ * its pid into it. The lock ends with the process. 0 or -errno (-EBUSY: one runs already), said in the log.
  */
-int instance_lock(const char *name, const char *program, int *other);
+int instance_take(const char *name, const char *program);
 
 #endif

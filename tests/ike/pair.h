@@ -203,19 +203,17 @@ static inline struct params default_b(void)
 
 static inline struct fake_sa *sink_find_spi(struct side *s, uint32_t spi)
 {
-	for (int i = 0; i < SLOTS; i++) {
+	for (int i = 0; i < SLOTS; i++)
 		if ((s->sas[i].reserved || s->sas[i].installed) && s->sas[i].spi_in == spi)
 			return &s->sas[i];
-	}
 	return NULL;
 }
 
 static inline struct fake_sa *sink_find_id(struct side *s, uint64_t id)
 {
-	for (int i = 0; i < SLOTS; i++) {
+	for (int i = 0; i < SLOTS; i++)
 		if (s->sas[i].installed && s->sas[i].id == id)
 			return &s->sas[i];
-	}
 	return NULL;
 }
 
@@ -609,10 +607,9 @@ static inline int count_events(const struct side *s, enum ike_event_kind kind)
 
 static inline const struct event *find_event(const struct side *s, enum ike_event_kind kind)
 {
-	for (int i = 0; i < s->event_count; i++) {
+	for (int i = 0; i < s->event_count; i++)
 		if (s->events[i].kind == kind)
 			return &s->events[i];
-	}
 	return NULL;
 }
 
@@ -625,19 +622,14 @@ static inline const char *event_text(const struct side *s, enum ike_event_kind k
 
 static inline int count_warnings(const struct side *s)
 {
-	int count = 0;
-
-	for (int i = 0; i < s->line_count; i++)
-		count += s->lines[i].level == LOG_LEVEL_WARN;
-	return count;
+	return s->said[LOG_LEVEL_WARN];
 }
 
 static inline const char *first_warning(const struct side *s)
 {
-	for (int i = 0; i < s->line_count; i++) {
+	for (int i = 0; i < s->line_count; i++)
 		if (s->lines[i].level == LOG_LEVEL_WARN)
 			return s->lines[i].text;
-	}
 	return "";
 }
 

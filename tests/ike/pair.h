@@ -92,8 +92,7 @@ struct world {
 	enum fate (*fault)(struct world *w, int number); /* number: of the datagram, from 0 */
 	void *fault_ctx;
 	void (*seen)(struct world *w, struct side *from, const uint8_t *data, size_t len);
-	bool nat; /* a is behind one */
-	bool nat_rebound; /* which has forgotten a, and given it new ports */
+	bool nat, nat_rebound; /* a is behind one; which has forgotten a, and given it new ports */
 	bool cut; /* nothing arrives any more */
 	int fault_at;
 	enum fate fault_fate;
@@ -416,7 +415,6 @@ static inline uint64_t world_random(struct world *w)
 
 #define NAT_ADDR "198.51.100.7"
 #define NAT_PORTS(w) ((w)->nat_rebound ? 40000 : 30000)
-
 /* Who gets it, and what do the addresses look like there? */
 static inline bool carry(struct world *w, struct side *from, const struct ike_datagram *d, struct packet *p)
 {

@@ -105,13 +105,11 @@ static void test_helper_alone(void **state)
 	check(1, 13);
 }
 
-static void test_many(void **state)
+static void work_batches(void)
 {
-	pthread_t helpers[HELPERS];
-	uint32_t ops[FLIGHT], seed = 1;
+	static uint32_t seed = 1;
+	uint32_t ops[FLIGHT];
 
-	for (int i = 0; i < HELPERS; i++)
-		assert_int_equal(pthread_create(&helpers[i], NULL, help, NULL), 0);
 	for (uint32_t n = 0; n < BATCHES + FLIGHT; n++) {
 		const uint32_t slot = n % FLIGHT;
 
@@ -122,6 +120,17 @@ static void test_many(void **state)
 		if (n < BATCHES)
 			publish(slot, ops[slot]);
 	}
+}
+
+static void test_many(void **state)
+{
+	pthread_t helpers[HELPERS];
+
+	for (int i = 0; i < HELPERS; i++)
+		assert_int_equal(pthread_create(&helpers[i], NULL, help, NULL), 0);
+	/* on a busy machine it takes a while until another thread has had a CPU */
+	for (int round = 0; round < 1000 && (!round || !__atomic_load_n(&helped, __ATOMIC_RELAXED)); round++)
+		work_batches();
 	__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
 	for (int i = 0; i < HELPERS; i++)
 		pthread_join(helpers[i], NULL);

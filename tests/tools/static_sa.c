@@ -9,6 +9,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,16 @@ static void put(const char *instance, const char *map, uint32_t key, const void 
 		die(map, -errno);
 }
 
+static int greet(struct dp_client *dp, const char *path)
+{
+	int err = dp_client_connect(dp, path);
+	struct pollfd fd = { .fd = dp->fd, .events = POLLIN };
+
+	if (!err && poll(&fd, 1, DP_TIMEOUT_MS) < 1)
+		err = -ETIMEDOUT;
+	return err ? err : dp_client_welcome(dp);
+}
+
 static void install(struct dp_client *dp, const char *instance, uint32_t dir, uint32_t slot, const struct xswan_sa *sa,
 		    const struct xswan_ts *local_ts, const struct xswan_ts *remote_ts)
 {
@@ -117,7 +128,7 @@ int main(int argc, char **argv)
 	slot_in = strtoul(argv[6], NULL, 0);
 	slot_out = strtoul(argv[7], NULL, 0);
 	udp = argc > 8 && !strcmp(argv[8], "udp");
-	err = dp_client_connect(&dp, instance_run_path(argv[1], "dp", path));
+	err = greet(&dp, instance_run_path(argv[1], "dp", path));
 	if (err)
 		die(path, err);
 	in = describe(&remote, &local, slot_in, udp);

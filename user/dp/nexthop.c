@@ -37,6 +37,7 @@ struct nexthop_cache {
 	const struct port *ports;
 	int port_count;
 	struct mnl_socket *nl;
+	uint32_t nl_seq;
 	struct entry entries[ENTRIES];
 };
 
@@ -75,20 +76,51 @@ void nexthop_cache_free(struct nexthop_cache *c)
 	free(c);
 }
 
+static struct nlmsghdr *neighbour_request(char *buf, uint16_t type, uint16_t flags, const struct xswan_nexthop *answer)
+{
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct ndmsg *ndm;
+
+	nlh->nlmsg_type = type;
+	nlh->nlmsg_flags = NLM_F_REQUEST | flags;
+	ndm = mnl_nlmsg_put_extra_header(nlh, sizeof(*ndm));
+	ndm->ndm_family = AF_INET;
+	ndm->ndm_ifindex = answer->out_ifindex;
+	mnl_attr_put(nlh, NDA_DST, 4, answer->gateway);
+	return nlh;
+}
+
+/* One that an operator entered is valid for good, and "use" would make the kernel forget that. */
+static bool is_permanent(struct nexthop_cache *c, const struct xswan_nexthop *answer)
+{
+	char buf[MNL_SOCKET_BUFFER_SIZE];
+	struct nlmsghdr *nlh = neighbour_request(buf, RTM_GETNEIGH, 0, answer);
+
+	nlh->nlmsg_seq = ++c->nl_seq;
+	if (mnl_socket_sendto(c->nl, nlh, nlh->nlmsg_len) < 0)
+		return false;
+	/* the kernel has answered by now; before that may lie errors of "use" */
+	while (mnl_socket_recvfrom(c->nl, buf, sizeof(buf)) > 0) {
+		const struct ndmsg *ndm = mnl_nlmsg_get_payload(nlh);
+
+		if (nlh->nlmsg_seq == c->nl_seq)
+			return nlh->nlmsg_type == RTM_NEWNEIGH && ndm->ndm_state & (NUD_PERMANENT | NUD_NOARP);
+	}
+	return false;
+}
+
 /* Tells the kernel that the neighbour is in use: it resolves or confirms it (`ip neigh add … use`). */
 static void use_neighbour(struct nexthop_cache *c, const struct xswan_nexthop *answer)
 {
 	char buf[MNL_SOCKET_BUFFER_SIZE];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct nlmsghdr *nlh;
 	struct ndmsg *ndm;
 
-	nlh->nlmsg_type = RTM_NEWNEIGH;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE;
-	ndm = mnl_nlmsg_put_extra_header(nlh, sizeof(*ndm));
-	ndm->ndm_family = AF_INET;
-	ndm->ndm_ifindex = answer->out_ifindex;
+	if (is_permanent(c, answer))
+		return;
+	nlh = neighbour_request(buf, RTM_NEWNEIGH, NLM_F_CREATE, answer);
+	ndm = mnl_nlmsg_get_payload(nlh);
 	ndm->ndm_flags = NTF_USE;
-	mnl_attr_put(nlh, NDA_DST, 4, answer->gateway);
 	mnl_socket_sendto(c->nl, nlh, nlh->nlmsg_len); /* lost: the next one is soon */
 }
 
@@ -106,7 +138,9 @@ static void ask(struct nexthop_cache *c, struct entry *e, const struct iphdr *ip
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = q, .data_size_in = sizeof(*q), .data_out = q,
 		    .data_size_out = sizeof(*q));
 
-	*q = (struct xswan_nexthop){ .family = AF_INET, .l4_protocol = ip->protocol, .tos = ip->tos, .ifindex = e->ifindex };
+	*q = (struct xswan_nexthop){
+		.family = AF_INET, .l4_protocol = ip->protocol, .tos = ip->tos, .ifindex = e->ifindex
+	};
 	memcpy(q->src, &ip->saddr, 4);
 	memcpy(q->dst, &ip->daddr, 4);
 	e->hop = (struct nexthop){ .kind = NEXTHOP_KERNEL };

@@ -44,6 +44,8 @@
 	X(SEAL_ADDED, "seal_added_cycles")              \
 	X(OPEN_ADDED, "open_added_cycles")              \
 	X(SEAL_PARTIAL, "seal_partial_checksum_cycles") \
+	X(SEAL_RATIO, "seal_ratio_to_one")              \
+	X(OPEN_RATIO, "open_ratio_to_one")              \
 	X(LOOKUP, "lookup_cycles")                      \
 	X(SEAL_BEGIN, "seal_begin_cycles")              \
 	X(SEAL_CRYPTO, "seal_crypto_cycles")            \
@@ -72,7 +74,8 @@ struct bench_case {
 	struct esp_worker *esp;
 	struct bare *bare; /* NULL: not compared */
 	struct frames frames;
-	bool many; /* several SAs: random order, and the lookup counts */
+	bool many; /* of scale: random order, and the lookup counts */
+	const struct bench_case *one; /* the same with one SA, which has its turn before; NULL: this is it */
 	uint32_t *order, next; /* of all slots */
 	struct series result[METRIC_COUNT]; /* one value per round */
 	struct series batch[METRIC_COUNT]; /* of this round */
@@ -272,6 +275,11 @@ static void pass_over_all(struct bench_case *c)
 	pass(c, open_phases_batch);
 }
 
+static double last(const struct series *s)
+{
+	return s->value[s->count - 1];
+}
+
 /* Once over all SAs, at least, to forget other cases, and once to measure. */
 static void run_round(struct bench_case *c)
 {
@@ -286,6 +294,10 @@ static void run_round(struct bench_case *c)
 	for (unsigned int m = 0; m < METRIC_COUNT; m++)
 		if (c->batch[m].count)
 			series_add(&c->result[m], series_median(&c->batch[m]));
+	if (c->one) {
+		series_add(&c->result[SEAL_RATIO], last(&c->result[SEAL]) / last(&c->one->result[SEAL]));
+		series_add(&c->result[OPEN_RATIO], last(&c->result[OPEN]) / last(&c->one->result[OPEN]));
+	}
 	if (!c->bare)
 		return;
 	series_add(&c->result[SEAL_ADDED], series_median(&c->batch[SEAL]) - series_median(&c->batch[BARE_SEAL]));
@@ -415,7 +427,7 @@ static void scale_cases(const struct options *o)
 	const struct crypto_backend *crypto = crypto_backend_find("auto");
 	struct esp_worker *esp = make_worker(crypto);
 	static const uint32_t sizes[] = { 64, 1420 };
-	struct bench_case *c;
+	struct bench_case *c, *one[2] = { NULL };
 	char name[48];
 
 	printf("# scale: %s %s, tables for %u SAs\n", crypto->name, bare_version(crypto), XSWAN_SA_SLOTS - 1);
@@ -429,6 +441,8 @@ static void scale_cases(const struct options *o)
 				continue;
 			c->many = true;
 			c->order = shuffled(count[i]);
+			c->one = one[s];
+			one[s] = one[s] ? one[s] : c;
 		}
 	}
 }

@@ -89,7 +89,7 @@ int measure_pin(int cpu)
 void measure_print(const char *suite, const char *name, const char *metric, const struct series *s)
 {
 	if (s->count)
-		printf("%s/%s/%s %.1f %.1f\n", suite, name, metric, series_median(s), series_spread(s));
+		printf("%s/%s/%s %.6g %.3g\n", suite, name, metric, series_median(s), series_spread(s));
 }
 
 static void cpu_model(char *out, size_t size)

@@ -11,9 +11,11 @@
 #include <intel-ipsec-mb.h>
 #endif
 
+#define PAGE 4096u
+
 struct bare {
 #ifdef HAVE_IPSEC_MB
-	struct gcm_key_data gcm;
+	struct gcm_key_data gcm; /* first */
 	struct gcm_context_data state;
 	IMB_MGR *mgr; /* NULL: OpenSSL */
 #endif
@@ -21,6 +23,7 @@ struct bare {
 	enum xswan_alg alg;
 	bool failed; /* OpenSSL compares by itself */
 	uint8_t tag[CRYPTO_BATCH][CRYPTO_ICV]; /* what ipsec-mb found */
+	uint8_t *memory; /* that this lies in */
 };
 
 static bool is_openssl(const struct crypto_backend *like)
@@ -106,15 +109,16 @@ static void ssl_open(struct bare *b, const struct crypto_op *op)
 	b->failed |= EVP_CipherFinal_ex(b->ctx, none, &n) != 1;
 }
 
-struct bare *bare_new(const struct crypto_backend *like, enum xswan_alg alg, const uint8_t *key)
+struct bare *bare_new(const struct crypto_backend *like, enum xswan_alg alg, const uint8_t *key, const void *beside)
 {
-	struct bare *b = aligned_alloc(64, (sizeof(*b) + 63) & ~63ul);
+	uint8_t *memory = aligned_alloc(PAGE, PAGE + (sizeof(struct bare) + PAGE - 1) / PAGE * PAGE);
+	struct bare *b;
 	bool ok;
 
-	if (!b)
+	if (!memory)
 		return NULL;
-	memset(b, 0, sizeof(*b));
-	b->alg = alg;
+	b = (struct bare *)(memory + ((uintptr_t)beside & (PAGE - 1) & ~63ul));
+	*b = (struct bare){ .alg = alg, .memory = memory };
 #ifdef HAVE_IPSEC_MB
 	ok = is_openssl(like) ? ssl_init(b, key) : mb_init(b, key);
 #else
@@ -135,7 +139,7 @@ void bare_free(struct bare *b)
 		free_mb_mgr(b->mgr);
 #endif
 	EVP_CIPHER_CTX_free(b->ctx);
-	free(b);
+	free(b->memory);
 }
 
 void bare_seal(struct bare *b, struct crypto_op *ops, unsigned int count)

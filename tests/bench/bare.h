@@ -12,8 +12,12 @@
 
 struct bare;
 
-/* For a back-end of crypto.h; NULL when the library refuses. `key` as for crypto_backend.key_new. */
-struct bare *bare_new(const struct crypto_backend *like, enum xswan_alg alg, const uint8_t *key);
+/*
+ * For a back-end of crypto.h; NULL when the library refuses. `key` as for crypto_backend.key_new. The expanded key will
+ * lie at the same place within a page as `beside`: which lines of the cache it competes with makes ten cycles'
+ * difference, and that is no merit of either side.
+ */
+struct bare *bare_new(const struct crypto_backend *like, enum xswan_alg alg, const uint8_t *key, const void *beside);
 void bare_free(struct bare *b);
 const char *bare_version(const struct crypto_backend *like);
 

@@ -147,10 +147,27 @@ prefetch_inline void prefetch_key(struct crypto_op *const ops[], unsigned int i,
 		prefetch_lines(ops[i]->key, sizeof(struct crypto_key) / CACHE_LINE);
 }
 
+/*
+ * Of the next packet to seal its beginning, which mostly lies in another core's cache; the processor itself sees where
+ * that leads. On opening it has cost more than it gave.
+ */
+#define DATA_LINES 8u
+
+prefetch_inline void prefetch_data(struct crypto_op *const ops[], unsigned int i, unsigned int count)
+{
+	size_t lines;
+
+	if (i >= count)
+		return;
+	lines = ops[i]->len / CACHE_LINE + 1;
+	prefetch_lines(ops[i]->data, lines < DATA_LINES ? lines : DATA_LINES);
+}
+
 static void seal(struct crypto_worker *w, struct crypto_op *const ops[], unsigned int count)
 {
 	for (unsigned int i = 0; i < count; i++) {
 		prefetch_key(ops, i + KEYS_AHEAD, count);
+		prefetch_data(ops, i + 1, count);
 		encrypt(w, ops[i]);
 		ops[i]->ok = true;
 	}

@@ -100,12 +100,40 @@ static void test_sizes_and_alignment(void **state)
 	assert_null(secmem_alloc(0));
 }
 
+/* Beyond the size from which on whole huge pages are mapped: 5 MB of keys, each on its own, all of them locked. */
+static void test_many(void **state)
+{
+	static uint8_t *p[5000];
+	char flags[512];
+
+	for (uint32_t i = 0; i < 5000; i++) {
+		p[i] = secmem_alloc(1024);
+		if (!p[i] && (errno == EPERM || errno == ENOMEM || errno == EAGAIN))
+			skip(); /* RLIMIT_MEMLOCK */
+		assert_non_null(p[i]);
+		assert_true(is_zero(p[i], 1024));
+		memset(p[i], 0x5a, 1024);
+		memcpy(p[i], &i, sizeof(i));
+	}
+#ifndef __SANITIZE_ADDRESS__
+	mapping_flags(p[4999], flags, sizeof(flags));
+	assert_non_null(strstr(flags, " lo "));
+	assert_non_null(strstr(flags, " dd "));
+#endif
+	for (uint32_t i = 0; i < 5000; i++) {
+		assert_memory_equal(p[i], &i, sizeof(i));
+		assert_int_equal(p[i][1023], 0x5a);
+		secmem_free(p[i], 1024);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_locked_and_not_dumped),
 		cmocka_unit_test(test_wiped_when_freed),
 		cmocka_unit_test(test_sizes_and_alignment),
+		cmocka_unit_test(test_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define CHUNK (2 * SECMEM_MAX)
+#define CHUNK (2 * SECMEM_MAX) /* the first; each is as large as all before it, up to: */
+#define CHUNK_MAX \
+	(2u << 20) /* a huge page: thousands of SAs, each met now and then, would miss the TLB at every step */
 #define CLASSES (SECMEM_MAX / SECMEM_ALIGN + 1)
 
 struct free_block {
@@ -18,6 +20,7 @@ static struct {
 	pthread_mutex_t lock;
 	uint8_t *chunk; /* the mapping that is being carved up */
 	size_t left; /* bytes of it not handed out yet */
+	size_t total; /* of all chunks */
 	struct free_block *free[CLASSES]; /* wiped blocks, by size in units of SECMEM_ALIGN */
 } pool = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -43,21 +46,48 @@ static void retire_chunk(void)
 	pool.left = 0;
 }
 
+/* Aligned to its size, a power of two. NULL: errno. */
+static uint8_t *map_aligned(size_t size)
+{
+	uint8_t *area = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *start;
+	size_t before;
+
+	if (area == MAP_FAILED)
+		return NULL;
+	before = -(uintptr_t)area & (size - 1);
+	start = area + before;
+	if (before)
+		munmap(area, before);
+	munmap(start + size, size - before);
+	return start;
+}
+
+static size_t chunk_size(void)
+{
+	if (!pool.total)
+		return CHUNK;
+	return pool.total < CHUNK_MAX ? pool.total : CHUNK_MAX;
+}
+
 static int add_chunk(void)
 {
-	void *chunk = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const size_t size = chunk_size();
+	uint8_t *chunk = map_aligned(size);
 	int err;
 
-	if (chunk == MAP_FAILED)
+	if (!chunk)
 		return -errno;
-	if (mlock(chunk, CHUNK) || madvise(chunk, CHUNK, MADV_DONTDUMP)) {
+	if (size == CHUNK_MAX)
+		(void)madvise(chunk, size, MADV_HUGEPAGE); /* a wish: ordinary pages will do */
+	if (mlock(chunk, size) || madvise(chunk, size, MADV_DONTDUMP)) {
 		err = -errno;
-		munmap(chunk, CHUNK);
+		munmap(chunk, size);
 		return err;
 	}
 	retire_chunk();
 	pool.chunk = chunk;
-	pool.left = CHUNK;
+	pool.left = size;
+	pool.total += size;
 	return 0;
 }
 

@@ -41,7 +41,10 @@
 	X(KERNEL_HANDOFF, "kernel_handoff", "the kernel refused a packet handed to it") \
 	/* seal and open: the process, not the packet */ \
 	X(NO_ROOM, "no_room", "frame without room for the outer headers and trailer") \
-	X(CRYPTO, "crypto", "the cipher back-end failed: out of memory?")
+	X(CRYPTO, "crypto", "the cipher back-end failed: out of memory?") \
+	/* headers */ \
+	X(EXTENSIONS, "extensions", "IPv6 extension headers without end, or cut short") \
+	X(FRAGMENT, "fragment", "a fragment, in transport mode, which protects whole packets alone")
 
 enum xswan_drop {
 #define X(id, name, text) XSWAN_DROP_##id,

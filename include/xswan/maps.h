@@ -55,6 +55,7 @@ enum xswan_alg { /* ESP transforms; the key never appears here */
 
 enum xswan_mode {
 	XSWAN_MODE_TUNNEL = 1,
+	XSWAN_MODE_TRANSPORT, /* the packet keeps its own IP header: hosts to each other */
 };
 
 enum xswan_sa_flag {
@@ -62,6 +63,21 @@ enum xswan_sa_flag {
 	XSWAN_SA_UDP_ENCAP = 1 << 1, /* RFC 3948; sport and dport apply */
 	XSWAN_SA_ESN = 1 << 2, /* RFC 4303 section 2.2.1 */
 };
+
+/*
+ * How outer and inner IP header follow from each other in tunnel mode. None set: DSCP and DF of the outer header are
+ * the inner packet's (DF is set for IPv6), ECN by RFC 6040 in normal mode, IPv6 flow label 0.
+ */
+enum xswan_header_flag {
+	XSWAN_HEADER_SET_DSCP = 1 << 0, /* the outer DSCP is `dscp` */
+	XSWAN_HEADER_DSCP_IN = 1 << 1, /* an opened packet gets the outer DSCP */
+	XSWAN_HEADER_NO_ECN = 1 << 2, /* outer Not-ECT, and no congestion taken over (RFC 6040 compatibility mode) */
+	XSWAN_HEADER_SET_DF = 1 << 3,
+	XSWAN_HEADER_CLEAR_DF = 1 << 4,
+	XSWAN_HEADER_FLOW_LABEL = 1 << 5, /* outer IPv6 flow label: a hash of the inner flow (RFC 6438) */
+};
+
+#define XSWAN_TFC_MTU 0xffffu
 
 /* One direction of a Child SA. IPv4 addresses take the first 4 of 16 bytes. */
 struct xswan_sa {
@@ -72,13 +88,15 @@ struct xswan_sa {
 	__u8 dst[16];
 	__be16 sport; /* UDP ports as on the wire in this direction; 0 without encapsulation */
 	__be16 dport;
-	__u8 family; /* outer: 4 or 6 */
+	__u8 family; /* outer, and in transport mode the only one: 4 or 6 */
 	__u8 alg; /* enum xswan_alg */
 	__u8 mode; /* enum xswan_mode */
 	__u8 flags; /* enum xswan_sa_flag */
 	__u16 mtu; /* largest inner packet that fits the path; outbound only */
 	__u16 replay_window; /* in packets; inbound only */
-	__u32 reserved;
+	__u8 header; /* enum xswan_header_flag */
+	__u8 dscp; /* with XSWAN_HEADER_SET_DSCP: 0 to 63 */
+	__u16 tfc; /* outbound, tunnel mode: shorter packets are padded to this length; XSWAN_TFC_MTU: to `mtu`; 0: none */
 };
 
 struct xswan_sa_stat {

@@ -79,7 +79,7 @@ int egress(struct __sk_buff *skb)
 	struct frame f;
 
 	pull_headers(skb);
-	f = (struct frame){ .at = cursor_skb(skb) };
+	f = frame_skb(skb);
 	if (!parse_frame(&f))
 		return TC_ACT_OK;
 	flow_of(&flow, &f);

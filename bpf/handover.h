@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
- * What the three XDP programs do alike: hand a frame to the worker of its queue with the
- * verdict in front of it, and ask for an SA that is missing.
+ * What becomes of a frame, as a value; and how an XDP program carries that out: to the worker of
+ * its queue with the verdict in front of it, to the kernel, or nowhere. Whoever decides needs no
+ * context but where a helper asks for one, and may be an XDP or a TC program.
  */
 #ifndef XSWAN_BPF_HANDOVER_H
 #define XSWAN_BPF_HANDOVER_H
@@ -12,9 +13,32 @@
 
 #define ACQUIRE_INTERVAL 1000000000ull /* ns, per tunnel */
 
+enum fate_kind {
+	FATE_PASS, /* the kernel's, as if xswan were not there */
+	FATE_DROP,
+	FATE_WORKER,
+};
+
+struct fate {
+	__u32 kind; /* enum fate_kind */
+	__u32 reason; /* of FATE_DROP: enum xswan_drop; NONE is not counted */
+	struct xswan_meta verdict; /* of FATE_WORKER */
+};
+
+static __always_inline struct fate fate_pass(void)
+{
+	return (struct fate){ .kind = FATE_PASS };
+}
+
+static __always_inline struct fate fate_drop(enum xswan_drop reason)
+{
+	return (struct fate){ .kind = FATE_DROP, .reason = reason };
+}
+
 static __always_inline int drop(enum xswan_drop reason)
 {
-	count_drop(reason);
+	if (reason != XSWAN_DROP_NONE)
+		count_drop(reason);
 	return XDP_DROP;
 }
 
@@ -40,6 +64,8 @@ static __always_inline int write_meta(struct xdp_md *ctx, const struct xswan_met
 static __always_inline int to_worker(struct xdp_md *ctx, const struct xswan_port *port,
 				     const struct xswan_meta *verdict)
 {
+	if (!port) /* attached by the operator, and xswan-dp has not come yet */
+		return drop(XSWAN_DROP_NO_SOCKET);
 	if (write_meta(ctx, verdict))
 		return drop(XSWAN_DROP_NO_METADATA);
 	/* a queue beyond the port's share of xsks would reach the sockets of another port */
@@ -47,6 +73,13 @@ static __always_inline int to_worker(struct xdp_md *ctx, const struct xswan_port
 	    bpf_redirect_map(&xsks, port->xsk_base + ctx->rx_queue_index, XDP_DROP) != XDP_REDIRECT)
 		return drop(XSWAN_DROP_NO_SOCKET);
 	return XDP_REDIRECT;
+}
+
+static __always_inline int carry_out(struct xdp_md *ctx, const struct xswan_port *port, const struct fate *fate)
+{
+	if (fate->kind == FATE_WORKER)
+		return to_worker(ctx, port, &fate->verdict);
+	return fate->kind == FATE_PASS ? XDP_PASS : drop(fate->reason);
 }
 
 /* At most one event per tunnel and interval: of many CPUs, the one that exchanges the time raises it. */
@@ -74,19 +107,21 @@ static __always_inline void raise_acquire(__u32 tunnel_nr, const struct flow4 *f
 }
 
 /* A packet that a rule protects: to a worker if its tunnel has an SA, else nowhere (RFC 4301 section 5.1). */
-static __always_inline int seal(struct xdp_md *ctx, const struct frame *f, const struct xswan_port *port,
-				const struct flow4 *flow, __u32 tunnel_nr)
+static __always_inline struct fate seal(const struct frame *f, const struct xswan_port *port, const struct flow4 *flow,
+					__u32 tunnel_nr)
 {
 	const struct xswan_tunnel *t = tunnel_nr ? bpf_map_lookup_elem(&tunnel, &tunnel_nr) : NULL;
-	struct xswan_meta verdict = { .kind = XSWAN_META_SEAL, .index = tunnel_nr, .l3_offset = f->l3_offset };
 
-	if (!port) /* attached by the operator, and xswan-dp has not come yet */
-		return drop(XSWAN_DROP_NO_SOCKET);
+	if (!port)
+		return fate_drop(XSWAN_DROP_NO_SOCKET);
 	if (t && t->state == XSWAN_TUNNEL_UP && t->sa_out)
-		return to_worker(ctx, port, &verdict);
+		return (struct fate){
+			.kind = FATE_WORKER,
+			.verdict = { .kind = XSWAN_META_SEAL, .index = tunnel_nr, .l3_offset = f->l3_offset },
+		};
 	if (t && t->flags & XSWAN_TUNNEL_TRAP)
 		raise_acquire(tunnel_nr, flow);
-	return drop(XSWAN_DROP_NO_SA);
+	return fate_drop(XSWAN_DROP_NO_SA);
 }
 
 #endif

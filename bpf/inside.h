@@ -18,68 +18,80 @@
  * neither hold one nor cut it up. The kernel forwards it, `egress` sends it into xswN, whose native program makes
  * the kernel do the segmentation first.
  */
-static __always_inline bool is_super_packet(const struct xdp_md *ctx, const struct frame *f,
-					    const struct xswan_port *port)
+static __always_inline bool is_super_packet(const struct frame *f, const struct xswan_port *port)
 {
-	__u32 len = ctx->data_end - ctx->data;
+	return f->len > PAGE_ROOM || (port && port->mtu && f->len > f->l3_offset + (__u32)port->mtu);
+}
 
-	return len > PAGE_ROOM || (port && port->mtu && len > f->l3_offset + (__u32)port->mtu);
+/* port: of the interface the frame came in by; NULL: xswan-dp does not know it. f is not yet parsed. */
+static __always_inline struct fate decide_inside(struct frame *f, const struct xswan_port *port)
+{
+	struct policy policy = { 0 };
+	struct flow4 flow;
+
+	if (!parse_frame(f))
+		return fate_pass();
+	/* the kernel does not forward what it was not addressed by (ip_forward: PACKET_HOST alone) */
+	if (mac_is_group(f->eth->h_dest) || (port && !mac_equal(f->eth->h_dest, port->mac)))
+		return fate_pass();
+	flow_of(&flow, f);
+	policy_lookup(&flow, &policy);
+	if (policy.action != XSWAN_ACTION_PROTECT && policy.action != XSWAN_ACTION_DROP)
+		return fate_pass();
+	/* for the gateway itself: with 0.0.0.0/0 behind the tunnel a rule covers its own addresses, too */
+	if (bpf_map_lookup_elem(&local4, &f->ip->daddr))
+		return fate_pass();
+	if (policy.action == XSWAN_ACTION_DROP)
+		return fate_drop(XSWAN_DROP_POLICY);
+	if (f->ip->ttl <= 1)
+		return fate_pass(); /* the kernel answers with ICMP time exceeded, and forwards nothing */
+	if (is_super_packet(f, port))
+		return fate_pass();
+	return seal(f, port, &flow, policy.tunnel);
 }
 
 SEC("xdp/inside")
 int inside(struct xdp_md *ctx)
 {
 	const struct xswan_port *port = port_of(ctx->ingress_ifindex);
-	struct frame f = { .at = cursor_xdp(ctx) };
-	struct policy policy = { 0 };
-	struct flow4 flow;
+	struct frame f = frame_xdp(ctx);
+	struct fate fate = decide_inside(&f, port);
 
-	if (!parse_frame(&f))
-		return XDP_PASS;
-	/* the kernel does not forward what it was not addressed by (ip_forward: PACKET_HOST alone) */
-	if (mac_is_group(f.eth->h_dest) || (port && !mac_equal(f.eth->h_dest, port->mac)))
-		return XDP_PASS;
-	flow_of(&flow, &f);
-	policy_lookup(&flow, &policy);
-	if (policy.action != XSWAN_ACTION_PROTECT && policy.action != XSWAN_ACTION_DROP)
-		return XDP_PASS;
-	/* for the gateway itself: with 0.0.0.0/0 behind the tunnel a rule covers its own addresses, too */
-	if (bpf_map_lookup_elem(&local4, &f.ip->daddr))
-		return XDP_PASS;
-	if (policy.action == XSWAN_ACTION_DROP)
-		return drop(XSWAN_DROP_POLICY);
-	if (f.ip->ttl <= 1)
-		return XDP_PASS; /* the kernel answers with ICMP time exceeded, and forwards nothing */
-	if (is_super_packet(ctx, &f, port))
-		return XDP_PASS;
-	return seal(ctx, &f, port, &flow, policy.tunnel);
+	return carry_out(ctx, port, &fate);
 }
 
 /*
  * Destination MACs are not checked: a frame that `egress` sent here keeps the one of the
  * next hop outside. The TTL has been counted down already by the kernel.
  */
+static __always_inline struct fate decide_tunnel(struct frame *f, const struct xswan_port *port)
+{
+	struct policy policy = { 0 };
+	struct flow4 flow;
+
+	if (!parse_frame(f)) {
+		if (f->eth && f->ethertype == bpf_htons(ETH_P_ARP))
+			return fate_pass(); /* xswN's neighbour is this end */
+		/* router solicitations and the like are no one's loss; they would drown what is */
+		if (f->eth && mac_is_group(f->eth->h_dest))
+			return fate_drop(XSWAN_DROP_NONE);
+		return fate_drop(XSWAN_DROP_NO_ROUTE);
+	}
+	flow_of(&flow, f);
+	policy_lookup(&flow, &policy);
+	if (policy.action == XSWAN_ACTION_PROTECT)
+		return seal(f, port, &flow, policy.tunnel);
+	return fate_drop(policy.action == XSWAN_ACTION_DROP ? XSWAN_DROP_POLICY : XSWAN_DROP_NO_ROUTE);
+}
+
 SEC("xdp/tunnel")
 int tunnel_dp(struct xdp_md *ctx)
 {
 	const struct xswan_port *port = port_of(ctx->ingress_ifindex);
-	struct frame f = { .at = cursor_xdp(ctx) };
-	struct policy policy = { 0 };
-	struct flow4 flow;
+	struct frame f = frame_xdp(ctx);
+	struct fate fate = decide_tunnel(&f, port);
 
-	if (!parse_frame(&f)) {
-		if (f.eth && f.ethertype == bpf_htons(ETH_P_ARP))
-			return XDP_PASS; /* xswN's neighbour is this end */
-		/* router solicitations and the like are no one's loss; they would drown what is */
-		if (f.eth && mac_is_group(f.eth->h_dest))
-			return XDP_DROP;
-		return drop(XSWAN_DROP_NO_ROUTE);
-	}
-	flow_of(&flow, &f);
-	policy_lookup(&flow, &policy);
-	if (policy.action == XSWAN_ACTION_PROTECT)
-		return seal(ctx, &f, port, &flow, policy.tunnel);
-	return drop(policy.action == XSWAN_ACTION_DROP ? XSWAN_DROP_POLICY : XSWAN_DROP_NO_ROUTE);
+	return carry_out(ctx, port, &fate);
 }
 
 #endif

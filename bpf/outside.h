@@ -98,18 +98,24 @@ static __always_inline enum xswan_drop find_sa(const struct frame *f, const stru
 	return XSWAN_DROP_NONE;
 }
 
+/* Where a frame came in, for the helper that needs it: `ctx` is of whatever type the program has. */
+struct arrival {
+	void *ctx;
+	__u32 ifindex;
+};
+
 /* Would the kernel route this packet onwards, rather than take it for one of ours? */
-static __always_inline bool is_transit(struct xdp_md *ctx, const struct frame *f)
+static __always_inline bool is_transit(const struct arrival *at, const struct frame *f)
 {
 	struct bpf_fib_lookup fib = {
 		.family = AF_INET,
 		.l4_protocol = f->ip->protocol,
-		.ifindex = ctx->ingress_ifindex,
+		.ifindex = at->ifindex,
 		.tos = f->ip->tos,
 		.ipv4_src = f->ip->saddr,
 		.ipv4_dst = f->ip->daddr,
 	};
-	long rc = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
+	long rc = bpf_fib_lookup(at->ctx, &fib, sizeof(fib), 0);
 
 	/* local, broadcast and unroutable destinations are all "not forwarded" */
 	return rc >= 0 && rc != BPF_FIB_LKUP_RET_NOT_FWDED && rc != BPF_FIB_LKUP_RET_FWD_DISABLED;
@@ -129,7 +135,7 @@ static __always_inline bool is_ipsec(const struct flow4 *flow)
 }
 
 /* RFC 4301 section 5.2: cleartext that the policy wants protected is not let in. */
-static __always_inline int admit_cleartext(struct xdp_md *ctx, const struct frame *f)
+static __always_inline struct fate admit_cleartext(const struct arrival *at, const struct frame *f)
 {
 	struct flow4 flow, reply;
 	struct policy policy = { 0 };
@@ -138,52 +144,61 @@ static __always_inline int admit_cleartext(struct xdp_md *ctx, const struct fram
 	reply = flow_reversed(&flow);
 	policy_lookup(&reply, &policy);
 	if (policy.action != XSWAN_ACTION_PROTECT && policy.action != XSWAN_ACTION_DROP)
-		return XDP_PASS;
-	if (is_ipsec(&flow) && !is_transit(ctx, f))
-		return XDP_PASS;
-	return drop(XSWAN_DROP_POLICY);
+		return fate_pass();
+	if (is_ipsec(&flow) && !is_transit(at, f))
+		return fate_pass();
+	return fate_drop(XSWAN_DROP_POLICY);
 }
 
-static __always_inline int receive_esp(struct xdp_md *ctx, const struct frame *f, const struct xswan_port *port)
+static __always_inline struct fate receive_esp(const struct arrival *at, const struct frame *f)
 {
-	struct xswan_meta verdict = { .kind = XSWAN_META_OPEN, .l3_offset = f->l3_offset };
+	struct fate fate = {
+		.kind = FATE_WORKER,
+		.verdict = { .kind = XSWAN_META_OPEN, .l3_offset = f->l3_offset },
+	};
 	enum xswan_drop reason = XSWAN_DROP_NONE; /* of a keepalive: it has done its work at the NAT */
 	struct esp_view esp;
 	enum esp_kind kind = find_esp(f, &esp);
 
 	if (kind == ESP_HEADER) {
-		reason = find_sa(f, &esp, &verdict.index);
-		verdict.esp_offset = esp.offset;
+		reason = find_sa(f, &esp, &fate.verdict.index);
+		fate.verdict.esp_offset = esp.offset;
 		if (reason == XSWAN_DROP_NONE)
-			return to_worker(ctx, port, &verdict);
+			return fate;
 	} else if (kind == ESP_SHORT) {
 		reason = XSWAN_DROP_ESP_TRUNCATED;
 	}
-	if (kind == ESP_NOT || !esp.surely || is_transit(ctx, f))
-		return admit_cleartext(ctx, f);
-	if (reason != XSWAN_DROP_NONE)
-		count_drop(reason);
-	return XDP_DROP;
+	if (kind == ESP_NOT || !esp.surely || is_transit(at, f))
+		return admit_cleartext(at, f);
+	return fate_drop(reason);
 }
 
 /*
  * Frames to another station may still be for this host (a macvlan on top, an added address), and those to a
  * group address reach local sockets even if their IP destination is one host: the policy holds for them, too.
- * Without an entry in `ports` xswan-dp has not come yet, and only the policy is kept.
+ * Without an entry in `ports` (NULL) xswan-dp has not come yet, and only the policy is kept.
  */
+static __always_inline struct fate decide_outside(const struct arrival *at, struct frame *f,
+						  const struct xswan_port *port)
+{
+	if (!parse_frame(f))
+		return fate_pass();
+	if (mac_is_group(f->eth->h_dest) && bpf_ntohl(f->ip->daddr) >> 28 >= 0xe)
+		return fate_pass();
+	if (!port || !mac_equal(f->eth->h_dest, port->mac))
+		return admit_cleartext(at, f);
+	return receive_esp(at, f);
+}
+
 SEC("xdp/outside")
 int outside(struct xdp_md *ctx)
 {
-	const struct xswan_port *port = port_of(ctx->ingress_ifindex);
-	struct frame f = { .at = cursor_xdp(ctx) };
+	const struct arrival at = { ctx, ctx->ingress_ifindex };
+	const struct xswan_port *port = port_of(at.ifindex);
+	struct frame f = frame_xdp(ctx);
+	struct fate fate = decide_outside(&at, &f, port);
 
-	if (!parse_frame(&f))
-		return XDP_PASS;
-	if (mac_is_group(f.eth->h_dest) && bpf_ntohl(f.ip->daddr) >> 28 >= 0xe)
-		return XDP_PASS;
-	if (!port || !mac_equal(f.eth->h_dest, port->mac))
-		return admit_cleartext(ctx, &f);
-	return receive_esp(ctx, &f, port);
+	return carry_out(ctx, port, &fate);
 }
 
 #endif

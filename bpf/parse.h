@@ -30,20 +30,6 @@ struct cursor {
 	void *start, *pos, *end;
 };
 
-static __always_inline struct cursor cursor_xdp(const struct xdp_md *ctx)
-{
-	void *data = (void *)(long)ctx->data;
-
-	return (struct cursor){ data, data, (void *)(long)ctx->data_end };
-}
-
-static __always_inline struct cursor cursor_skb(const struct __sk_buff *skb)
-{
-	void *data = (void *)(long)skb->data;
-
-	return (struct cursor){ data, data, (void *)(long)skb->data_end };
-}
-
 static __always_inline __u16 cursor_offset(const struct cursor *c)
 {
 	return c->pos - c->start;
@@ -154,11 +140,26 @@ static __always_inline __u32 ipv4_payload_len(const struct iphdr *ip)
 /* A frame that carries IPv4, as far as all programs look at it alike. */
 struct frame {
 	struct cursor at; /* behind the IP header */
+	__u32 len; /* of all of it: an skb may show but its beginning */
 	struct ethhdr *eth;
 	struct iphdr *ip;
 	__u16 l3_offset;
 	__be16 ethertype;
 };
+
+static __always_inline struct frame frame_xdp(const struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+
+	return (struct frame){ .at = { data, data, end }, .len = end - data };
+}
+
+static __always_inline struct frame frame_skb(const struct __sk_buff *skb)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+
+	return (struct frame){ .at = { data, data, end }, .len = skb->len };
+}
 
 /* False for what is not IPv4, and for malformed IPv4; f->eth is NULL if there is not even an Ethernet header. */
 static __always_inline bool parse_frame(struct frame *f)

@@ -29,6 +29,8 @@ MMAPABLE_ARRAY(sa_in, XSWAN_SA_SLOTS, struct xswan_sa);
 MMAPABLE_ARRAY(sa_out, XSWAN_SA_SLOTS, struct xswan_sa);
 MMAPABLE_ARRAY(sa_in_stat, XSWAN_SA_SLOTS, struct xswan_sa_stat);
 MMAPABLE_ARRAY(sa_out_stat, XSWAN_SA_SLOTS, struct xswan_sa_stat);
+MMAPABLE_ARRAY(sa_in_drops, XSWAN_SA_SLOTS, struct xswan_sa_drops);
+MMAPABLE_ARRAY(sa_out_drops, XSWAN_SA_SLOTS, struct xswan_sa_drops);
 MMAPABLE_ARRAY(tunnel, XSWAN_TUNNELS, struct xswan_tunnel);
 MMAPABLE_ARRAY(drops_dp, XSWAN_WORKERS * XSWAN_DROP_SLOTS, __u64);
 MMAPABLE_ARRAY(drops_ike, XSWAN_IKE_COUNTER_SLOTS, __u64);

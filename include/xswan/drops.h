@@ -53,6 +53,31 @@ enum xswan_drop {
 	XSWAN_DROP_COUNT
 };
 
+/*
+ * Those that can be laid to one SA: fields of its line in sa_in_drops or sa_out_drops, X(enum suffix, field). The rest
+ * is `other` there. A field is called as the reason is.
+ */
+#define XSWAN_SA_DROPS(X) \
+	X(SA_ADDRESS, sa_address) \
+	X(ESP_TRUNCATED, esp_truncated) \
+	X(REPLAY, replay) \
+	X(AUTH, auth) \
+	X(ESP_MALFORMED, esp_malformed) \
+	X(NEXT_HEADER, next_header) \
+	X(INNER_MALFORMED, inner_malformed) \
+	X(TS_MISMATCH, ts_mismatch) \
+	X(ECN_INVALID, ecn_invalid) \
+	X(DUMMY, dummy) \
+	X(TOO_BIG, too_big) \
+	X(SEQ_EXHAUSTED, seq_exhausted) \
+	X(TTL_EXPIRED, ttl_expired) \
+	X(NO_ROUTE, no_route) \
+	X(TX_FULL, tx_full) \
+	X(NO_FRAME, no_frame) \
+	X(KERNEL_HANDOFF, kernel_handoff) \
+	X(NO_ROOM, no_room) \
+	X(CRYPTO, crypto)
+
 /* Slots reserved per worker in the drops_dp map: room for reasons to come. */
 #define XSWAN_DROP_SLOTS 64
 

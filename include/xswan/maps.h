@@ -11,6 +11,8 @@
  *   sa_out       array, mmapable        slot                    struct xswan_sa        xswan-ike
  *   sa_in_stat   array, mmapable        slot                    struct xswan_sa_stat   xswan-dp
  *   sa_out_stat  array, mmapable        slot                    struct xswan_sa_stat   xswan-dp
+ *   sa_in_drops  array, mmapable        slot                    struct xswan_sa_drops  xswan-dp, BPF
+ *   sa_out_drops array, mmapable        slot                    struct xswan_sa_drops  xswan-dp
  *   tunnel       array, mmapable        tunnel number           struct xswan_tunnel    xswan-ike
  *   selector4    LPM trie               struct xswan_lpm4       struct xswan_rules4    xswan-ike
  *   ports        hash                   ifindex                 struct xswan_port      xswan-dp
@@ -30,6 +32,8 @@
 #ifndef __VMLINUX_H__
 #include <linux/types.h>
 #endif
+
+#include <xswan/drops.h>
 
 #define XSWAN_SA_SLOTS 16384u /* power of two; slot 0 is never used */
 #define XSWAN_TUNNELS 4096u /* tunnel number 0 is never used */
@@ -105,9 +109,18 @@ struct xswan_sa_stat {
 	__u64 bytes; /* inner bytes */
 	__u64 last_use; /* CLOCK_BOOTTIME, seconds; 0: never */
 	__u64 seq; /* outbound: last number used; inbound: highest that authenticated */
-	__u64 drop_replay;
-	__u64 drop_auth;
-	__u64 drop_other;
+	__u64 drops; /* of any reason: sa_in_drops and sa_out_drops tell them apart */
+	__u64 reserved[2];
+};
+
+/* Why packets of an SA were dropped. A line of its own, so that the figures of good packets stay in one cache line. */
+struct xswan_sa_drops {
+	__u64 uid; /* of the SA that these figures belong to */
+	__u64 other; /* reasons that have no field */
+#define X(id, field) __u64 field;
+	XSWAN_SA_DROPS(X)
+#undef X
+	__u64 reserved[3];
 };
 
 enum xswan_tunnel_state {
@@ -209,6 +222,7 @@ struct xswan_event {
 #define XSWAN_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " changed size")
 XSWAN_ASSERT_SIZE(struct xswan_sa, 64);
 XSWAN_ASSERT_SIZE(struct xswan_sa_stat, 64);
+XSWAN_ASSERT_SIZE(struct xswan_sa_drops, 192);
 XSWAN_ASSERT_SIZE(struct xswan_tunnel, 80);
 XSWAN_ASSERT_SIZE(struct xswan_lpm4, 8);
 XSWAN_ASSERT_SIZE(struct xswan_rule4, 24);

@@ -40,6 +40,21 @@ nothing_lost()
 	tail -n 3 "$STATE/watch.log" | tee /dev/stderr | grep -q ' 0% packet loss'
 }
 
+# sa_lost REASON: the tunnel's inbound SA on gateway B says so of itself, and as much as all SAs together
+sa_lost()
+{
+	xswan b drops --json | jq -e --arg r "$1" '
+		.drops[$r].total as $total | [.sas[] | select(.direction == "in" and .tunnel == "site/net").drops[$r]] |
+		add == $total and $total > 0'
+}
+
+# two rounds, in one line each, of which the second has rates
+watch_rates()
+{
+	timeout 1.8 "$BUILD/xswan" -i "$RUN_ID-b" drops --json --watch >"$STATE/rates"
+	tee /dev/stderr <"$STATE/rates" | jq -es 'length == 2 and .[1].drops.auth.rate == 0 and .[0].drops.auth.rate == null'
+}
+
 need "topology" topology_up
 SNAPLEN=2000 need "a capture between the gateways" capture wire
 need "xswan on both gateways" gateways_up
@@ -65,6 +80,10 @@ check "IKE: payloads that do not parse" costs ike_malformed rx_malformed
 check "IKE: an unknown critical payload" costs ike_critical rx_critical
 check "IKE: in the name of an IKE SA, without its keys" costs ike_forged rx_integrity
 check "IKE: random bytes on both ports" costs ike_random rx
+
+check "xswan drops: forged packets, by SA" sa_lost auth
+check "xswan drops: replayed ones" sa_lost replay
+check "xswan drops --watch shows rates" watch_rates
 
 check "the ping lost nothing" nothing_lost
 check "all four daemons are still running" both_alive

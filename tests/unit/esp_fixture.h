@@ -85,6 +85,7 @@ static inline struct xswan_dp_sa_add request_in(const struct xswan_dp_sa_add *ou
 struct pair {
 	struct xswan_dp_sa_add out_request, in_request;
 	struct xswan_sa_stat out_stat, in_stat;
+	struct xswan_sa_drops out_drops, in_drops;
 	struct esp_sa *out, *in;
 	struct esp_worker *w;
 	const struct crypto_backend *backend;
@@ -107,6 +108,8 @@ static inline void pair_build(struct pair *t)
 {
 	t->out = build_sa(t->backend, &t->out_request, &t->out_stat);
 	t->in = build_sa(t->backend, &t->in_request, &t->in_stat);
+	esp_sa_set_drops(t->out, &t->out_drops);
+	esp_sa_set_drops(t->in, &t->in_drops);
 }
 
 static inline void pair_init(struct pair *t, const struct crypto_backend *b, enum xswan_alg alg, uint8_t flags)

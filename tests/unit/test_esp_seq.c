@@ -53,12 +53,15 @@ static void test_new_uid(void **state)
 	pair_init(&t, crypto_backend_find("openssl"), XSWAN_ALG_AES_GCM_16_128, 0);
 	seal_iv(&t);
 	esp_sa_free(t.out);
-	t.out_stat.drop_auth = 5;
+	t.out_stat.drops = t.out_drops.auth = 5;
 	t.out_request.sa.uid++;
 	t.out = build_sa(t.backend, &t.out_request, &t.out_stat);
+	esp_sa_set_drops(t.out, &t.out_drops);
 	assert_int_equal(t.out_stat.uid, UID + 1);
 	assert_int_equal(t.out_stat.packets, 0);
-	assert_int_equal(t.out_stat.drop_auth, 0);
+	assert_int_equal(t.out_stat.drops, 0);
+	assert_int_equal(t.out_drops.uid, UID + 1);
+	assert_int_equal(t.out_drops.auth, 0);
 	assert_int_equal(seal_iv(&t), 1);
 	pair_free(&t);
 }
@@ -262,7 +265,7 @@ static void check_two_workers(const struct crypto_backend *b)
 	}
 	assert_int_equal(accepted, sealed);
 	assert_int_equal(s->t.in_stat.packets, sealed);
-	assert_int_equal(s->t.in_stat.drop_replay, sealed);
+	assert_int_equal(s->t.in_stat.drops, sealed);
 	assert_int_equal(s->t.in_stat.seq, sealed);
 	pair_free(&s->t);
 	free(s->memory);
@@ -360,7 +363,7 @@ static void test_contention(void **state)
 	for (unsigned int i = 1; i <= 2 * PACKETS; i++)
 		if (c->accepted[i] > 1)
 			fail_msg("number %u accepted %u times", i, c->accepted[i]);
-	assert_int_equal(c->t.in_stat.packets + c->t.in_stat.drop_replay, 4 * PACKETS);
+	assert_int_equal(c->t.in_stat.packets + c->t.in_stat.drops, 4 * PACKETS);
 	assert_int_equal(c->t.in_stat.seq, 2 * PACKETS);
 	pair_free(&c->t);
 	free(c);

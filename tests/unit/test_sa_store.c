@@ -523,11 +523,11 @@ static void test_query(void **state)
 	uint32_t slot_in = XSWAN_SPI_SLOT(id), slot_out = w->maps.tunnels.map[1].sa_out;
 	struct xswan_sa_stat in, out;
 
-	w->in_stat[slot_in] = (struct xswan_sa_stat){ .uid = w->maps.in[slot_in].uid, .packets = 5, .drop_replay = 2 };
+	w->in_stat[slot_in] = (struct xswan_sa_stat){ .uid = w->maps.in[slot_in].uid, .packets = 5, .drops = 2 };
 	w->out_stat[slot_out] = (struct xswan_sa_stat){ .uid = 12345, .packets = 99 }; /* an earlier SA's */
 	assert_int_equal(sa_store_query(w->store, id, &in, &out), 0);
 	assert_int_equal(in.packets, 5);
-	assert_int_equal(in.drop_replay, 2);
+	assert_int_equal(in.drops, 2);
 	assert_int_equal(out.packets, 0);
 	assert_int_equal(sa_store_query(w->store, id ^ XSWAN_SA_SLOTS, &in, &out), -ENOENT); /* same slot, other SPI */
 }

@@ -25,6 +25,16 @@ static const struct command commands[] = {
 	  "\n"
 	  "  xswan status\n"
 	  "  xswan status --json | jq '.connections[].children[] | select(.up | not) | .name'\n" },
+	{ "drops", cli_drops, NULL, false, "what was dropped and refused, by reason and by SA",
+	  "Every reason for which packets were dropped since the maps were made, with the sentence that\n"
+	  "says what it means, apart for the kernel (XDP and TC programs) and the workers; what IKE\n"
+	  "refused; and the SAs that lost packets, each with its reasons.\n"
+	  "\n"
+	  "With --watch, once a second until interrupted, with the rate per second beside each count.\n"
+	  "With --json one object, described in xswan(8), and with both one object a line.\n"
+	  "\n"
+	  "  xswan drops --watch\n"
+	  "  xswan drops --json | jq '.drops | with_entries(select(.value.total > 0))'\n" },
 	{ "up", cli_up, "CHILD", false, "bring up a child of a connection, and wait for it",
 	  "CHILD is the name of a child in swanctl.conf, or CONN/CHILD where two connections have a\n"
 	  "child of that name. The negotiation is shown on standard error while it goes on, the\n"
@@ -124,6 +134,7 @@ int cli_run(struct cli *cli, int argc, char **argv)
 	const struct option_def options[] = {
 		{ 'i', "instance", OPTION_TEXT, "NAME", &cli->instance, 0, "which gateway of this machine (default)" },
 		{ 'j', "json", OPTION_FLAG, NULL, &cli->json, 0, "one JSON object, for scripts" },
+		{ 'w', "watch", OPTION_FLAG, NULL, &cli->watch, 0, "drops: again every second, with rates" },
 		{ 't', "timeout", OPTION_NUMBER, "SECONDS", &cli->timeout, 86400,
 		  "how long up and down wait (30; 0: for ever)" },
 		{ 'h', "help", OPTION_FLAG, NULL, &cli->help, 0, "this page; after a command, what it does" },

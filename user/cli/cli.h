@@ -13,7 +13,7 @@ enum cli_exit { CLI_OK, CLI_FAILED, CLI_USAGE, CLI_UNREACHABLE };
 
 struct cli {
 	const char *instance;
-	bool json, help;
+	bool json, help, watch;
 	bool colour; /* out is a terminal */
 	unsigned int timeout; /* seconds; of up and down */
 	FILE *out, *err;
@@ -31,6 +31,7 @@ int cli_request_failed(struct cli *cli, const struct vici_client *client, int er
 
 /* The commands; `operand` is what follows the name, or NULL. */
 int cli_status(struct cli *cli, const char *operand);
+int cli_drops(struct cli *cli, const char *operand);
 int cli_up(struct cli *cli, const char *operand);
 int cli_down(struct cli *cli, const char *operand);
 int cli_version(struct cli *cli, const char *operand);

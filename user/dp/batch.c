@@ -64,7 +64,7 @@ static void prepare_fragments(struct worker *w, const struct esp_packet *big, ui
 	uint64_t addr;
 
 	if (!count || count > BATCH || w->pool.count < count) {
-		worker_drop(w, p.data, count && count <= BATCH ? XSWAN_DROP_NO_FRAME : XSWAN_DROP_TOO_BIG);
+		worker_drop_packet(w, &p, count && count <= BATCH ? XSWAN_DROP_NO_FRAME : XSWAN_DROP_TOO_BIG);
 		return;
 	}
 	if (w->filling[ESP_SEAL]->count + count > BATCH)
@@ -107,7 +107,7 @@ static void prepare_seal(struct worker *w, struct queue *q, const struct xdp_des
 	/* What comes from the tunnel interface was routed, and its TTL decremented, by the kernel. */
 	if (q->port->role == XSWAN_ROLE_INSIDE) {
 		if (((struct iphdr *)p->data)->ttl <= 1) {
-			worker_drop(w, frame, XSWAN_DROP_TTL_EXPIRED);
+			worker_drop_packet(w, p, XSWAN_DROP_TTL_EXPIRED);
 			return;
 		}
 		ip_decrement_ttl((struct iphdr *)p->data);

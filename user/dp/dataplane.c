@@ -151,6 +151,7 @@ int dataplane_open(struct dataplane *dp, const struct gateway_conf *conf, const 
 	dp->sas = sa_table_new(dp->crypto, dp->programs.stat_in, dp->programs.stat_out);
 	if (!dp->sas)
 		return -ENOMEM;
+	sa_table_set_drops(dp->sas, dp->programs.drops_in, dp->programs.drops_out);
 	if (dp->owner_count > 1)
 		sa_table_set_min_window(dp->sas, min_u32(2 * RING_SIZE * dp->owner_count, UINT16_MAX));
 	attach_prune(instance, dp->ports, dp->port_count);

@@ -43,6 +43,13 @@ struct esp_packet {
 int esp_sa_new(struct esp_sa **sa, const struct crypto_backend *crypto, const struct xswan_dp_sa_add *m,
 	       struct xswan_sa_stat *stat, char *why, size_t why_size);
 void esp_sa_free(struct esp_sa *sa); /* wipes the keys */
+/*
+ * Where to count its drops by reason: a line that outlives the SA, and is reset if it is another SA's. Before its first
+ * packet.
+ */
+void esp_sa_set_drops(struct esp_sa *sa, struct xswan_sa_drops *line);
+/* A drop outside of this library of a packet of that SA, by any thread. */
+void esp_sa_count_drop(const struct esp_sa *sa, enum xswan_drop reason);
 const struct xswan_sa *esp_sa_config(const struct esp_sa *sa);
 bool esp_sa_selects_ports(const struct esp_sa *sa); /* does a selector name ports, which a later fragment does not show? */
 

@@ -232,7 +232,7 @@ static unsigned int finish_run(struct esp_worker *w, struct esp_packet *p, unsig
 		if (p[i].drop == XSWAN_DROP_NONE)
 			p[i].drop = finish_packet(sa, &p[i], op);
 		if (p[i].drop != XSWAN_DROP_NONE) {
-			esp_tally_drop(&tally, p[i].drop);
+			esp_sa_count_drop(sa, p[i].drop);
 			continue;
 		}
 		tally.packets++;

@@ -236,6 +236,16 @@ out:
 	return err;
 }
 
+void esp_sa_set_drops(struct esp_sa *sa, struct xswan_sa_drops *line)
+{
+	if (line->uid != sa->config.uid) {
+		__atomic_store_n(&line->uid, 0, __ATOMIC_SEQ_CST);
+		*line = (struct xswan_sa_drops){ 0 };
+		__atomic_store_n(&line->uid, sa->config.uid, __ATOMIC_RELEASE);
+	}
+	sa->drops = line;
+}
+
 void esp_sa_free(struct esp_sa *sa)
 {
 	if (!sa)

@@ -59,6 +59,7 @@ struct esp_sa {
 	/* Cold. */
 	struct xswan_sa config;
 	const struct crypto_backend *crypto;
+	struct xswan_sa_drops *drops; /* NULL: counted in stat alone */
 	enum xswan_dp_dir dir;
 } __attribute__((aligned(CACHE_LINE)));
 

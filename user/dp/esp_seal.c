@@ -166,7 +166,7 @@ static unsigned int finish_run(struct esp_worker *w, struct esp_packet *p, unsig
 		if (p[i].drop == XSWAN_DROP_NONE && !w->op[ops++].ok)
 			p[i].drop = XSWAN_DROP_CRYPTO;
 		if (p[i].drop != XSWAN_DROP_NONE) {
-			esp_tally_drop(&tally, p[i].drop);
+			esp_sa_count_drop(sa, p[i].drop);
 			continue;
 		}
 		tally.packets++;

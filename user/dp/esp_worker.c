@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "esp_worker.h"
 
+#include "../lib/sa_drops.h"
 #include "../lib/secmem.h"
 
 struct esp_worker *esp_scratch_new(const struct crypto_backend *crypto)
@@ -67,20 +68,6 @@ void esp_open(struct esp_worker *w, struct esp_packet *packets, unsigned int cou
 	esp_open_end(w, packets, count);
 }
 
-void esp_tally_drop(struct esp_tally *t, enum xswan_drop drop)
-{
-	switch (drop) {
-	case XSWAN_DROP_REPLAY:
-		t->replay++;
-		break;
-	case XSWAN_DROP_AUTH:
-		t->auth++;
-		break;
-	default:
-		t->other++;
-	}
-}
-
 static void count(__u64 *figure, uint64_t n)
 {
 	if (n)
@@ -93,7 +80,11 @@ void esp_tally_flush(const struct esp_tally *t, struct xswan_sa_stat *stat, uint
 		__atomic_store_n(&stat->last_use, now, __ATOMIC_RELAXED);
 	count(&stat->packets, t->packets);
 	count(&stat->bytes, t->bytes);
-	count(&stat->drop_replay, t->replay);
-	count(&stat->drop_auth, t->auth);
-	count(&stat->drop_other, t->other);
+}
+
+void esp_sa_count_drop(const struct esp_sa *sa, enum xswan_drop reason)
+{
+	count(&sa->stat->drops, 1);
+	if (sa->drops)
+		count(sa_drops_field(sa->drops, reason), 1);
 }

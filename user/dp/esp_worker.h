@@ -25,11 +25,10 @@ _Static_assert(sizeof(struct crypto_op) == CACHE_LINE, "one operation, one line"
 
 /* The figures of a run. */
 struct esp_tally {
-	uint32_t packets, replay, auth, other;
+	uint32_t packets;
 	uint64_t bytes;
 };
 
-void esp_tally_drop(struct esp_tally *t, enum xswan_drop drop);
 /* Atomic, since workers may share an SA. */
 void esp_tally_flush(const struct esp_tally *t, struct xswan_sa_stat *stat, uint64_t now);
 

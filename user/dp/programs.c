@@ -105,6 +105,8 @@ static int map_arrays(struct programs *p, char *why, size_t why_size)
 	} arrays[] = {
 		{ "sa_in_stat", (void **)&p->stat_in },
 		{ "sa_out_stat", (void **)&p->stat_out },
+		{ "sa_in_drops", (void **)&p->drops_in },
+		{ "sa_out_drops", (void **)&p->drops_out },
 		{ "tunnel", (void **)&p->tunnels },
 		{ "drops_dp", (void **)&p->drops },
 	};

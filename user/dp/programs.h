@@ -24,6 +24,7 @@ struct programs {
 	int xsks_fd, ports_fd, local4_fd;
 	uint32_t stat_map_id; /* of sa_out_stat */
 	struct xswan_sa_stat *stat_in, *stat_out; /* mapped, writable */
+	struct xswan_sa_drops *drops_in, *drops_out; /* the same */
 	const struct xswan_tunnel *tunnels;
 	uint64_t *drops; /* drops_dp */
 };

@@ -10,6 +10,7 @@
 struct sa_table {
 	const struct crypto_backend *crypto;
 	struct xswan_sa_stat *stat_in, *stat_out;
+	struct xswan_sa_drops *drops_in, *drops_out; /* NULL: not counted by reason */
 	uint16_t min_window;
 	struct esp_sa *in[XSWAN_SA_SLOTS];
 	struct esp_sa *out[XSWAN_SA_SLOTS];
@@ -32,6 +33,12 @@ struct sa_table *sa_table_new(const struct crypto_backend *crypto, struct xswan_
 void sa_table_set_min_window(struct sa_table *t, uint16_t packets)
 {
 	t->min_window = packets;
+}
+
+void sa_table_set_drops(struct sa_table *t, struct xswan_sa_drops *in, struct xswan_sa_drops *out)
+{
+	t->drops_in = in;
+	t->drops_out = out;
 }
 
 void sa_table_free(struct sa_table *t)
@@ -89,6 +96,8 @@ int sa_table_add(struct sa_table *t, const struct xswan_dp_sa_add *m, char *why,
 	err = build(t, &sa, m, why, why_size);
 	if (err)
 		return err;
+	if (t->drops_in)
+		esp_sa_set_drops(sa, &(m->dir == XSWAN_DP_IN ? t->drops_in : t->drops_out)[m->slot]);
 	rcu_assign_pointer(*at, sa);
 	t->count++;
 	return 0;

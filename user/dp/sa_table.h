@@ -24,6 +24,8 @@ struct sa_table *sa_table_new(const struct crypto_backend *crypto, struct xswan_
  * much disorder as their rings are long. Before the first SA is added.
  */
 void sa_table_set_min_window(struct sa_table *t, uint16_t packets);
+/* The pinned maps where drops are counted by reason, XSWAN_SA_SLOTS lines each. Before the first SA is added. */
+void sa_table_set_drops(struct sa_table *t, struct xswan_sa_drops *in, struct xswan_sa_drops *out);
 void sa_table_free(struct sa_table *t); /* no worker may run any more */
 
 /* Both answer 0 or -errno with a sentence in why. An SA that is there with the same uid is kept: 0. */

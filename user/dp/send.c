@@ -56,7 +56,7 @@ static void send_raw(struct worker *w, struct esp_packet *p)
 	const struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = ip->daddr };
 
 	if (sendto(w->raw_fd, p->data, p->len, MSG_DONTWAIT, (const struct sockaddr *)&to, sizeof(to)) < 0)
-		worker_drop(w, p->data, XSWAN_DROP_KERNEL_HANDOFF);
+		worker_drop_packet(w, p, XSWAN_DROP_KERNEL_HANDOFF);
 	else
 		frame_put(&w->pool, frame_addr(w, p->data));
 }
@@ -127,6 +127,7 @@ void send_too_big(struct worker *w, struct esp_packet *p, const struct port *fro
 	uint8_t link[L2_MAX];
 
 	w->drops[XSWAN_DROP_TOO_BIG]++;
+	esp_sa_count_drop(p->sa, XSWAN_DROP_TOO_BIG);
 	if (!icmp_deserved(&inner, p) || !icmp_allowed(w)) {
 		frame_put(&w->pool, frame_addr(w, p->data));
 		return;

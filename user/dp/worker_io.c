@@ -12,6 +12,12 @@ void worker_drop(struct worker *w, const uint8_t *data, enum xswan_drop reason)
 	frame_put(&w->pool, frame_addr(w, data));
 }
 
+void worker_drop_packet(struct worker *w, const struct esp_packet *p, enum xswan_drop reason)
+{
+	esp_sa_count_drop(p->sa, reason);
+	worker_drop(w, p->data, reason);
+}
+
 void queue_fill(struct worker *w, struct queue *q)
 {
 	uint32_t queued = RING_SIZE - xsk_prod_nb_free(&q->fill, RING_SIZE), want, idx;

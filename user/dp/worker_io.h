@@ -90,6 +90,7 @@ static inline bool worker_wants_help(const struct worker *w)
 void worker_call_help(struct worker *w); /* wakes a worker that sleeps, unless one is awake for it already */
 
 void worker_drop(struct worker *w, const uint8_t *data, enum xswan_drop reason); /* counts it and frees its frame */
+void worker_drop_packet(struct worker *w, const struct esp_packet *p, enum xswan_drop reason); /* for its SA, too */
 
 void queue_fill(struct worker *w, struct queue *q); /* tops the fill ring up from the pool */
 void queue_complete(struct worker *w, struct queue *q); /* takes sent frames back */

@@ -512,9 +512,7 @@ static void stat_read(struct xswan_sa_stat *out, const struct xswan_sa_stat *lin
 	out->bytes = __atomic_load_n(&line->bytes, __ATOMIC_RELAXED);
 	out->last_use = __atomic_load_n(&line->last_use, __ATOMIC_RELAXED);
 	out->seq = __atomic_load_n(&line->seq, __ATOMIC_RELAXED);
-	out->drop_replay = __atomic_load_n(&line->drop_replay, __ATOMIC_RELAXED);
-	out->drop_auth = __atomic_load_n(&line->drop_auth, __ATOMIC_RELAXED);
-	out->drop_other = __atomic_load_n(&line->drop_other, __ATOMIC_RELAXED);
+	out->drops = __atomic_load_n(&line->drops, __ATOMIC_RELAXED);
 }
 
 int sa_store_query(void *ctx, uint64_t id, struct xswan_sa_stat *in, struct xswan_sa_stat *out)

@@ -38,16 +38,42 @@ out:
 	return err;
 }
 
-int counters_read_drops(const char *instance, uint64_t out[static XSWAN_DROP_COUNT])
+int counters_read_drops_apart(const char *instance, struct counters_drops *out)
 {
 	int fd, err;
 
+	*out = (struct counters_drops){ 0 };
 	fd = pinned_open(instance, "drops", sizeof(uint32_t), sizeof(uint64_t), NULL);
 	if (fd < 0)
 		return fd;
-	err = pinned_percpu_sum(fd, out, XSWAN_DROP_COUNT);
+	err = pinned_percpu_sum(fd, out->kernel, XSWAN_DROP_COUNT);
 	close(fd);
-	return err ? err : add_mapped(instance, "drops_dp", out, XSWAN_DROP_COUNT, XSWAN_DROP_SLOTS);
+	return err ? err : add_mapped(instance, "drops_dp", out->workers, XSWAN_DROP_COUNT, XSWAN_DROP_SLOTS);
+}
+
+int counters_read_drops(const char *instance, uint64_t out[static XSWAN_DROP_COUNT])
+{
+	struct counters_drops apart;
+	int err = counters_read_drops_apart(instance, &apart);
+
+	for (int i = 0; i < XSWAN_DROP_COUNT; i++)
+		out[i] = apart.kernel[i] + apart.workers[i];
+	return err;
+}
+
+bool counters_ike_is_refusal(enum xswan_ike_counter counter)
+{
+	switch (counter) {
+	case XSWAN_IKE_RX:
+	case XSWAN_IKE_TX:
+	case XSWAN_IKE_RETRANSMIT_TX:
+	case XSWAN_IKE_RETRANSMIT_RX:
+	case XSWAN_IKE_IKE_UP:
+	case XSWAN_IKE_CHILD_UP:
+		return false;
+	default:
+		return true;
+	}
 }
 
 int counters_read_ike(const char *instance, uint64_t out[static XSWAN_IKE_COUNTER_COUNT])

@@ -22,8 +22,8 @@
 
 #include <xswan/maps.h>
 
-#define XSWAN_DP_VERSION 1u
-#define XSWAN_DP_KEY_MAX 64u
+#define XSWAN_DP_VERSION 2u
+#define XSWAN_DP_KEY_MAX 104u /* 100 are needed, by AES-CTR 256 with HMAC-SHA2-512 */
 #define XSWAN_DP_TS_MAX 16u
 #define XSWAN_DP_TEXT_MAX 128u
 
@@ -63,7 +63,7 @@ struct xswan_dp_sa_add {
 	__u32 dir; /* enum xswan_dp_dir */
 	__u32 slot; /* inbound: XSWAN_SPI_SLOT(spi) */
 	struct xswan_sa sa;
-	__u32 key_len; /* cipher key and salt together, as KEYMAT gives them (RFC 4106 section 8.1) */
+	__u32 key_len; /* as KEYMAT gives them: cipher key, salt, integrity key (user/lib/esp_alg.h) */
 	__u32 local_ts_count, remote_ts_count;
 	__u32 reserved;
 	__u8 key[XSWAN_DP_KEY_MAX];
@@ -90,7 +90,7 @@ struct xswan_dp_reply {
 
 XSWAN_ASSERT_SIZE(struct xswan_dp_hello, 16);
 XSWAN_ASSERT_SIZE(struct xswan_ts, 40);
-XSWAN_ASSERT_SIZE(struct xswan_dp_sa_add, 1440);
+XSWAN_ASSERT_SIZE(struct xswan_dp_sa_add, 1480);
 XSWAN_ASSERT_SIZE(struct xswan_dp_sa_remove, 24);
 XSWAN_ASSERT_SIZE(struct xswan_dp_reply, 160);
 

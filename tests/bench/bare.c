@@ -22,7 +22,7 @@ struct bare {
 	EVP_CIPHER_CTX *ctx;
 	enum xswan_alg alg;
 	bool failed; /* OpenSSL compares by itself */
-	uint8_t tag[CRYPTO_BATCH][CRYPTO_ICV]; /* what ipsec-mb found */
+	uint8_t tag[CRYPTO_BATCH][CRYPTO_ICV_MAX]; /* what ipsec-mb found */
 	uint8_t *memory; /* that this lies in */
 };
 
@@ -60,20 +60,20 @@ static void mb_seal(struct bare *b, const struct crypto_op *op)
 {
 	if (b->alg == XSWAN_ALG_AES_GCM_16_128)
 		IMB_AES128_GCM_ENC(b->mgr, &b->gcm, &b->state, op->data, op->data, op->len, op->nonce, op->aad,
-				   op->aad_len, op->icv, CRYPTO_ICV);
+				   op->aad_len, op->icv, 16);
 	else
 		IMB_AES256_GCM_ENC(b->mgr, &b->gcm, &b->state, op->data, op->data, op->len, op->nonce, op->aad,
-				   op->aad_len, op->icv, CRYPTO_ICV);
+				   op->aad_len, op->icv, 16);
 }
 
 static void mb_open(struct bare *b, const struct crypto_op *op, uint8_t *tag)
 {
 	if (b->alg == XSWAN_ALG_AES_GCM_16_128)
 		IMB_AES128_GCM_DEC(b->mgr, &b->gcm, &b->state, op->data, op->data, op->len, op->nonce, op->aad,
-				   op->aad_len, tag, CRYPTO_ICV);
+				   op->aad_len, tag, 16);
 	else
 		IMB_AES256_GCM_DEC(b->mgr, &b->gcm, &b->state, op->data, op->data, op->len, op->nonce, op->aad,
-				   op->aad_len, tag, CRYPTO_ICV);
+				   op->aad_len, tag, 16);
 }
 #endif
 
@@ -94,7 +94,7 @@ static void ssl_seal(struct bare *b, const struct crypto_op *op)
 	EVP_CipherUpdate(b->ctx, NULL, &n, op->aad, (int)op->aad_len);
 	EVP_CipherUpdate(b->ctx, op->data, &n, op->data, (int)op->len);
 	EVP_CipherFinal_ex(b->ctx, op->icv, &n);
-	EVP_CIPHER_CTX_ctrl(b->ctx, EVP_CTRL_AEAD_GET_TAG, CRYPTO_ICV, op->icv);
+	EVP_CIPHER_CTX_ctrl(b->ctx, EVP_CTRL_AEAD_GET_TAG, 16, op->icv);
 }
 
 static void ssl_open(struct bare *b, const struct crypto_op *op)
@@ -105,7 +105,7 @@ static void ssl_open(struct bare *b, const struct crypto_op *op)
 	EVP_CipherInit_ex(b->ctx, NULL, NULL, NULL, op->nonce, 0);
 	EVP_CipherUpdate(b->ctx, NULL, &n, op->aad, (int)op->aad_len);
 	EVP_CipherUpdate(b->ctx, op->data, &n, op->data, (int)op->len);
-	EVP_CIPHER_CTX_ctrl(b->ctx, EVP_CTRL_AEAD_SET_TAG, CRYPTO_ICV, op->icv);
+	EVP_CIPHER_CTX_ctrl(b->ctx, EVP_CTRL_AEAD_SET_TAG, 16, op->icv);
 	b->failed |= EVP_CipherFinal_ex(b->ctx, none, &n) != 1;
 }
 
@@ -172,7 +172,7 @@ bool bare_authentic(const struct bare *b, const struct crypto_op *ops, unsigned 
 {
 #ifdef HAVE_IPSEC_MB
 	for (unsigned int i = 0; b->mgr && i < count; i++)
-		if (memcmp(b->tag[i], ops[i].icv, CRYPTO_ICV))
+		if (memcmp(b->tag[i], ops[i].icv, 16))
 			return false;
 #endif
 	return !b->failed;

@@ -180,7 +180,7 @@ static void prepare_bare(const struct bench_case *c, unsigned int batch, struct 
 
 	for (uint32_t i = 0; i < ESP_BATCH; i++) {
 		ops[i] = (struct crypto_op){ .data = p[i].data,
-					     .len = p[i].len + esp_pad(p[i].len) + ESP_TRAILER,
+					     .len = p[i].len + esp_pad(sa_table_out(c->tunnels->sas, 1), p[i].len) + ESP_TRAILER,
 					     .aad_len = 12 };
 		ops[i].icv = ops[i].data + ops[i].len;
 		memcpy(ops[i].nonce + CRYPTO_SALT, &i, sizeof(i));

@@ -10,6 +10,7 @@
 
 #include "../../user/dp/checksum.h"
 #include "../../user/dp/wire.h"
+#include "../../user/lib/esp_alg.h"
 
 #define HEADROOM 270u /* XDP_PACKET_HEADROOM and an Ethernet header */
 #define TAILROOM 128u
@@ -49,7 +50,7 @@ static int add(struct tunnels *t, enum xswan_alg alg, uint32_t slot, uint32_t di
 			.replay_window = 1024,
 			.src = { 192, 0, 2, 1 },
 			.dst = { 192, 0, 2, 2 } },
-		.key_len = (uint32_t)crypto_key_len(alg) + CRYPTO_SALT,
+		.key_len = (uint32_t)esp_alg_keymat_len(alg),
 		.local_ts_count = 1,
 		.remote_ts_count = 1,
 		.local_ts = { net16(out ? 0x0a010000 : 0x0a020000) },

@@ -2,10 +2,10 @@
 /*
  * Seals and opens single packets for a judge in another program. Reads lines of
  *
- *	seal|open BACKEND FLAGS KEY SPI SEQ PACKET
+ *	seal|open BACKEND ALGORITHM FLAGS KEY SPI SEQ PACKET
  *
- * FLAGS is "-" or letters: e for extended sequence numbers, u for UDP encapsulation; KEY holds
- * the cipher key and salt, KEY and PACKET are hexadecimal, SPI and SEQ are C numbers. Seal uses
+ * ALGORITHM is a name as in a proposal ("aes128-sha256"). FLAGS is "-" or letters: e for extended sequence numbers,
+ * u for UDP encapsulation; KEY holds cipher key, salt and integrity key, KEY and PACKET are hexadecimal, SPI and SEQ are C numbers. Seal uses
  * SEQ; open has seen all numbers before it. The tunnel is 192.0.2.1 -> 192.0.2.2, with port 4500
  * on both sides, and protects everything. Answers each line by "ok PACKET", "drop REASON"
  * or "error TEXT".
@@ -18,13 +18,14 @@
 #include <arpa/inet.h>
 
 #include "../../user/dp/esp.h"
+#include "../../user/lib/esp_alg.h"
 #include "../unit/hex.h"
 
 #define PACKET_MAX 65535u
 #define ROOM 64u
 
 struct request {
-	char verb[8], backend[16], flags[8], key[2 * XSWAN_DP_KEY_MAX + 1], packet[2 * PACKET_MAX + 1];
+	char verb[8], backend[16], alg[32], flags[8], key[2 * XSWAN_DP_KEY_MAX + 1], packet[2 * PACKET_MAX + 1];
 	unsigned long long spi, seq;
 };
 
@@ -58,7 +59,7 @@ static int fill_sa(struct xswan_dp_sa_add *m, const struct request *r)
 		.src = { 192, 0, 2, 1 },
 		.dst = { 192, 0, 2, 2 },
 		.family = 4,
-		.alg = key_len == 20 ? XSWAN_ALG_AES_GCM_16_128 : XSWAN_ALG_AES_GCM_16_256,
+		.alg = (uint8_t)esp_alg_named(r->alg),
 		.mode = XSWAN_MODE_TUNNEL,
 		.replay_window = 64,
 	};
@@ -137,9 +138,9 @@ int main(void)
 	static char line[sizeof(r)];
 
 	while (fgets(line, sizeof(line), stdin)) {
-		if (sscanf(line, "%7s %15s %7s %128s %lli %lli %131070s", r.verb, r.backend, r.flags, r.key,
-			   (long long *)&r.spi, (long long *)&r.seq, r.packet) != 7)
-			fail("seven fields are needed");
+		if (sscanf(line, "%7s %15s %31s %7s %208s %lli %lli %131070s", r.verb, r.backend, r.alg, r.flags, r.key,
+			   (long long *)&r.spi, (long long *)&r.seq, r.packet) != 8)
+			fail("eight fields are needed");
 		else
 			serve(&r);
 		fflush(stdout);

@@ -21,6 +21,7 @@
 #include "../../user/dp/checksum.h"
 #include "../../user/dp/esp.h"
 #include "../../user/dp/wire.h"
+#include "../../user/lib/esp_alg.h"
 
 #define SPI 0x12345678u
 #define UID 0x1122334455667788ull
@@ -51,7 +52,7 @@ static inline struct xswan_dp_sa_add request_out(enum xswan_alg alg, uint8_t fla
 			.flags = flags,
 			.src = { 192, 0, 2, 1 },
 			.dst = { 192, 0, 2, 2 } },
-		.key_len = (uint32_t)crypto_key_len(alg) + CRYPTO_SALT,
+		.key_len = (uint32_t)esp_alg_keymat_len(alg),
 		.local_ts_count = 1,
 		.remote_ts_count = 1,
 		.local_ts = { ts4("10.1.0.0", "10.1.255.255", 0, 0, 65535) },
@@ -219,6 +220,38 @@ static inline enum xswan_drop open_one(struct pair *t, struct frame *f)
 	return f->p.drop;
 }
 
+/* SPI and sequence number as they are authenticated; returns the length. */
+static inline uint32_t craft_aad(uint8_t *aad, const struct xswan_sa *sa, uint64_t seq)
+{
+	const uint32_t high = htonl((uint32_t)(seq >> 32)), low = htonl((uint32_t)seq);
+	uint8_t *at = mempcpy(aad, &sa->spi, 4);
+
+	if (sa->flags & XSWAN_SA_ESN)
+		at = mempcpy(at, &high, 4);
+	at = mempcpy(at, &low, 4);
+	return (uint32_t)(at - aad);
+}
+
+/* Encrypts what lies at data, the IV before it, and puts the ICV behind it. */
+static inline void craft_seal(const struct pair *t, uint64_t seq, uint8_t *data, uint32_t len)
+{
+	const struct xswan_dp_sa_add *m = &t->out_request;
+	const struct esp_alg *alg = esp_alg(m->sa.alg);
+	struct crypto_key *key = t->backend->key_new(m->sa.alg, m->key, m->key_len);
+	struct crypto_worker *w = t->backend->worker_new();
+	struct crypto_op op = { .key = key, .data = data, .len = len, .icv = data + len }, *ops[1] = { &op };
+
+	assert_non_null(key);
+	assert_non_null(w);
+	memcpy(op.nonce, m->key + alg->key_len, alg->salt_len);
+	memcpy(op.nonce + CRYPTO_SALT, data - alg->iv_len, CRYPTO_NONCE - CRYPTO_SALT);
+	op.aad_len = craft_aad(op.aad, &m->sa, seq);
+	t->backend->seal(w, ops, 1);
+	assert_true(op.ok);
+	t->backend->worker_free(w);
+	t->backend->key_free(key);
+}
+
 /*
  * What a peer with its own mind sends: any plaintext, trailer included, sealed under the
  * pair's key with nothing of esp_seal but the cipher.
@@ -226,18 +259,15 @@ static inline enum xswan_drop open_one(struct pair *t, struct frame *f)
 static inline void frame_craft(struct frame *f, const struct pair *t, uint64_t seq, const uint8_t *plain, uint32_t len)
 {
 	const struct xswan_dp_sa_add *m = &t->out_request;
-	uint32_t udp_len = m->sa.flags & XSWAN_SA_UDP_ENCAP ? WIRE_UDP_LEN : 0, cipher = m->key_len - CRYPTO_SALT;
+	const struct esp_alg *alg = esp_alg(m->sa.alg);
+	uint32_t udp_len = m->sa.flags & XSWAN_SA_UDP_ENCAP ? WIRE_UDP_LEN : 0;
 	struct wire_ip4 ip = { .version_ihl = 0x45, .ttl = 64, .proto = udp_len ? IPPROTO_UDP : IPPROTO_ESP };
 	struct wire_udp udp = { .sport = m->sa.sport, .dport = m->sa.dport };
-	struct wire_esp esp = { .spi = m->sa.spi, .seq = htonl((uint32_t)seq), .iv = htobe64(seq) };
-	uint32_t total = sizeof(ip) + udp_len + sizeof(esp) + len + CRYPTO_ICV;
-	uint8_t high[4] = { seq >> 56, seq >> 48 & 255, seq >> 40 & 255, seq >> 32 & 255 }, *at;
-	struct crypto_key *key = t->backend->key_new(m->sa.alg, m->key, cipher);
-	struct crypto_worker *w = t->backend->worker_new();
-	struct crypto_op op = { .key = key, .len = len, .aad_len = 8 }, *ops[1] = { &op };
+	struct wire_esp esp = { .spi = m->sa.spi, .seq = htonl((uint32_t)seq) };
+	uint32_t total = (uint32_t)sizeof(ip) + udp_len + (uint32_t)sizeof(esp) + alg->iv_len + len + alg->icv_len;
+	const uint64_t iv[2] = { htobe64(seq), htobe64(~seq) };
+	uint8_t *at;
 
-	assert_non_null(key);
-	assert_non_null(w);
 	memcpy(&ip.src, m->sa.src, 4);
 	memcpy(&ip.dst, m->sa.dst, 4);
 	ip.total_len = htons((uint16_t)total);
@@ -246,20 +276,9 @@ static inline void frame_craft(struct frame *f, const struct pair *t, uint64_t s
 	at = mempcpy(f->p.data, &ip, sizeof(ip));
 	at = mempcpy(at, &udp, udp_len);
 	at = mempcpy(at, &esp, sizeof(esp));
-	op.data = at;
-	op.icv = mempcpy(at, plain, len);
-	memcpy(op.nonce, m->key + cipher, CRYPTO_SALT);
-	memcpy(op.nonce + CRYPTO_SALT, &esp.iv, sizeof(esp.iv));
-	memcpy(op.aad, &esp.spi, 4);
-	memcpy(op.aad + 4, m->sa.flags & XSWAN_SA_ESN ? (const void *)high : &esp.seq, 4);
-	if (m->sa.flags & XSWAN_SA_ESN) {
-		memcpy(op.aad + 8, &esp.seq, 4);
-		op.aad_len = 12;
-	}
-	t->backend->seal(w, ops, 1);
-	assert_true(op.ok);
-	t->backend->worker_free(w);
-	t->backend->key_free(key);
+	at = mempcpy(at, iv, alg->iv_len);
+	memcpy(at, plain, len);
+	craft_seal(t, seq, at, len);
 }
 
 #define EACH_BACKEND(b)                                                                           \

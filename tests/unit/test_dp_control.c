@@ -103,6 +103,7 @@ static void test_hello(void **state)
 {
 	struct xswan_dp_hello hello = { .h = { .op = XSWAN_DP_HELLO, .id = 5 }, .version = XSWAN_DP_VERSION };
 	struct xswan_dp_reply reply = ask(&hello, sizeof(hello));
+	char text[sizeof(reply.text)];
 
 	assert_int_equal(reply.error, 0);
 	assert_int_equal(reply.h.id, 5);
@@ -112,7 +113,9 @@ static void test_hello(void **state)
 	hello.version++;
 	reply = ask(&hello, sizeof(hello));
 	assert_int_equal(reply.error, -EPROTONOSUPPORT);
-	assert_string_equal(reply.text, "protocol version 2, this xswan-dp speaks 1");
+	snprintf(text, sizeof(text), "protocol version %u, this xswan-dp speaks %u", XSWAN_DP_VERSION + 1,
+		 XSWAN_DP_VERSION);
+	assert_string_equal(reply.text, text);
 }
 
 static void test_add_and_remove(void **state)

@@ -26,7 +26,12 @@ static void set_family(struct xswan_dp_sa_add *m)
 
 static void set_alg(struct xswan_dp_sa_add *m)
 {
-	m->sa.alg = 9;
+	m->sa.alg = 99;
+}
+
+static void set_alg_key(struct xswan_dp_sa_add *m)
+{
+	m->sa.alg = XSWAN_ALG_AES_CTR_256_SHA2_512;
 }
 
 static void set_flags(struct xswan_dp_sa_add *m)
@@ -104,11 +109,12 @@ static void test_refused(void **state)
 		{ set_uid, -EINVAL, "uid 0" },
 		{ set_mode, -EOPNOTSUPP, "mode 2: only tunnel mode is supported" },
 		{ set_family, -EAFNOSUPPORT, "outer family 6: only IPv4 is supported" },
-		{ set_alg, -EOPNOTSUPP, "algorithm 9 is not known" },
+		{ set_alg, -EOPNOTSUPP, "algorithm 99 is not known" },
+		{ set_alg_key, -EINVAL, "key of 20 bytes; aes256ctr-sha512 takes 100, salt and integrity key included" },
 		{ set_flags, -EINVAL, "unknown flags 0x40" },
 		{ set_udp_port, -EINVAL, "UDP encapsulation without ports (4500, 0)" },
-		{ set_key_short, -EINVAL, "key of 16 bytes; the algorithm takes 20, salt included" },
-		{ set_key_long, -EINVAL, "key of 4294967295 bytes; the algorithm takes 20, salt included" },
+		{ set_key_short, -EINVAL, "key of 16 bytes; aes128gcm16 takes 20, salt and integrity key included" },
+		{ set_key_long, -EINVAL, "key of 4294967295 bytes; aes128gcm16 takes 20, salt and integrity key included" },
 		{ set_spi, -EINVAL, "SPI 255 is reserved" },
 		{ set_slot, -EINVAL, "slot 5753 is not that of SPI 12345678, 5752" },
 		{ set_window, -EINVAL, "replay window of 31 packets; the least is 32" },

@@ -13,18 +13,6 @@ const struct crypto_backend *const crypto_backends[] = {
 	NULL,
 };
 
-size_t crypto_key_len(enum xswan_alg alg)
-{
-	switch (alg) {
-	case XSWAN_ALG_AES_GCM_16_128:
-		return 16;
-	case XSWAN_ALG_AES_GCM_16_256:
-		return 32;
-	default:
-		return 0;
-	}
-}
-
 const struct crypto_backend *crypto_backend_find(const char *name)
 {
 	bool best = !name || !strcmp(name, "auto");

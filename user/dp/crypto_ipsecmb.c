@@ -1,34 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * AES-GCM by intel-ipsec-mb's direct API: one call per packet, no job queue. GCM gains
- * nothing from multi-buffer scheduling, since a single packet already fills the vector units.
+ * All algorithms by intel-ipsec-mb.
  *
- * The expanded key is read-only and shared by all workers. The manager is, for this API,
- * a table of functions for this CPU; each worker has its own because the library also
- * keeps its last error there.
+ * AES-GCM and AES-GMAC by its direct API: one call per packet, no job queue. They gain nothing from multi-buffer
+ * scheduling, since a single packet already fills the vector units. AES-CBC, AES-CTR and HMAC, and ChaCha20-Poly1305,
+ * which has no direct call for a whole packet, are jobs (crypto_ipsecmb_jobs.c): up to sixteen packets then go through
+ * the vector units side by side.
+ *
+ * The expanded key is read-only and shared by all workers. Each worker has a manager of its own: to the direct API
+ * it is a table of functions for this CPU and the place of the last error, to jobs their queue.
  */
 #ifdef HAVE_IPSEC_MB
 
-#include "crypto_backends.h"
+#include "crypto_ipsecmb.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <intel-ipsec-mb.h>
-
 #include "../lib/secmem.h"
+#include "crypto_backends.h"
 #include "prefetch.h"
-
-struct crypto_key {
-	struct gcm_key_data gcm; /* aligned to 64 by its type */
-	enum xswan_alg alg;
-};
 
 struct crypto_worker {
 	struct gcm_context_data ctx; /* key stream of the last packet: wiped after each batch */
 	IMB_MGR *mgr;
+	struct mb_jobs *jobs;
 };
 
 /* For expanding keys: made once, because making one runs the library's self-tests. */
@@ -62,11 +60,42 @@ static void key_mgr_init(void)
 	key_mgr = mgr_new();
 }
 
-static struct crypto_key *key_new(enum xswan_alg alg, const uint8_t *key, size_t key_len)
+static enum mb_kind kind_of(const struct esp_alg *alg)
 {
+	static const enum mb_kind gcm[] = { MB_GCM_128, MB_GCM_192, MB_GCM_256 };
+	static const enum mb_kind gmac[] = { MB_GMAC_128, MB_GMAC_192, MB_GMAC_256 };
+	const unsigned int size = alg->key_len / 8u - 2;
+
+	switch (alg->cipher) {
+	case ESP_AES_GCM:
+		return gcm[size];
+	case ESP_AES_GMAC:
+		return gmac[size];
+	default:
+		return MB_JOB;
+	}
+}
+
+static void expand_gcm(struct crypto_key *k, const uint8_t *key)
+{
+	switch (k->alg->key_len) {
+	case 16:
+		IMB_AES128_GCM_PRE(key_mgr, key, &k->gcm);
+		break;
+	case 24:
+		IMB_AES192_GCM_PRE(key_mgr, key, &k->gcm);
+		break;
+	default:
+		IMB_AES256_GCM_PRE(key_mgr, key, &k->gcm);
+	}
+}
+
+static struct crypto_key *key_new(enum xswan_alg id, const uint8_t *keymat, size_t len)
+{
+	const struct esp_alg *alg = esp_alg(id);
 	struct crypto_key *k;
 
-	if (!key_len || key_len != crypto_key_len(alg)) {
+	if (!alg || len != esp_alg_keymat_len(id)) {
 		errno = EINVAL;
 		return NULL;
 	}
@@ -75,20 +104,22 @@ static struct crypto_key *key_new(enum xswan_alg alg, const uint8_t *key, size_t
 		errno = EOPNOTSUPP;
 		return NULL;
 	}
-	k = secmem_alloc(sizeof(*k));
+	k = secmem_alloc(mb_key_size(alg));
 	if (!k)
 		return NULL;
 	k->alg = alg;
-	if (alg == XSWAN_ALG_AES_GCM_16_128)
-		IMB_AES128_GCM_PRE(key_mgr, key, &k->gcm);
+	k->kind = kind_of(alg);
+	if (k->kind == MB_JOB)
+		mb_job_key_expand(key_mgr, k, keymat);
 	else
-		IMB_AES256_GCM_PRE(key_mgr, key, &k->gcm);
+		expand_gcm(k, keymat);
 	return k;
 }
 
 static void key_free(struct crypto_key *key)
 {
-	secmem_free(key, sizeof(*key));
+	if (key)
+		secmem_free(key, mb_key_size(key->alg));
 }
 
 static void worker_free(struct crypto_worker *w)
@@ -97,6 +128,7 @@ static void worker_free(struct crypto_worker *w)
 		return;
 	if (w->mgr)
 		free_mb_mgr(w->mgr);
+	secmem_free(w->jobs, sizeof(*w->jobs));
 	secmem_free(w, sizeof(*w));
 }
 
@@ -106,7 +138,8 @@ static struct crypto_worker *worker_new(void)
 
 	if (!w)
 		return NULL;
-	w->mgr = mgr_new();
+	w->jobs = secmem_alloc(sizeof(*w->jobs));
+	w->mgr = w->jobs ? mgr_new() : NULL;
 	if (!w->mgr) {
 		worker_free(w);
 		return NULL;
@@ -114,28 +147,71 @@ static struct crypto_worker *worker_new(void)
 	return w;
 }
 
-static void encrypt(struct crypto_worker *w, const struct crypto_op *op)
-{
-	const struct gcm_key_data *gcm = &op->key->gcm;
+#define GCM_CALL(bits, direction, icv)                                                                                     \
+	IMB_AES##bits##_GCM_##direction(w->mgr, &op->key->gcm, &w->ctx, op->data, op->data, op->len, op->nonce,       \
+					op->aad, op->aad_len, icv, MB_GCM_ICV)
 
-	if (op->key->alg == XSWAN_ALG_AES_GCM_16_128)
-		IMB_AES128_GCM_ENC(w->mgr, gcm, &w->ctx, op->data, op->data, op->len, op->nonce, op->aad, op->aad_len,
-				   op->icv, CRYPTO_ICV);
-	else
-		IMB_AES256_GCM_ENC(w->mgr, gcm, &w->ctx, op->data, op->data, op->len, op->nonce, op->aad, op->aad_len,
-				   op->icv, CRYPTO_ICV);
+/* False: not AES-GCM. */
+static inline bool gcm_seal(struct crypto_worker *w, const struct crypto_op *op)
+{
+	switch (op->key->kind) {
+	case MB_GCM_128:
+		GCM_CALL(128, ENC, op->icv);
+		return true;
+	case MB_GCM_192:
+		GCM_CALL(192, ENC, op->icv);
+		return true;
+	case MB_GCM_256:
+		GCM_CALL(256, ENC, op->icv);
+		return true;
+	default:
+		return false;
+	}
 }
 
-static void decrypt(struct crypto_worker *w, const struct crypto_op *op, uint8_t icv[CRYPTO_ICV])
+static inline bool gcm_open(struct crypto_worker *w, const struct crypto_op *op, uint8_t icv[MB_GCM_ICV])
 {
-	const struct gcm_key_data *gcm = &op->key->gcm;
+	switch (op->key->kind) {
+	case MB_GCM_128:
+		GCM_CALL(128, DEC, icv);
+		return true;
+	case MB_GCM_192:
+		GCM_CALL(192, DEC, icv);
+		return true;
+	case MB_GCM_256:
+		GCM_CALL(256, DEC, icv);
+		return true;
+	default:
+		return false;
+	}
+}
 
-	if (op->key->alg == XSWAN_ALG_AES_GCM_16_128)
-		IMB_AES128_GCM_DEC(w->mgr, gcm, &w->ctx, op->data, op->data, op->len, op->nonce, op->aad, op->aad_len,
-				   icv, CRYPTO_ICV);
-	else
-		IMB_AES256_GCM_DEC(w->mgr, gcm, &w->ctx, op->data, op->data, op->len, op->nonce, op->aad, op->aad_len,
-				   icv, CRYPTO_ICV);
+#define GMAC_CALLS(bits)                                                                                               \
+	do {                                                                                                     \
+		IMB_AES##bits##_GMAC_INIT(w->mgr, &op->key->gcm, &w->ctx, op->nonce, CRYPTO_NONCE);              \
+		IMB_AES##bits##_GMAC_UPDATE(w->mgr, &op->key->gcm, &w->ctx, op->aad, op->aad_len);               \
+		IMB_AES##bits##_GMAC_UPDATE(w->mgr, &op->key->gcm, &w->ctx, op->data - iv_len, iv_len + op->len); \
+		IMB_AES##bits##_GMAC_FINALIZE(w->mgr, &op->key->gcm, &w->ctx, icv, MB_GCM_ICV);                  \
+	} while (0)
+
+/* RFC 4543 section 3.3: SPI and sequence number, IV, payload. */
+static bool gmac(struct crypto_worker *w, const struct crypto_op *op, uint8_t icv[MB_GCM_ICV])
+{
+	const uint32_t iv_len = op->key->alg->iv_len;
+
+	switch (op->key->kind) {
+	case MB_GMAC_128:
+		GMAC_CALLS(128);
+		return true;
+	case MB_GMAC_192:
+		GMAC_CALLS(192);
+		return true;
+	case MB_GMAC_256:
+		GMAC_CALLS(256);
+		return true;
+	default:
+		return false;
+	}
 }
 
 /* An expanded key is a kilobyte: with many SAs it is not in the cache, so it is asked for two packets earlier. */
@@ -165,12 +241,17 @@ prefetch_inline void prefetch_data(struct crypto_op *const ops[], unsigned int i
 
 static void seal(struct crypto_worker *w, struct crypto_op *const ops[], unsigned int count)
 {
+	unsigned int jobs = 0;
+
 	for (unsigned int i = 0; i < count; i++) {
 		prefetch_key(ops, i + KEYS_AHEAD, count);
 		prefetch_data(ops, i + 1, count);
-		encrypt(w, ops[i]);
-		ops[i]->ok = true;
+		ops[i]->ok = gcm_seal(w, ops[i]) || gmac(w, ops[i], ops[i]->icv);
+		if (!ops[i]->ok)
+			w->jobs->op[jobs++] = ops[i];
 	}
+	if (jobs)
+		mb_jobs_seal(w->mgr, w->jobs, jobs);
 	explicit_bzero(&w->ctx, sizeof(w->ctx));
 }
 
@@ -185,13 +266,18 @@ static bool icv_equal(const uint8_t *a, const uint8_t *b)
 
 static void open_batch(struct crypto_worker *w, struct crypto_op *const ops[], unsigned int count)
 {
-	uint8_t icv[CRYPTO_ICV];
+	uint8_t icv[MB_GCM_ICV];
+	unsigned int jobs = 0;
 
 	for (unsigned int i = 0; i < count; i++) {
 		prefetch_key(ops, i + KEYS_AHEAD, count);
-		decrypt(w, ops[i], icv);
-		ops[i]->ok = icv_equal(icv, ops[i]->icv);
+		if (gcm_open(w, ops[i], icv) || gmac(w, ops[i], icv))
+			ops[i]->ok = icv_equal(icv, ops[i]->icv);
+		else
+			w->jobs->op[jobs++] = ops[i];
 	}
+	if (jobs)
+		mb_jobs_open(w->mgr, w->jobs, jobs);
 	explicit_bzero(icv, sizeof(icv));
 	explicit_bzero(&w->ctx, sizeof(w->ctx));
 }

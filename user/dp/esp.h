@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ESP tunnel mode (RFC 4303, AES-GCM by RFC 4106) as a library: no I/O, no clock.
+ * ESP tunnel mode (RFC 4303; the algorithms are those of user/lib/esp_alg.h) as a library: no I/O, no clock.
  * Packets are sealed and opened in place, in batches.
  */
 #ifndef XSWAN_DP_ESP_H

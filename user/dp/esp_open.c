@@ -71,20 +71,19 @@ static enum xswan_drop parse_outer(const struct esp_sa *sa, const struct esp_pac
 	return XSWAN_DROP_NONE;
 }
 
-/* The lengths that AES-GCM can have: RFC 4303 section 2.4 aligns the ciphertext to 4 bytes. */
+/* The ciphertext is a multiple of the block or of 4 bytes (RFC 4303 section 2.4), and holds a trailer at least. */
 static enum xswan_drop parse_packet(const struct esp_sa *sa, struct esp_packet *p, struct wire_esp **esp)
 {
-	const uint32_t least = ESP_HEADER + 4 + CRYPTO_ICV;
 	uint32_t len;
 	enum xswan_drop drop = parse_outer(sa, p, esp, &len);
 
 	if (drop != XSWAN_DROP_NONE)
 		return drop;
-	if (len < offsetof(struct wire_esp, iv))
+	if (len < sizeof(struct wire_esp))
 		return XSWAN_DROP_ESP_TRUNCATED;
 	if ((*esp)->spi != sa->spi)
 		return XSWAN_DROP_SPI_UNKNOWN;
-	if (len < least || len % 4)
+	if (len < sa->least || (len - sa->least) & sa->pad_mask)
 		return XSWAN_DROP_ESP_MALFORMED;
 	p->seq = ntohl((*esp)->seq); /* the low half, so far */
 	/* From here on the packet ends where ESP ends. */
@@ -116,11 +115,11 @@ static void prepare_packet(const struct esp_sa *sa, const struct esp_packet *p, 
 			   struct crypto_op *op)
 {
 	op->key = sa->key;
-	op->data = (uint8_t *)(esp + 1);
-	op->icv = p->data + p->len - CRYPTO_ICV;
+	op->data = (uint8_t *)esp + sa->esp_len;
+	op->icv = p->data + p->len - sa->icv_len;
 	op->len = (uint32_t)(op->icv - op->data);
 	op->aad_len = esp_aad(op->aad, sa, p->seq);
-	esp_nonce(op->nonce, sa, esp->iv);
+	esp_nonce(op->nonce, sa, (uint8_t *)(esp + 1));
 }
 
 /* `left`: packets of the batch from here on. */

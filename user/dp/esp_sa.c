@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "../lib/esp_alg.h"
 #include "../lib/secmem.h"
 #include "checksum.h"
 
@@ -47,15 +48,15 @@ static int check_outer(const struct xswan_sa *sa, char *why, size_t size)
 
 static int check_key(const struct xswan_dp_sa_add *m, char *why, size_t size)
 {
-	size_t cipher = crypto_key_len(m->sa.alg);
+	size_t keymat = esp_alg_keymat_len(m->sa.alg);
 
 	if (!m->sa.uid)
 		return refuse(why, size, -EINVAL, "uid 0");
-	if (!cipher)
+	if (!keymat)
 		return refuse(why, size, -EOPNOTSUPP, "algorithm %u is not known", m->sa.alg);
-	if (m->key_len != cipher + CRYPTO_SALT)
-		return refuse(why, size, -EINVAL, "key of %u bytes; the algorithm takes %zu, salt included", m->key_len,
-			      cipher + CRYPTO_SALT);
+	if (m->key_len != keymat)
+		return refuse(why, size, -EINVAL, "key of %u bytes; %s takes %zu, salt and integrity key included",
+			      m->key_len, esp_alg(m->sa.alg)->name, keymat);
 	return 0;
 }
 
@@ -127,14 +128,27 @@ static void set_common(struct esp_sa *sa, const struct xswan_dp_sa_add *m)
 	sa->seq_limit = sa->esn ? UINT64_MAX - ESP_SEQ_JUMP : UINT32_MAX;
 }
 
+static void set_sizes(struct esp_sa *sa, const struct esp_alg *alg)
+{
+	sa->esp_len = (uint8_t)(sizeof(struct wire_esp) + alg->iv_len);
+	sa->icv_len = alg->icv_len;
+	sa->least = sa->esp_len + alg->align + alg->icv_len;
+	sa->front = sa->outer_len + sa->esp_len;
+	sa->overhead = sa->front + ESP_TRAILER + sa->icv_len;
+	sa->pad_mask = alg->align - 1;
+	sa->iv_random = alg->iv_random;
+}
+
 static int set_key(struct esp_sa *sa, const struct xswan_dp_sa_add *m, char *why, size_t size)
 {
-	size_t cipher = crypto_key_len(m->sa.alg);
+	const struct esp_alg *alg = esp_alg(m->sa.alg);
 
-	sa->key = sa->crypto->key_new(m->sa.alg, m->key, cipher);
+	sa->key = sa->crypto->key_new(m->sa.alg, m->key, m->key_len);
 	if (!sa->key)
-		return refuse(why, size, -errno, "%s cannot take the key: %s", sa->crypto->name, strerror(errno));
-	memcpy(sa->salt, m->key + cipher, CRYPTO_SALT); /* RFC 4106 section 8.1 */
+		return refuse(why, size, -errno, "%s cannot take the key for %s: %s", sa->crypto->name, alg->name,
+			      strerror(errno));
+	memcpy(sa->salt, m->key + alg->key_len, alg->salt_len);
+	set_sizes(sa, alg);
 	return 0;
 }
 

@@ -13,7 +13,6 @@
 #include "replay.h"
 #include "wire.h"
 
-#define ESP_HEADER (uint32_t)sizeof(struct wire_esp)
 #define ESP_TRAILER 2u /* pad length and next header */
 #define ESP_NEXT_IP4 4u
 #define ESP_NEXT_DUMMY 59u /* RFC 4303 section 2.6 */
@@ -47,6 +46,12 @@ struct esp_sa {
 	uint8_t outer_len; /* bytes before the ESP header, when the IP header has no options */
 	uint8_t local_count, remote_count;
 	bool udp, esn;
+	uint8_t front, overhead; /* outbound: bytes before the inner packet; these, trailer and ICV */
+	uint8_t esp_len; /* bytes of ESP header and IV */
+	uint8_t icv_len;
+	uint8_t least; /* inbound: bytes of the shortest ESP packet, a trailer and nothing else */
+	uint8_t pad_mask; /* alignment of what is encrypted, less one */
+	bool iv_random; /* else it is the sequence number */
 
 	union {
 		struct esp_outbound out;
@@ -63,7 +68,7 @@ struct esp_sa {
 	enum xswan_dp_dir dir;
 } __attribute__((aligned(CACHE_LINE)));
 
-_Static_assert(offsetof(struct esp_sa, udp) < CACHE_LINE, "what every packet reads is one line");
+_Static_assert(offsetof(struct esp_sa, iv_random) < CACHE_LINE, "what every packet reads is one line");
 _Static_assert(offsetof(struct esp_sa, out) == CACHE_LINE, "what a direction needs is the next");
 _Static_assert(sizeof(struct esp_outbound) <= CACHE_LINE && sizeof(struct esp_inbound) <= CACHE_LINE, "one line");
 _Static_assert(offsetof(struct esp_sa, selector) == 2 * CACHE_LINE, "and selectors the third");
@@ -86,17 +91,20 @@ prefetch_inline void esp_sa_prefetch(const struct esp_sa *sa, enum esp_direction
 		replay_prefetch(&sa->in.replay);
 }
 
-/* Pad bytes: the trailer ends on a multiple of 4 (RFC 4303 section 2.4; GCM itself needs none). */
-static inline uint32_t esp_pad(uint32_t inner_len)
+/* Pad bytes: the trailer ends on a multiple of the block or of 4 (RFC 4303 section 2.4). */
+static inline uint32_t esp_pad(const struct esp_sa *sa, uint32_t inner_len)
 {
-	return -(inner_len + ESP_TRAILER) & 3u;
+	return -(inner_len + ESP_TRAILER) & sa->pad_mask;
 }
 
-/* RFC 4106 section 4: salt, then the explicit IV. */
-static inline void esp_nonce(uint8_t nonce[CRYPTO_IV], const struct esp_sa *sa, uint64_t iv)
+/*
+ * Salt, then the explicit IV (RFC 4106 section 4, RFC 7634 section 2, RFC 3686 section 4). AES-CBC has no nonce, and
+ * its IV is where it lies in the packet.
+ */
+static inline void esp_nonce(uint8_t nonce[CRYPTO_NONCE], const struct esp_sa *sa, const uint8_t *iv)
 {
 	memcpy(nonce, sa->salt, CRYPTO_SALT);
-	memcpy(nonce + CRYPTO_SALT, &iv, sizeof(iv));
+	memcpy(nonce + CRYPTO_SALT, iv, CRYPTO_NONCE - CRYPTO_SALT);
 }
 
 /* RFC 4106 section 5: SPI and the sequence number, whole with ESN. Returns the length. */

@@ -2,8 +2,9 @@
 /*
  * Sealing: inner IPv4 packet -> outer IPv4, perhaps UDP, ESP.
  *
- *	| outer IPv4 | UDP |  SPI  seq  IV | inner packet | pad, pad length, 4 | ICV |
- *	                     associated    |  <------- encrypted ------------> |
+ *	| outer IPv4 | UDP |  SPI  seq | IV | inner packet | pad, pad length, 4 | ICV |
+ *	                                    |  <------- encrypted ------------> |
+ *	                   |  <------- authenticated -------------------------> |
  *
  * Every check comes before the first change, so that a packet which is too big is still
  * whole when the caller answers it.
@@ -13,16 +14,17 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include "../lib/esp_alg.h"
 #include "checksum.h"
 
 static uint32_t sealed_len(const struct esp_sa *sa, uint32_t inner_len)
 {
-	return sa->outer_len + ESP_HEADER + inner_len + esp_pad(inner_len) + ESP_TRAILER + CRYPTO_ICV;
+	return sa->overhead + inner_len + esp_pad(sa, inner_len);
 }
 
 static enum xswan_drop check_packet(const struct esp_sa *sa, struct esp_packet *p)
 {
-	uint32_t front = sa->outer_len + ESP_HEADER, total;
+	uint32_t front = sa->front, total;
 	struct inner in;
 	uint32_t len = inner_parse(&in, p->data, p->len);
 
@@ -81,39 +83,57 @@ static void write_outer(const struct esp_sa *sa, uint8_t *data, const struct wir
 }
 
 /*
- * RFC 4303 section 2.4: pad bytes count 1, 2, 3. Always eight bytes, which is quicker than the
- * right number: what is too much lies in the ICV's place, which is written later.
+ * RFC 4303 section 2.4: pad bytes count 1, 2, 3. Always as many as there may be, which is quicker than the right
+ * number: what is too much lies in the place of the trailer and of the ICV, which are written later.
  */
 static void write_trailer(uint8_t *end, uint32_t pad)
 {
-	static const uint8_t trailer[4][8] = {
-		{ 0, ESP_NEXT_IP4 },
-		{ 1, 1, ESP_NEXT_IP4 },
-		{ 1, 2, 2, ESP_NEXT_IP4 },
-		{ 1, 2, 3, 3, ESP_NEXT_IP4 },
-	};
+	static const uint8_t count[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
 
-	memcpy(end, trailer[pad], sizeof(trailer[pad]));
+	memcpy(end, count, sizeof(count));
+	end[pad] = (uint8_t)pad;
+	end[pad + 1] = ESP_NEXT_IP4;
+}
+_Static_assert(ESP_TRAILER + ESP_ALG_ICV_MIN >= 16, "the pad bytes that are too many");
+
+static void write_iv(struct esp_worker *w, const struct esp_sa *sa, uint8_t *iv, uint64_t seq)
+{
+	const uint64_t counter = htobe64(seq);
+
+	if (sa->iv_random)
+		memcpy(iv, esp_worker_iv(w), ESP_RANDOM_IV);
+	else
+		memcpy(iv, &counter, sizeof(counter));
 }
 
-static void prepare_packet(const struct esp_sa *sa, struct esp_packet *p, struct crypto_op *op)
+static void prepare_packet(struct esp_worker *w, const struct esp_sa *sa, struct esp_packet *p, struct crypto_op *op)
 {
-	uint32_t pad = esp_pad(p->len), front = sa->outer_len + ESP_HEADER;
+	uint32_t pad = esp_pad(sa, p->len), front = sa->front;
 	uint8_t *data = p->data - front;
 	struct wire_esp *esp = (struct wire_esp *)(data + sa->outer_len);
+	uint8_t *iv = (uint8_t *)(esp + 1);
 
 	checksum_complete(p->data, p->len);
 	write_trailer(p->data + p->len, pad);
 	write_outer(sa, data, (struct wire_ip4 *)p->data, sealed_len(sa, p->len), htons((uint16_t)p->seq));
 	esp->seq = htonl((uint32_t)p->seq);
-	esp->iv = htobe64(p->seq);
+	write_iv(w, sa, iv, p->seq);
 
 	op->key = sa->key;
 	op->data = p->data;
 	op->len = p->len + pad + ESP_TRAILER;
 	op->icv = p->data + op->len;
 	op->aad_len = esp_aad(op->aad, sa, p->seq);
-	esp_nonce(op->nonce, sa, esp->iv);
+	esp_nonce(op->nonce, sa, iv);
+}
+
+/* No randomness, no packet. Returns how many are left. */
+static unsigned int refuse_run(struct esp_packet *p, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		if (p[i].drop == XSWAN_DROP_NONE)
+			p[i].drop = XSWAN_DROP_CRYPTO;
+	return 0;
 }
 
 /* `left`: packets of the batch from here on. Returns the number of operations with those of this run. */
@@ -129,6 +149,8 @@ static unsigned int prepare_run(struct esp_worker *w, struct esp_packet *p, unsi
 		p[i].drop = check_packet(sa, &p[i]);
 		good += p[i].drop == XSWAN_DROP_NONE;
 	}
+	if (sa->iv_random && !esp_worker_has_ivs(w, good))
+		good = refuse_run(p, count);
 	seq = take_numbers(sa, good, &granted);
 	for (unsigned int i = 0; i < count; i++) {
 		esp_prefetch_again(p, i, count);
@@ -142,14 +164,14 @@ static unsigned int prepare_run(struct esp_worker *w, struct esp_packet *p, unsi
 		}
 		granted--;
 		p[i].seq = seq++;
-		prepare_packet(sa, &p[i], &w->op[ops++]);
+		prepare_packet(w, sa, &p[i], &w->op[ops++]);
 	}
 	return ops;
 }
 
 static void finish_packet(const struct esp_sa *sa, struct esp_packet *p)
 {
-	uint32_t front = sa->outer_len + ESP_HEADER, total = sealed_len(sa, p->len);
+	uint32_t front = sa->front, total = sealed_len(sa, p->len);
 
 	p->data -= front;
 	p->headroom -= front;

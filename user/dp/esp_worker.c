@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "esp_worker.h"
 
+#include <openssl/rand.h>
+
 #include "../lib/sa_drops.h"
 #include "../lib/secmem.h"
 
@@ -41,6 +43,12 @@ void esp_worker_free(struct esp_worker *w)
 void esp_worker_set_now(struct esp_worker *w, uint64_t boottime_seconds)
 {
 	w->now = boottime_seconds;
+}
+
+bool esp_worker_fill_ivs(struct esp_worker *w)
+{
+	w->iv_left = RAND_bytes(&w->iv[0][0], sizeof(w->iv)) == 1 ? ESP_BATCH : 0;
+	return w->iv_left;
 }
 
 void esp_crypto(struct esp_worker *w, enum esp_direction direction, struct crypto_worker *by, unsigned int first,

@@ -13,15 +13,37 @@
 #include "esp.h"
 #include "esp_sa.h"
 
+#define ESP_RANDOM_IV 16u /* bytes: AES-CBC's, and no other algorithm's is random */
+
 struct esp_worker {
 	const struct crypto_backend *backend;
 	struct crypto_worker *crypto; /* NULL: work in phases alone */
 	uint64_t now; /* CLOCK_BOOTTIME, seconds */
 	struct crypto_op *op_list[ESP_BATCH]; /* &op[0], &op[1], ... */
 	struct wire_esp *esp[ESP_BATCH]; /* open: by packet */
+	uint8_t iv[ESP_BATCH][ESP_RANDOM_IV]; /* for sealing, each used once */
+	unsigned int iv_left; /* of them, the first ones */
 	struct crypto_op op[ESP_BATCH] __attribute__((aligned(CACHE_LINE))); /* of the packets not dropped so far */
 };
 _Static_assert(sizeof(struct crypto_op) == CACHE_LINE, "one operation, one line");
+
+/*
+ * Random IVs come from OpenSSL's generator, a batch of them at a time. Nobody can tell one before it is sent, and none
+ * depends on the sequence number, so neither a crash nor a second worker makes one repeat.
+ */
+bool esp_worker_fill_ivs(struct esp_worker *w);
+
+/* False: the generator fails. */
+static inline bool esp_worker_has_ivs(struct esp_worker *w, unsigned int count)
+{
+	return w->iv_left >= count || esp_worker_fill_ivs(w);
+}
+
+/* Of those that there are. */
+static inline const uint8_t *esp_worker_iv(struct esp_worker *w)
+{
+	return w->iv[--w->iv_left];
+}
 
 /* The figures of a run. */
 struct esp_tally {

@@ -34,15 +34,14 @@ struct wire_udp { /* RFC 768 */
 	uint16_t check;
 } __attribute__((packed));
 
-struct wire_esp { /* RFC 4303 section 2, with the explicit IV of RFC 4106 section 3.1 */
+struct wire_esp { /* RFC 4303 section 2; the IV follows, as long as the algorithm's is */
 	uint32_t spi;
 	uint32_t seq;
-	uint64_t iv;
 } __attribute__((packed));
 
 _Static_assert(sizeof(struct wire_ip4) == WIRE_IP4_LEN, "RFC 791");
 _Static_assert(sizeof(struct wire_udp) == WIRE_UDP_LEN, "RFC 768");
-_Static_assert(sizeof(struct wire_esp) == 16, "RFC 4303, RFC 4106");
+_Static_assert(sizeof(struct wire_esp) == 8, "RFC 4303");
 
 static inline uint32_t wire_ip4_header_len(const struct wire_ip4 *ip)
 {

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of the back-end for intel-ipsec-mb: keys, and the algorithms that go through its job queue. */
+#ifndef XSWAN_DP_CRYPTO_IPSECMB_H
+#define XSWAN_DP_CRYPTO_IPSECMB_H
+
+#include <intel-ipsec-mb.h>
+
+#include "../lib/esp_alg.h"
+#include "crypto.h"
+
+#define MB_GCM_ICV 16
+
+enum mb_kind {
+	MB_GCM_128,
+	MB_GCM_192,
+	MB_GCM_256,
+	MB_GMAC_128,
+	MB_GMAC_192,
+	MB_GMAC_256,
+	MB_JOB,
+};
+
+#define MB_ROUND_KEYS (15 * 16)
+
+struct mb_job_key {
+	uint8_t encrypt[MB_ROUND_KEYS] __attribute__((aligned(16))); /* ChaCha20-Poly1305: the key itself */
+	uint8_t decrypt[MB_ROUND_KEYS] __attribute__((aligned(16)));
+	/* HMAC: the hash after its first block, key and padding (RFC 2104 section 4) */
+	uint8_t inner[IMB_SHA512_DIGEST_SIZE_IN_BYTES] __attribute__((aligned(16)));
+	uint8_t outer[IMB_SHA512_DIGEST_SIZE_IN_BYTES] __attribute__((aligned(16)));
+};
+
+/* Only as much memory as the algorithm needs: mb_key_size() */
+struct crypto_key {
+	const struct esp_alg *alg;
+	enum mb_kind kind;
+	union {
+		struct gcm_key_data gcm; /* aligned to 64 by its type; of AES-GCM and AES-GMAC */
+		struct mb_job_key job;
+	};
+};
+
+static inline size_t mb_key_size(const struct esp_alg *alg)
+{
+	const bool gcm = alg->cipher == ESP_AES_GCM || alg->cipher == ESP_AES_GMAC;
+
+	return offsetof(struct crypto_key, gcm) + (gcm ? sizeof(struct gcm_key_data) : sizeof(struct mb_job_key));
+}
+
+/* Scratch for jobs, of one worker. */
+struct mb_jobs {
+	struct crypto_op *op[CRYPTO_BATCH]; /* to be done: filled by the caller */
+	struct mb_icv {
+		uint8_t received[CRYPTO_ICV_MAX], computed[CRYPTO_ICV_MAX];
+	} icv[CRYPTO_BATCH]; /* open */
+};
+
+void mb_job_key_expand(IMB_MGR *mgr, struct crypto_key *k, const uint8_t *keymat);
+/* `count` operations of j->op; sets their ok. */
+void mb_jobs_seal(IMB_MGR *mgr, struct mb_jobs *j, unsigned int count);
+void mb_jobs_open(IMB_MGR *mgr, struct mb_jobs *j, unsigned int count);
+
+#endif

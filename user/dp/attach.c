@@ -140,7 +140,9 @@ static int attach_xdp(struct programs *p, struct port *port, enum attach_mode at
 	return err;
 }
 
-static bool is_egress(uint32_t prog_id)
+static const char *const tc_programs[] = { EGRESS_NAME, "vnet_outside", "vnet_inside", "vnet_out" };
+
+static bool is_ours(uint32_t prog_id)
 {
 	struct bpf_prog_info info = { 0 };
 	uint32_t len = sizeof(info);
@@ -150,7 +152,10 @@ static bool is_egress(uint32_t prog_id)
 		return false;
 	err = bpf_obj_get_info_by_fd(fd, &info, &len);
 	close(fd);
-	return !err && !strcmp(info.name, EGRESS_NAME);
+	for (size_t i = 0; !err && i < sizeof(tc_programs) / sizeof(tc_programs[0]); i++)
+		if (!strcmp(info.name, tc_programs[i]))
+			return true;
+	return false;
 }
 
 /* Which filter of priority 1, handle 1 is there: 0 none, 1 ours, -EEXIST somebody else's. */
@@ -160,14 +165,16 @@ static int find_filter(const struct bpf_tc_hook *hook)
 
 	if (bpf_tc_query(hook, &query))
 		return 0;
-	return is_egress(query.prog_id) ? 1 : -EEXIST;
+	return is_ours(query.prog_id) ? 1 : -EEXIST;
 }
 
-static int attach_egress(struct programs *p, struct port *port, char *why, size_t why_size)
+static int attach_tc(struct programs *p, const struct port *port, int ifindex, enum bpf_tc_attach_point point,
+		     const char *name, char *why, size_t why_size)
 {
-	struct bpf_program *prog = bpf_object__find_program_by_name(p->obj, EGRESS_NAME);
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = port->ifindex, .attach_point = BPF_TC_EGRESS);
+	struct bpf_program *prog = bpf_object__find_program_by_name(p->obj, name);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = point);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 1, .flags = BPF_TC_F_REPLACE);
+	const char *where = point == BPF_TC_EGRESS ? "egress" : "ingress";
 	int err = prog ? bpf_tc_hook_create(&hook) : -ENOENT;
 
 	if (err && err != -EEXIST)
@@ -175,16 +182,32 @@ static int attach_egress(struct programs *p, struct port *port, char *why, size_
 	err = find_filter(&hook);
 	if (err < 0) {
 		snprintf(why, why_size,
-			 "%s: another BPF filter has priority 1, handle 1 at TC egress, where xswan's must be: tc filter show dev %s "
-			 "egress", port->device, port->device);
+			 "%s: another BPF filter has priority 1, handle 1 at TC %s, where xswan's must be: tc filter show dev %s %s",
+			 port->device, where, port->device, where);
 		return err;
 	}
 	opts.prog_fd = bpf_program__fd(prog);
 	err = bpf_tc_attach(&hook, &opts);
 out:
 	if (err)
-		snprintf(why, why_size, "%s: cannot attach the TC program " EGRESS_NAME ": %s", port->device, strerror(-err));
+		snprintf(why, why_size, "%s: cannot attach the TC program %s: %s", port->device, name, strerror(-err));
 	return err;
+}
+
+static void detach_tc(int ifindex, enum bpf_tc_attach_point point)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = point);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 1);
+
+	if (find_filter(&hook) == 1)
+		bpf_tc_detach(&hook, &opts);
+}
+
+static int attach_egress(struct programs *p, const struct port *port, char *why, size_t why_size)
+{
+	if (port->role != XSWAN_ROLE_OUTSIDE)
+		return 0;
+	return attach_tc(p, port, port->ifindex, BPF_TC_EGRESS, EGRESS_NAME, why, why_size);
 }
 
 int attach_port(struct programs *p, struct port *port, enum attach_mode attach, char *why, size_t why_size)
@@ -199,18 +222,28 @@ int attach_port(struct programs *p, struct port *port, enum attach_mode attach, 
 	else
 		err = attach_xdp(p, port, attach, why, why_size);
 	port->attach = attach == ATTACH_EXTERNAL ? "external" : port->generic ? "generic" : "native";
-	if (!err && port->role == XSWAN_ROLE_OUTSIDE)
-		err = attach_egress(p, port, why, why_size);
-	return err;
+	if (err)
+		return err;
+	detach_tc(port->ifindex, BPF_TC_INGRESS); /* of a run with backend = vnet */
+	return attach_egress(p, port, why, why_size);
 }
 
-static void detach_egress(int ifindex)
+/* XDP goes last: it keeps super-packets from coming in, and until then both programs keep the policy. */
+int attach_vnet(struct programs *p, struct port *port, char *why, size_t why_size)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_EGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 1);
+	const char *name = port->role == XSWAN_ROLE_OUTSIDE ? "vnet_outside" : "vnet_inside";
+	char path[INSTANCE_PATH];
+	int err = attach_tc(p, port, port->vnet_ifindex, BPF_TC_INGRESS, "vnet_out", why, why_size);
 
-	if (find_filter(&hook) == 1)
-		bpf_tc_detach(&hook, &opts);
+	if (!err)
+		err = attach_tc(p, port, port->ifindex, BPF_TC_INGRESS, name, why, why_size);
+	if (!err)
+		err = attach_egress(p, port, why, why_size);
+	if (err)
+		return err;
+	port->attach = "tc";
+	remove_link(link_path(p->instance, port->device, path));
+	return 0;
 }
 
 static bool is_kept(const struct port *keep, int count, int ifindex)
@@ -234,8 +267,8 @@ static void prune_filters(const char *instance, const struct port *keep, int kee
 	for (uint32_t i = 0; i < count; i++) {
 		if (is_kept(keep, keep_count, all[i]) || bpf_map_lookup_elem(fd, &all[i], &entry))
 			continue;
-		if (entry.role == XSWAN_ROLE_OUTSIDE)
-			detach_egress(all[i]);
+		detach_tc(all[i], BPF_TC_EGRESS);
+		detach_tc(all[i], BPF_TC_INGRESS);
 		bpf_map_delete_elem(fd, &all[i]);
 	}
 	close(fd);

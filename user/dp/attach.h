@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Programs on interfaces: XDP by links that are pinned, TC egress by a filter of ours. Both outlive this process. */
+/* Programs on interfaces: XDP by links that are pinned, TC by filters of ours. Both outlive this process. */
 #ifndef XSWAN_DP_ATTACH_H
 #define XSWAN_DP_ATTACH_H
 
@@ -14,6 +14,9 @@
  * 0 or -errno with a sentence in why.
  */
 int attach_port(struct programs *p, struct port *port, enum attach_mode attach, char *why, size_t why_size);
+
+/* The same for a port whose back-end is vnet: TC programs, here and on its device. */
+int attach_vnet(struct programs *p, struct port *port, char *why, size_t why_size);
 
 /* Takes the programs off interfaces that the instance once had, except those in `keep`. */
 void attach_prune(const char *instance, const struct port *keep, int keep_count);

@@ -121,20 +121,24 @@ static void prepare_seal(struct worker *w, struct queue *q, const struct xdp_des
 		prepare_fragments(w, p, mtu);
 }
 
-void batch_add(struct worker *w, struct queue *q, const struct xdp_desc *desc)
+void batch_add_frame(struct worker *w, struct queue *q, const struct xdp_desc *desc, const struct xswan_meta *meta)
 {
-	uint8_t *frame = frame_data(w, desc->addr);
-	struct xswan_meta meta;
-
-	memcpy(&meta, frame - sizeof(meta), sizeof(meta));
-	if (meta.kind == XSWAN_META_OPEN && q->port->role == XSWAN_ROLE_OUTSIDE)
-		batch_add_open(w, desc, &meta);
-	else if (meta.kind == XSWAN_META_SEAL && q->port->role != XSWAN_ROLE_OUTSIDE)
-		prepare_seal(w, q, desc, &meta);
+	if (meta->kind == XSWAN_META_OPEN && q->port->role == XSWAN_ROLE_OUTSIDE)
+		batch_add_open(w, desc, meta);
+	else if (meta->kind == XSWAN_META_SEAL && q->port->role != XSWAN_ROLE_OUTSIDE)
+		prepare_seal(w, q, desc, meta);
 	else
-		worker_drop(w, frame, XSWAN_DROP_NO_METADATA);
+		worker_drop(w, frame_data(w, desc->addr), XSWAN_DROP_NO_METADATA);
 	if (w->filling[ESP_SEAL]->count == BATCH)
 		batch_launch(w, ESP_SEAL);
+}
+
+void batch_add(struct worker *w, struct queue *q, const struct xdp_desc *desc)
+{
+	struct xswan_meta meta;
+
+	memcpy(&meta, frame_data(w, desc->addr) - sizeof(meta), sizeof(meta));
+	batch_add_frame(w, q, desc, &meta);
 }
 
 static void land_one(struct worker *w)

@@ -13,19 +13,21 @@
 #include "attach.h"
 #include "locals.h"
 #include "tunnel_if.h"
+#include "vnet_if.h"
 
 static uint32_t min_u32(uint32_t a, uint32_t b)
 {
 	return a < b ? a : b;
 }
 
-/* Those that a worker can both receive and send on. */
+/* Those that a worker can both receive and send on; a vnet port has as many as there are workers. */
 static uint32_t fewest_queues(const struct port *ports, int count)
 {
 	uint32_t fewest = XSWAN_WORKERS;
 
 	for (int i = 0; i < count; i++)
-		fewest = min_u32(fewest, min_u32(ports[i].queue_count, ports[i].tx_queue_count));
+		if (!ports[i].vnet)
+			fewest = min_u32(fewest, min_u32(ports[i].queue_count, ports[i].tx_queue_count));
 	return fewest;
 }
 
@@ -41,6 +43,7 @@ static int probe_ports(struct dataplane *dp, const struct gateway_conf *conf, ch
 
 		memcpy(port->device, conf->ports[i].device, sizeof(port->device));
 		port->role = conf->ports[i].role;
+		port->vnet = conf->ports[i].vnet;
 		port->index = i;
 		dp->port_count++;
 		err = port_probe(port, why, why_size);
@@ -94,6 +97,22 @@ static int add_tunnel_port(struct dataplane *dp, const struct gateway_conf *conf
 	return 0;
 }
 
+static int open_port(struct dataplane *dp, struct port *port, enum attach_mode attach, char *why, size_t why_size)
+{
+	int err;
+
+	if (port->vnet) {
+		err = vnet_if_open(port, dp->owner_count, why, why_size);
+		if (!err)
+			err = programs_set_vnet(&dp->programs, port, why, why_size);
+		return err ? err : attach_vnet(&dp->programs, port, why, why_size);
+	}
+	err = attach_port(&dp->programs, port, attach, why, why_size);
+	if (!err)
+		err = port_open_queues(port, &dp->umem, &dp->xsk_umem, why, why_size);
+	return err ? err : port_publish_queues(port, dp->programs.xsks_fd, why, why_size);
+}
+
 static int open_ports(struct dataplane *dp, enum attach_mode attach, char *why, size_t why_size)
 {
 	int err = 0;
@@ -101,15 +120,18 @@ static int open_ports(struct dataplane *dp, enum attach_mode attach, char *why, 
 	for (int i = 0; i < dp->port_count && !err; i++) {
 		struct port *port = &dp->ports[i];
 
-		err = attach_port(&dp->programs, port, attach, why, why_size);
-		if (!err)
-			err = port_open_queues(port, &dp->umem, &dp->xsk_umem, why, why_size);
-		if (!err)
-			err = port_publish_queues(port, dp->programs.xsks_fd, why, why_size);
+		err = open_port(dp, port, attach, why, why_size);
 		if (!err)
 			err = programs_set_port(&dp->programs, port, dp->host.ifindex, why, why_size);
 	}
 	return err;
+}
+
+static const char *queue_mode(const struct queue *q)
+{
+	if (q->vnet)
+		return "vnet";
+	return q->zero_copy ? "zero-copy" : "copy";
 }
 
 static void report_ports(const struct dataplane *dp)
@@ -117,9 +139,9 @@ static void report_ports(const struct dataplane *dp)
 	for (int i = 0; i < dp->port_count; i++) {
 		const struct port *port = &dp->ports[i];
 
-		log_info("%s: %s XDP, %u queue%s, AF_XDP %s%s%s", port->device, port->attach, port->queue_count,
-			 port->queue_count == 1 ? "" : "s", port->queues[0].zero_copy ? "zero-copy" : "copy",
-			 port->note[0] ? ": " : "", port->note);
+		log_info("%s: %s%s, %u queue%s, %s%s%s%s", port->device, port->attach, port->vnet ? "" : " XDP",
+			 port->queue_count, port->queue_count == 1 ? "" : "s", port->vnet ? "" : "AF_XDP ",
+			 queue_mode(&port->queues[0]), port->note[0] ? ": " : "", port->note);
 	}
 }
 
@@ -287,7 +309,7 @@ static json_t *port_json(const struct port *port)
 
 	for (uint32_t i = 0; i < port->queue_count; i++)
 		json_array_append_new(queues, json_pack("{s:i, s:s, s:i}", "queue", i, "mode",
-							port->queues[i].zero_copy ? "zero-copy" : "copy", "worker",
+							queue_mode(&port->queues[i]), "worker",
 							port->queues[i].worker));
 	return json_pack("{s:s, s:s, s:s, s:o, s:s}", "device", port->device, "role", role[port->role], "attach",
 			 port->attach, "queues", queues, "note", port->note);

@@ -18,6 +18,8 @@
 
 #include <bpf/bpf.h>
 
+#include "vnet_if.h"
+
 /* Newer kernels let copy mode send more than 32 frames for one system call. */
 #ifndef XDP_MAX_TX_SKB_BUDGET
 #define XDP_MAX_TX_SKB_BUDGET 9
@@ -156,9 +158,12 @@ int port_probe(struct port *p, char *why, size_t why_size)
 
 void port_free(struct port *p)
 {
-	for (uint32_t i = 0; p->queues && i < p->queue_count; i++)
+	for (uint32_t i = 0; p->queues && i < p->queue_count; i++) {
 		if (p->queues[i].xsk)
 			xsk_socket__delete(p->queues[i].xsk);
+		else if (p->vnet)
+			vnet_if_close_queue(&p->queues[i]);
+	}
 	free(p->queues);
 	p->queues = NULL;
 }

@@ -31,7 +31,9 @@ struct port {
 	uint32_t tx_queue_count; /* a socket on a queue beyond these receives, and never sends */
 	struct queue *queues;
 	bool gone; /* removed; said so */
-	const char *attach; /* "native", "generic", "external" */
+	bool vnet; /* its back-end is a TAP device (vnet.h), not AF_XDP */
+	int vnet_ifindex; /* of that device */
+	const char *attach; /* "native", "generic", "external", "tc" */
 	bool generic; /* whoever attached it */
 	char note[192]; /* why it is not faster; empty: as fast as it gets */
 };
@@ -40,7 +42,8 @@ struct queue {
 	struct port *port;
 	uint32_t queue; /* of the interface */
 	uint32_t worker;
-	int fd;
+	int fd; /* of the socket, or the device */
+	struct vnet *vnet; /* of a port whose back-end is vnet; the rings are not used then */
 	bool zero_copy;
 	struct xsk_socket *xsk;
 	struct xsk_ring_cons rx;

@@ -133,7 +133,8 @@ static int find_descriptors(struct programs *p, char *why, size_t why_size)
 	p->xsks_fd = bpf_object__find_map_fd_by_name(p->obj, "xsks");
 	p->ports_fd = bpf_object__find_map_fd_by_name(p->obj, "ports");
 	p->local4_fd = bpf_object__find_map_fd_by_name(p->obj, "local4");
-	if (p->nexthop_fd < 0 || p->xsks_fd < 0 || p->ports_fd < 0 || p->local4_fd < 0) {
+	p->vnet_fd = bpf_object__find_map_fd_by_name(p->obj, "vnet");
+	if (p->nexthop_fd < 0 || p->xsks_fd < 0 || p->ports_fd < 0 || p->local4_fd < 0 || p->vnet_fd < 0) {
 		snprintf(why, why_size, "the BPF objects are not of this version");
 		return -EPROTO;
 	}
@@ -195,5 +196,14 @@ int programs_set_port(struct programs *p, const struct port *port, int host_ifin
 	if (!bpf_map_update_elem(p->ports_fd, &port->ifindex, &entry, BPF_ANY))
 		return 0;
 	snprintf(why, why_size, "%s: cannot enter it into ports: %s", port->device, strerror(errno));
+	return -errno;
+}
+
+int programs_set_vnet(struct programs *p, const struct port *port, char *why, size_t why_size)
+{
+	if (!bpf_map_update_elem(p->vnet_fd, &port->ifindex, &port->vnet_ifindex, BPF_ANY) &&
+	    !bpf_map_update_elem(p->vnet_fd, &port->vnet_ifindex, &port->ifindex, BPF_ANY))
+		return 0;
+	snprintf(why, why_size, "%s: cannot enter it into vnet: %s", port->device, strerror(errno));
 	return -errno;
 }

@@ -21,7 +21,7 @@ struct programs {
 	const char *instance;
 	struct bpf_object *obj, *nexthop_obj;
 	int nexthop_fd; /* for BPF_PROG_TEST_RUN */
-	int xsks_fd, ports_fd, local4_fd;
+	int xsks_fd, ports_fd, local4_fd, vnet_fd;
 	uint32_t stat_map_id; /* of sa_out_stat */
 	struct xswan_sa_stat *stat_in, *stat_out; /* mapped, writable */
 	struct xswan_sa_drops *drops_in, *drops_out; /* the same */
@@ -39,5 +39,8 @@ void programs_unload(struct programs *p); /* detaches nothing */
 
 /* Writes the port's entry in the ports map. host_ifindex: of xswN. 0 or -errno with a sentence in why. */
 int programs_set_port(struct programs *p, const struct port *port, int host_ifindex, char *why, size_t why_size);
+
+/* Enters a vnet port and its device into the vnet map, both ways. 0 or -errno with a sentence in why. */
+int programs_set_vnet(struct programs *p, const struct port *port, char *why, size_t why_size);
 
 #endif

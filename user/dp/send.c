@@ -23,8 +23,7 @@ static void send_frame(struct worker *w, const struct port *port, struct esp_pac
 	queue_send(w, port, p->data, p->len);
 }
 
-/* Into xswN-dp, out of xswN: the kernel delivers, forwards, asks for neighbours. */
-static void send_to_host(struct worker *w, struct esp_packet *p)
+void send_host(struct worker *w, struct esp_packet *p)
 {
 	uint8_t eth[ETH_HLEN];
 
@@ -43,7 +42,7 @@ void send_inner(struct worker *w, struct esp_packet *p)
 	/* Plaintext never goes out of the outside by itself: the kernel's path has the egress program on it. */
 	if (hop->kind == NEXTHOP_KERNEL || hop->port->role != XSWAN_ROLE_INSIDE || ip->ttl <= 1 ||
 	    p->len > hop->port->mtu) {
-		send_to_host(w, p);
+		send_host(w, p);
 		return;
 	}
 	ip_decrement_ttl(ip);

@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <libmnl/libmnl.h>
 #include <linux/ethtool.h>
 #include <linux/if_addr.h>
@@ -17,41 +16,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "../lib/log.h"
-
-/* One acknowledged rtnetlink request. 0 or -errno. */
-static int request(struct nlmsghdr *nlh)
-{
-	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	char buf[MNL_SOCKET_BUFFER_SIZE];
-	ssize_t len;
-	int err = 0;
-
-	if (!nl)
-		return -errno;
-	nlh->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
-	nlh->nlmsg_seq = 1;
-	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 || mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
-		err = -errno;
-	if (!err) {
-		len = mnl_socket_recvfrom(nl, buf, sizeof(buf));
-		if (len < 0 || mnl_cb_run(buf, len, 1, mnl_socket_get_portid(nl), NULL, NULL) < 0)
-			err = -errno;
-	}
-	mnl_socket_close(nl);
-	return err;
-}
-
-static struct ifinfomsg *link_message(void *buf, struct nlmsghdr **nlh, uint16_t type)
-{
-	struct ifinfomsg *ifm;
-
-	*nlh = mnl_nlmsg_put_header(buf);
-	(*nlh)->nlmsg_type = type;
-	ifm = mnl_nlmsg_put_extra_header(*nlh, sizeof(*ifm));
-	ifm->ifi_family = AF_UNSPEC;
-	return ifm;
-}
+#include "netdev.h"
 
 /* An address that somebody chose: a random one of the kernel's is replaced by udev some time after. */
 static int put_mac(struct nlmsghdr *nlh)
@@ -71,7 +36,7 @@ static int create_pair(const char *name, const char *peer, uint32_t queues)
 	struct nlattr *info, *data, *peer_info;
 	struct nlmsghdr *nlh;
 
-	link_message(buf, &nlh, RTM_NEWLINK);
+	netdev_link_message(buf, &nlh, RTM_NEWLINK);
 	nlh->nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
 	mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
 	mnl_attr_put_u32(nlh, IFLA_NUM_TX_QUEUES, queues);
@@ -91,18 +56,7 @@ static int create_pair(const char *name, const char *peer, uint32_t queues)
 	mnl_attr_nest_end(nlh, peer_info);
 	mnl_attr_nest_end(nlh, data);
 	mnl_attr_nest_end(nlh, info);
-	return request(nlh);
-}
-
-static int set_mtu(const char *name, uint32_t mtu)
-{
-	char buf[MNL_SOCKET_BUFFER_SIZE];
-	struct nlmsghdr *nlh;
-	struct ifinfomsg *ifm = link_message(buf, &nlh, RTM_NEWLINK);
-
-	ifm->ifi_index = if_nametoindex(name);
-	mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
-	return ifm->ifi_index ? request(nlh) : -ENODEV;
+	return netdev_request(nlh);
 }
 
 int tunnel_if_set_mtu(const char *name, uint32_t mtu)
@@ -111,8 +65,8 @@ int tunnel_if_set_mtu(const char *name, uint32_t mtu)
 	int err;
 
 	snprintf(peer, sizeof(peer), "%.12s-dp", name);
-	err = set_mtu(peer, mtu);
-	return err ? err : set_mtu(name, mtu);
+	err = netdev_set_mtu(peer, mtu);
+	return err ? err : netdev_set_mtu(name, mtu);
 }
 
 /*
@@ -152,19 +106,6 @@ static uint32_t queues_of(const char *name)
 	return ch.rx_count;
 }
 
-static int set_up(const char *name)
-{
-	char buf[MNL_SOCKET_BUFFER_SIZE];
-	struct nlmsghdr *nlh;
-	struct ifinfomsg *ifm = link_message(buf, &nlh, RTM_NEWLINK);
-
-	ifm->ifi_index = if_nametoindex(name);
-	/* no ARP: there is nobody to ask behind it, the selectors decide */
-	ifm->ifi_flags = IFF_UP | IFF_NOARP;
-	ifm->ifi_change = IFF_UP | IFF_NOARP;
-	return ifm->ifi_index ? request(nlh) : -ENODEV;
-}
-
 /*
  * Reverse path filtering, loose mode included, lets nothing in from an interface without an address. This
  * one, of host scope, is never a source and never announced.
@@ -185,40 +126,26 @@ static int add_address(const char *name)
 	ifa->ifa_index = if_nametoindex(name);
 	mnl_attr_put_u32(nlh, IFA_LOCAL, addr);
 	mnl_attr_put_u32(nlh, IFA_ADDRESS, addr);
-	return request(nlh);
-}
-
-static void write_sysctl(const char *family, const char *device, const char *key, const char *value)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", family, device, key);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	/* a kernel without IPv6 has nothing to switch off */
-	if ((fd < 0 || write(fd, value, strlen(value)) < 0) && errno != ENOENT)
-		log_warn("cannot set %s to %s: %s", path, value, strerror(errno));
-	if (fd >= 0)
-		close(fd);
+	return netdev_request(nlh);
 }
 
 static int configure(const char *name, const char *peer, uint32_t mtu)
 {
 	int err;
 
-	write_sysctl("ipv6", name, "disable_ipv6", "1");
-	write_sysctl("ipv6", peer, "disable_ipv6", "1");
+	netdev_sysctl("ipv6", name, "disable_ipv6", "1");
+	netdev_sysctl("ipv6", peer, "disable_ipv6", "1");
 	/* Opened packets come from xswN while the route to their source may lead elsewhere. */
-	write_sysctl("ipv4", name, "rp_filter", "2");
-	err = set_mtu(peer, mtu);
+	netdev_sysctl("ipv4", name, "rp_filter", "2");
+	err = netdev_set_mtu(peer, mtu);
 	if (!err)
-		err = set_mtu(name, mtu);
+		err = netdev_set_mtu(name, mtu);
 	if (!err)
 		err = no_offloads(name);
 	if (!err)
-		err = set_up(peer);
+		err = netdev_set_up(peer);
 	if (!err)
-		err = set_up(name);
+		err = netdev_set_up(name);
 	return err ? err : add_address(name);
 }
 
@@ -252,9 +179,9 @@ int tunnel_if_remove(const char *name)
 {
 	char buf[MNL_SOCKET_BUFFER_SIZE], peer[IFNAMSIZ];
 	struct nlmsghdr *nlh;
-	struct ifinfomsg *ifm = link_message(buf, &nlh, RTM_DELLINK);
+	struct ifinfomsg *ifm = netdev_link_message(buf, &nlh, RTM_DELLINK);
 
 	snprintf(peer, sizeof(peer), "%.12s-dp", name);
 	ifm->ifi_index = if_nametoindex(name);
-	return ifm->ifi_index && if_nametoindex(peer) ? request(nlh) : 0;
+	return ifm->ifi_index && if_nametoindex(peer) ? netdev_request(nlh) : 0;
 }

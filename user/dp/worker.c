@@ -14,6 +14,7 @@
 #include <urcu-qsbr.h>
 
 #include "../lib/log.h"
+#include "vnet.h"
 #include "worker_io.h"
 
 #define IDLE_MS 1000
@@ -56,7 +57,7 @@ static uint32_t run_queues(struct worker *w)
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < w->queue_count; i++)
-		count += run_queue(w, w->queues[i]);
+		count += w->queues[i]->vnet ? vnet_receive(w, w->queues[i]) : run_queue(w, w->queues[i]);
 	/* poll() says when there is some; a worker that never sleeps looks now and then */
 	if (w->esp_fd >= 0 && (w->esp_pending || !(++w->rounds % RAW_ROUNDS))) {
 		uint32_t got = reassembled_receive(w);
@@ -73,8 +74,14 @@ static uint32_t run_queues(struct worker *w)
 static void service_rings(struct worker *w)
 {
 	for (uint32_t i = 0; i < w->queue_count; i++) {
-		queue_kick(w, w->queues[i]);
-		queue_fill(w, w->queues[i]);
+		struct queue *q = w->queues[i];
+
+		if (q->vnet) {
+			vnet_flush(w, q);
+			continue;
+		}
+		queue_kick(w, q);
+		queue_fill(w, q);
 	}
 }
 
@@ -292,7 +299,8 @@ int worker_start(struct worker *w)
 	int err;
 
 	for (uint32_t i = 0; i < w->queue_count; i++)
-		queue_fill(w, w->queues[i]);
+		if (!w->queues[i]->vnet)
+			queue_fill(w, w->queues[i]);
 	sigfillset(&all); /* signals are the main thread's */
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	err = -pthread_create(&w->thread, NULL, run, w);

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "vnet.h"
+
 void worker_drop(struct worker *w, const uint8_t *data, enum xswan_drop reason)
 {
 	w->drops[reason]++;
@@ -71,6 +73,10 @@ void queue_send(struct worker *w, const struct port *port, uint8_t *frame, uint3
 	struct xdp_desc *desc;
 	uint32_t idx;
 
+	if (q->vnet) {
+		vnet_send(w, q, frame, len);
+		return;
+	}
 	if (!xsk_ring_prod__reserve(&q->tx, 1, &idx)) {
 		queue_kick(w, q);
 		if (!xsk_ring_prod__reserve(&q->tx, 1, &idx)) {

@@ -94,12 +94,14 @@ void worker_drop_packet(struct worker *w, const struct esp_packet *p, enum xswan
 
 void queue_fill(struct worker *w, struct queue *q); /* tops the fill ring up from the pool */
 void queue_complete(struct worker *w, struct queue *q); /* takes sent frames back */
-/* Puts a whole frame into the ring of the worker's queue on that port; drops it when the ring is full. */
+/* Sends a whole frame on the worker's queue of that port; drops it when there is no room. */
 void queue_send(struct worker *w, const struct port *port, uint8_t *frame, uint32_t len);
 void queue_kick(struct worker *w, struct queue *q); /* wakes the kernel for what was put in since the last */
 
 /* Sorts a received frame into the batch that it belongs to, or drops it. */
 void batch_add(struct worker *w, struct queue *q, const struct xdp_desc *desc);
+/* The same with the verdict apart from the frame. */
+void batch_add_frame(struct worker *w, struct queue *q, const struct xdp_desc *desc, const struct xswan_meta *meta);
 /* The same for a packet known to be ESP; launches the batch when it is full. */
 void batch_add_open(struct worker *w, const struct xdp_desc *desc, const struct xswan_meta *meta);
 /* Begins the batch that is being filled in this direction, and ends as many as must not wait. */
@@ -115,6 +117,7 @@ uint32_t reassembled_receive(struct worker *w); /* takes what is there into batc
 /* The ways out of a worker. Each takes over the packet's frame. */
 void send_outer(struct worker *w, struct esp_packet *p); /* sealed: route by the outer header */
 void send_inner(struct worker *w, struct esp_packet *p); /* opened: forward by the inner header */
+void send_host(struct worker *w, struct esp_packet *p); /* into xswN-dp, out of xswN: the kernel delivers or forwards it */
 /*
  * Too big for the tunnel: answers ICMP "fragmentation needed" (RFC 1191) on the port it came from, where its
  * link header, l2_len bytes, still lies before it.

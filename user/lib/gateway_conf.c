@@ -32,6 +32,12 @@ static const struct choice roles[] = {
 	{ NULL, 0 },
 };
 
+static const struct choice backends[] = {
+	{ "af_xdp", false },
+	{ "vnet", true },
+	{ NULL, 0 },
+};
+
 static const struct choice levels[] = {
 	{ "error", LOG_LEVEL_ERROR },
 	{ "warning", LOG_LEVEL_WARN },
@@ -98,7 +104,7 @@ static void load_port(struct gateway_conf *conf, struct section *s, struct probl
 	struct setting *device = section_get(s, "device"), *role = section_get(s, "role");
 	struct gateway_port *port = &conf->ports[conf->port_count];
 	bool named = device && device_name(device, "", p);
-	const struct choice *c = choose(s, "role", roles, p);
+	const struct choice *c = choose(s, "role", roles, p), *backend = choose(s, "backend", backends, p);
 
 	s->used = true;
 	if (!device)
@@ -117,6 +123,7 @@ static void load_port(struct gateway_conf *conf, struct section *s, struct probl
 	}
 	strcpy(port->device, device->value);
 	port->role = c->value;
+	port->vnet = backend && backend->value;
 	conf->port_count++;
 }
 

@@ -10,6 +10,7 @@
  *       lan {
  *           device = eth1
  *           role = inside
+ *           backend = af_xdp # af_xdp; vnet: super-packets, for veth and virtio
  *       }
  *   }
  *   dataplane {
@@ -33,6 +34,7 @@
 #define XSWAN_GATEWAY_CONF_H
 
 #include <net/if.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +47,7 @@ enum attach_mode { ATTACH_AUTO, ATTACH_NATIVE, ATTACH_GENERIC, ATTACH_EXTERNAL }
 struct gateway_port {
 	char device[IFNAMSIZ];
 	enum xswan_role role; /* OUTSIDE or INSIDE */
+	bool vnet; /* backend = vnet */
 };
 
 struct gateway_conf {

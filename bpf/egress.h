@@ -8,7 +8,8 @@
  * IPsec's own packets must get out even where a rule covers the peer's address (0.0.0.0/0):
  *
  *   - protocol 50 is not plaintext, whoever sent it;
- *   - ESP in UDP that a worker hands to the kernel comes from a raw socket, which takes CAP_NET_RAW;
+ *   - ESP in UDP that a worker hands to the kernel comes from a raw socket, which takes CAP_NET_RAW, or from the
+ *     device of a vnet port, which is the worker's alone;
  *   - IKE is known by its socket: a UDP socket of this host bound to port 500 or 4500, where
  *     500 takes CAP_NET_BIND_SERVICE. Its later fragments
  *     still belong to it, which no look at the ports could tell. A packet that is merely
@@ -30,14 +31,22 @@
 #define TC_ACT_OK 0
 #define TC_ACT_SHOT 2
 
-/* Ethernet, two tags, IPv4 with all its options, the start of the transport header */
-#define HEADERS_MAX (14 + 4 * VLAN_DEPTH + 60 + sizeof(struct l4_start))
+/* Ethernet, two tags, IPv4 with all its options, UDP, SPI and sequence number */
+#define HEADERS_MAX (14 + 4 * VLAN_DEPTH + 60 + 8 + 8)
+
+/* Written by a worker to the device of this port (bpf/vnet.h). */
+static __always_inline bool is_from_worker(const struct __sk_buff *skb)
+{
+	__u32 from = skb->ingress_ifindex, *port = from ? bpf_map_lookup_elem(&vnet, &from) : NULL;
+
+	return port && *port == skb->ifindex;
+}
 
 static __always_inline bool is_own_ipsec(struct __sk_buff *skb, const struct flow4 *flow)
 {
 	struct bpf_sock *sk;
 
-	if (flow->proto == IPPROTO_ESP)
+	if (flow->proto == IPPROTO_ESP || is_from_worker(skb))
 		return true;
 	if (flow->proto != IPPROTO_UDP)
 		return false;

@@ -45,8 +45,6 @@ static __always_inline struct fate decide_inside(struct frame *f, const struct x
 		return fate_drop(XSWAN_DROP_POLICY);
 	if (f->ip->ttl <= 1)
 		return fate_pass(); /* the kernel answers with ICMP time exceeded, and forwards nothing */
-	if (is_super_packet(f, port))
-		return fate_pass();
 	return seal(f, port, &flow, policy.tunnel);
 }
 
@@ -57,6 +55,8 @@ int inside(struct xdp_md *ctx)
 	struct frame f = frame_xdp(ctx);
 	struct fate fate = decide_inside(&f, port);
 
+	if (fate.kind == FATE_WORKER && is_super_packet(&f, port))
+		return XDP_PASS;
 	return carry_out(ctx, port, &fate);
 }
 

@@ -9,6 +9,7 @@
  *   inside     xdp/inside   inside interfaces    ip link set dev X xdp obj xswan.bpf.o sec xdp/inside
  *   tunnel_dp  xdp/tunnel   xswN-dp              -
  *   egress     tc/egress    outside interfaces   tc filter add dev X egress bpf da obj xswan.bpf.o sec tc/egress
+ *   vnet_*     tc/vnet_*    vnet ports           -
  *
  * libbpf 1.x derives no program type from these sections, which are there for iproute2 to
  * choose by: a loader sets XDP or SCHED_CLS for each program before it loads the object.
@@ -24,5 +25,6 @@
 #include "egress.h"
 #include "inside.h"
 #include "outside.h"
+#include "vnet.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

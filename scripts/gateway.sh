@@ -5,7 +5,7 @@
 # What a test wants otherwise it says in these variables before gateway_conf:
 
 : "${BUILD:=$TOP/build}"
-: "${ENCAP:=no}" "${ATTACH:=auto}" "${CRYPTO:=auto}" "${WORKERS:=auto}" "${LOG_LEVEL:=info}"
+: "${ENCAP:=no}" "${ATTACH:=auto}" "${BACKEND:=af_xdp}" "${CRYPTO:=auto}" "${WORKERS:=auto}" "${LOG_LEVEL:=info}"
 : "${IKE_PROPOSAL:=aes256gcm16-prfsha256-x25519}" "${ESP_PROPOSAL:=aes256gcm16}"
 : "${PSK:=correct horse battery staple}" "${START:=none}" "${DPD_DELAY:=0}"
 : "${IKE_PROGRAM:=xswan-ike}" "${IKE_OPTIONS:=}"
@@ -34,10 +34,12 @@ gateway_conf()
 		    wan {
 		        device = wan
 		        role = outside
+		        backend = $BACKEND
 		    }
 		    lan {
 		        device = lan
 		        role = inside
+		        backend = $BACKEND
 		    }
 		}
 		dataplane {

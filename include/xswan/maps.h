@@ -18,6 +18,7 @@
  *   ports        hash                   ifindex                 struct xswan_port      xswan-dp
  *   local4       hash                   IPv4 address            __u8                   xswan-dp
  *   xsks         XSKMAP                 xsk_base + rx queue     AF_XDP socket          xswan-dp
+ *   vnet         devmap hash            ifindex                 ifindex                xswan-dp
  *   drops        per-CPU array          enum xswan_drop         __u64                  BPF
  *   drops_dp     array, mmapable        worker * 64 + reason    __u64                  xswan-dp
  *   drops_ike    array, mmapable        enum xswan_ike_counter  __u64                  xswan-ike
@@ -231,6 +232,18 @@ struct xswan_meta {
 	__u32 reserved;
 };
 
+/*
+ * The same for a port whose back-end is vnet, in place of the destination MAC: SEAL on an inside port, OPEN on an
+ * outside one. Such a port and its TAP device are named by each other in `vnet`; the kernel removes the entries when
+ * the device goes, which it does with the process.
+ */
+#define XSWAN_VNET_MARK 0x0258 /* of a locally administered address */
+
+struct xswan_vnet_mac {
+	__be16 mark;
+	__be32 index; /* as in xswan_meta */
+} __attribute__((packed));
+
 enum xswan_event_kind {
 	XSWAN_EVENT_ACQUIRE = 1, /* a packet wants a tunnel that has no SA */
 };
@@ -253,6 +266,7 @@ XSWAN_ASSERT_SIZE(struct xswan_lpm4, 8);
 XSWAN_ASSERT_SIZE(struct xswan_rule4, 24);
 XSWAN_ASSERT_SIZE(struct xswan_rules4, 196);
 XSWAN_ASSERT_SIZE(struct xswan_port, 20);
+XSWAN_ASSERT_SIZE(struct xswan_vnet_mac, 6);
 XSWAN_ASSERT_SIZE(struct xswan_meta, 16);
 XSWAN_ASSERT_SIZE(struct xswan_event, 24);
 

@@ -21,9 +21,15 @@ static uint8_t ip_version(const uint8_t *ip)
 	return ip[0] >> 4;
 }
 
+/* 0: a TCP header that ends before it can. */
 static uint32_t l4_header_len(uint8_t proto, const uint8_t *l4)
 {
-	return proto == IPPROTO_TCP ? ((const struct tcphdr *)l4)->doff * 4u : sizeof(struct udphdr);
+	uint32_t len;
+
+	if (proto != IPPROTO_TCP)
+		return sizeof(struct udphdr);
+	len = ((const struct tcphdr *)l4)->doff * 4u;
+	return len < sizeof(struct tcphdr) ? 0 : len;
 }
 
 static uint32_t check_offset(uint8_t proto)
@@ -97,7 +103,7 @@ int super_parse(struct super *s, const struct virtio_net_hdr *vnet, const uint8_
 	    s->l4 + sizeof(struct tcphdr) > SEGMENT_HEADERS_MAX)
 		return -EINVAL;
 	headers = s->l4 + l4_header_len(s->proto, frame + s->l4);
-	if (headers < s->l4 + sizeof(struct udphdr) || headers > SEGMENT_HEADERS_MAX || headers >= len)
+	if (headers == s->l4 || headers > SEGMENT_HEADERS_MAX || headers >= len)
 		return -EINVAL;
 	s->headers = headers;
 	s->count = (len - headers + s->size - 1) / s->size;
@@ -161,7 +167,7 @@ static bool look_at_l4(struct segment *s)
 		return false;
 	}
 	headers = s->l4 + l4_header_len(s->proto, l4);
-	if (headers < s->l4 + sizeof(struct udphdr) || headers > s->len || headers > SEGMENT_HEADERS_MAX)
+	if (headers == s->l4 || headers > s->len || headers > SEGMENT_HEADERS_MAX)
 		return false;
 	s->headers = headers;
 	s->payload = s->len - headers;
@@ -171,7 +177,7 @@ static bool look_at_l4(struct segment *s)
 /* SYN, RST, URG and CWR mean something to one segment alone; so does what RFC 9768 has in the bit before. */
 static bool tcp_joinable(const uint8_t *l4)
 {
-	return (l4[TCP_FLAGS] & ~(TH_PUSH | TH_FIN)) == TH_ACK && !(l4[TCP_FLAGS - 1] & 1) && l4[12] >> 4 >= 5;
+	return (l4[TCP_FLAGS] & ~(TH_PUSH | TH_FIN)) == TH_ACK && !(l4[TCP_FLAGS - 1] & 1);
 }
 
 static bool verify(const struct segment *s)
@@ -205,7 +211,7 @@ static bool tcp_ends(const struct segment *s)
 	return s->proto == IPPROTO_TCP && s->frame[s->l4 + TCP_FLAGS] & (TH_PUSH | TH_FIN);
 }
 
-static uint32_t tcp_seq(const struct segment *s)
+static uint32_t tcp_number(const struct segment *s)
 {
 	return ntohl(((const struct tcphdr *)(s->frame + s->l4))->seq);
 }
@@ -218,7 +224,7 @@ void join_begin(struct join *j, const struct segment *s)
 	j->count = 1;
 	j->len = s->len;
 	j->closed = !s->joinable || tcp_ends(s);
-	j->next_seq = s->joinable && s->proto == IPPROTO_TCP ? tcp_seq(s) + s->payload : 0;
+	j->next_seq = s->joinable && s->proto == IPPROTO_TCP ? tcp_number(s) + s->payload : 0;
 }
 
 /* Addresses and ports; what shows no ports counts as of every flow of its addresses. */
@@ -255,7 +261,7 @@ static bool same_tcp(const struct join *j, const struct segment *s)
 	const struct tcphdr *b = (const struct tcphdr *)(s->frame + s->l4);
 	const uint32_t options = s->headers - s->l4 - sizeof(*b);
 
-	return j->first.headers == s->headers && tcp_seq(s) == j->next_seq && a->ack_seq == b->ack_seq &&
+	return j->first.headers == s->headers && tcp_number(s) == j->next_seq && a->ack_seq == b->ack_seq &&
 	       a->window == b->window && !memcmp(a + 1, b + 1, options);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
- * The maps of include/xswan/maps.h, as the object file declares them. All are pinned by
+ * The maps of include/xswan/maps.h, as the object file declares them. All but `vnet` are pinned by
  * name: whoever loads the object first makes them, and whoever loads it later (an upgraded
  * daemon, a second `ip link set … xdp obj`) finds the same SA database.
  */
@@ -69,12 +69,12 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } xsks SEC(".maps");
 
+/* Not pinned: its entries go with the process that made them, and the next one brings programs with a map of their own. */
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
 	__uint(max_entries, 2 * XSWAN_PORTS);
 	__type(key, __u32);
 	__type(value, __u32);
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } vnet SEC(".maps");
 
 struct {

@@ -18,7 +18,7 @@
  *   ports        hash                   ifindex                 struct xswan_port      xswan-dp
  *   local4       hash                   IPv4 address            __u8                   xswan-dp
  *   xsks         XSKMAP                 xsk_base + rx queue     AF_XDP socket          xswan-dp
- *   vnet         devmap hash            ifindex                 ifindex                xswan-dp
+ *   vnet         devmap hash, no pin    ifindex                 ifindex                xswan-dp
  *   drops        per-CPU array          enum xswan_drop         __u64                  BPF
  *   drops_dp     array, mmapable        worker * 64 + reason    __u64                  xswan-dp
  *   drops_ike    array, mmapable        enum xswan_ike_counter  __u64                  xswan-ike

@@ -54,7 +54,7 @@ static void everything(void **state)
 
 	if (load(&c,
 		 "interfaces {\n wan {\n  device = eth0\n  role = outside\n }\n"
-		 " lan {\n  device = a-name-of-15-ch\n  role = inside\n }\n wan2 {\n  device = eth0.7\n  role = "
+		 " lan {\n  device = a-name-of-15-ch\n  role = inside\n  backend = vnet\n }\n wan2 {\n  device = eth0.7\n  role = "
 		 "outside\n }\n}\n"
 		 "dataplane {\n attach = external\n crypto = openssl\n workers = 64\n frames = 1048576\n tunnel = "
 		 "tunnel123456\n}\n"
@@ -64,6 +64,8 @@ static void everything(void **state)
 		fail_msg("%s", why);
 	assert_int_equal(c.port_count, 3);
 	assert_string_equal(c.ports[1].device, "a-name-of-15-ch");
+	assert_true(c.ports[1].vnet);
+	assert_false(c.ports[2].vnet);
 	assert_int_equal(c.ports[1].role, XSWAN_ROLE_INSIDE);
 	assert_string_equal(c.ports[2].device, "eth0.7");
 	assert_int_equal(c.attach, ATTACH_EXTERNAL);
@@ -105,6 +107,8 @@ static void mistakes(void **state)
 		  "xswan.conf:9: interfaces.lan.device: 'a-name-of-16-chr' is longer than 15 characters" },
 		{ WAN "interfaces {\n lan {\n  device = eth0\n  role = inside\n }\n}\n",
 		  "xswan.conf:9: interfaces.lan.device: 'eth0' has a role already" },
+		{ WAN "interfaces {\n lan {\n  device = eth1\n  role = inside\n  backend = tap\n }\n}\n",
+		  "xswan.conf:11: interfaces.lan.backend: 'tap' is not one of: af_xdp, vnet" },
 		{ WAN "interfaces {\n mtu = 1500\n}\n", "xswan.conf:8: interfaces.mtu: not supported" },
 		{ WAN "interfaces {\n wan {\n  mtu = 1500\n }\n}\n",
 		  "xswan.conf:9: interfaces.wan.mtu: not supported" },

@@ -26,6 +26,8 @@
 #define XSWAN_DP_KEY_MAX 104u /* 100 are needed, by AES-CTR 256 with HMAC-SHA2-512 */
 #define XSWAN_DP_TS_MAX 16u
 #define XSWAN_DP_TEXT_MAX 128u
+#define XSWAN_REPLAY_MIN 32u /* RFC 4303 section 3.4.3: what every receiver must support */
+#define XSWAN_REPLAY_MAX 65536u
 
 enum xswan_dp_op {
 	XSWAN_DP_HELLO = 1, /* struct xswan_dp_hello */
@@ -65,7 +67,7 @@ struct xswan_dp_sa_add {
 	struct xswan_sa sa;
 	__u32 key_len; /* as KEYMAT gives them: cipher key, salt, integrity key (user/lib/esp_alg.h) */
 	__u32 local_ts_count, remote_ts_count;
-	__u32 reserved;
+	__u32 replay_window; /* in packets, XSWAN_REPLAY_MIN to XSWAN_REPLAY_MAX; inbound only */
 	__u8 key[XSWAN_DP_KEY_MAX];
 	struct xswan_ts local_ts[XSWAN_DP_TS_MAX];
 	struct xswan_ts remote_ts[XSWAN_DP_TS_MAX];

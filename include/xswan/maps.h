@@ -123,7 +123,7 @@ struct xswan_sa {
 	__u8 mode; /* enum xswan_mode */
 	__u8 flags; /* enum xswan_sa_flag */
 	__u16 mtu; /* largest inner packet that fits the path; outbound only */
-	__u16 replay_window; /* in packets; inbound only */
+	__u16 reserved;
 	__u8 header; /* enum xswan_header_flag */
 	__u8 dscp; /* with XSWAN_HEADER_SET_DSCP: 0 to 63 */
 	__u16 tfc; /* outbound, tunnel mode: shorter packets are padded to this length; XSWAN_TFC_MTU: to `mtu`; 0: none */

@@ -78,8 +78,9 @@ static struct esp_sa *make_sa(uint32_t dir, struct xswan_sa_stat *stat)
 		.dir = dir,
 		.slot = 9,
 		.sa = { .uid = 1, .spi = htonl(0x77000009), .family = 4, .alg = XSWAN_ALG_AES_GCM_16_256, .mode = XSWAN_MODE_TUNNEL,
-			.flags = XSWAN_SA_LIVE | XSWAN_SA_ESN, .replay_window = 1024, .src = { 192, 0, 2, 1 }, .dst = { 192, 0, 2, 2 } },
+			.flags = XSWAN_SA_LIVE | XSWAN_SA_ESN, .src = { 192, 0, 2, 1 }, .dst = { 192, 0, 2, 2 } },
 		.key_len = 36,
+		.replay_window = 1024,
 		.local_ts_count = 1,
 		.remote_ts_count = 1,
 	};

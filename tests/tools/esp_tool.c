@@ -51,6 +51,7 @@ static int fill_sa(struct xswan_dp_sa_add *m, const struct request *r)
 	m->dir = strcmp(r->verb, "seal") ? XSWAN_DP_IN : XSWAN_DP_OUT;
 	m->slot = XSWAN_SPI_SLOT((uint32_t)r->spi);
 	m->key_len = (uint32_t)key_len;
+	m->replay_window = 64;
 	m->local_ts_count = m->remote_ts_count = 1;
 	m->local_ts[0] = m->remote_ts[0] = everything;
 	m->sa = (struct xswan_sa){
@@ -61,7 +62,6 @@ static int fill_sa(struct xswan_dp_sa_add *m, const struct request *r)
 		.family = 4,
 		.alg = (uint8_t)esp_alg_named(r->alg),
 		.mode = XSWAN_MODE_TUNNEL,
-		.replay_window = 64,
 	};
 	if (strchr(r->flags, 'e'))
 		m->sa.flags |= XSWAN_SA_ESN;

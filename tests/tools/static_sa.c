@@ -45,7 +45,6 @@ static struct xswan_sa describe(const struct addr *src, const struct addr *dst, 
 		.alg = XSWAN_ALG_AES_GCM_16_256,
 		.mode = XSWAN_MODE_TUNNEL,
 		.flags = XSWAN_SA_LIVE | XSWAN_SA_ESN | (udp ? XSWAN_SA_UDP_ENCAP : 0),
-		.replay_window = 1024,
 	};
 
 	memcpy(sa.src, src->ip, 16);
@@ -79,7 +78,7 @@ static int greet(struct dp_client *dp, const char *path)
 static void install(struct dp_client *dp, const char *instance, uint32_t dir, uint32_t slot, const struct xswan_sa *sa,
 		    const struct xswan_ts *local_ts, const struct xswan_ts *remote_ts)
 {
-	struct xswan_dp_sa_add m = { .dir = dir, .slot = slot, .sa = *sa, .key_len = 36, .local_ts_count = 1, .remote_ts_count = 1 };
+	struct xswan_dp_sa_add m = { .dir = dir, .slot = slot, .sa = *sa, .key_len = 36, .replay_window = 1024, .local_ts_count = 1, .remote_ts_count = 1 };
 	int err;
 
 	for (uint32_t i = 0; i < m.key_len; i++)

@@ -74,7 +74,7 @@ static inline struct xswan_dp_sa_add request_in(const struct xswan_dp_sa_add *ou
 	struct xswan_dp_sa_add m = *out;
 
 	m.dir = XSWAN_DP_IN;
-	m.sa.replay_window = 1024;
+	m.replay_window = 1024;
 	m.sa.mtu = 0;
 	m.local_ts_count = out->remote_ts_count;
 	m.remote_ts_count = out->local_ts_count;

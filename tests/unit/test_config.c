@@ -319,7 +319,7 @@ static void refused(void **state)
 		  "also "
 		  "decides what happens after a loss: write start" },
 		{ { .child = "replay_window = 0" },
-		  "17: connections.gw.children.net.replay_window: 0 is out of range: 32 to 65535" },
+		  "17: connections.gw.children.net.replay_window: 0 is out of range: 32 to 65536" },
 		{ { .child = "updown = /bin/true" }, "17: connections.gw.children.net.updown: not supported" },
 		{ { .child = "ah_proposals = sha256" },
 		  "17: connections.gw.children.net.ah_proposals: not supported: only ESP is; write esp_proposals" },

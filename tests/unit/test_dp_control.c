@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "../../user/dp/control.h"
+#include "../../user/dp/esp_sa.h"
 #include "../../user/lib/log.h"
 
 static struct fixture {
@@ -86,8 +87,8 @@ static struct xswan_dp_sa_add sa_add(uint32_t dir, uint32_t slot, uint64_t uid)
 			.alg = XSWAN_ALG_AES_GCM_16_256,
 			.mode = XSWAN_MODE_TUNNEL,
 			.flags = XSWAN_SA_LIVE | XSWAN_SA_ESN,
-			.replay_window = 1024,
 			.tunnel = 1 },
+		.replay_window = 1024,
 		.key_len = 36,
 		.local_ts_count = 1,
 		.remote_ts_count = 1,
@@ -152,11 +153,11 @@ static void test_window_floor(void **state)
 
 	sa_table_set_min_window(f.sas, 8192);
 	assert_int_equal(ask(&m, sizeof(m)).error, 0);
-	assert_int_equal(esp_sa_config(sa_table_in(f.sas, 7))->replay_window, 8192);
+	assert_int_equal(sa_table_in(f.sas, 7)->in.replay.window, 8192);
 	m = sa_add(XSWAN_DP_IN, 8, 1235);
-	m.sa.replay_window = 16384;
+	m.replay_window = 16384;
 	assert_int_equal(ask(&m, sizeof(m)).error, 0);
-	assert_int_equal(esp_sa_config(sa_table_in(f.sas, 8))->replay_window, 16384);
+	assert_int_equal(sa_table_in(f.sas, 8)->in.replay.window, 16384);
 }
 
 static void test_out_of_range(void **state)

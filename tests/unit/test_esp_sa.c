@@ -69,7 +69,12 @@ static void set_slot(struct xswan_dp_sa_add *m)
 
 static void set_window(struct xswan_dp_sa_add *m)
 {
-	m->sa.replay_window = 31;
+	m->replay_window = 31;
+}
+
+static void set_window_wide(struct xswan_dp_sa_add *m)
+{
+	m->replay_window = 65537;
 }
 
 static void set_no_ts(struct xswan_dp_sa_add *m)
@@ -117,7 +122,8 @@ static void test_refused(void **state)
 		{ set_key_long, -EINVAL, "key of 4294967295 bytes; aes128gcm16 takes 20, salt and integrity key included" },
 		{ set_spi, -EINVAL, "SPI 255 is reserved" },
 		{ set_slot, -EINVAL, "slot 5753 is not that of SPI 12345678, 5752" },
-		{ set_window, -EINVAL, "replay window of 31 packets; the least is 32" },
+		{ set_window, -EINVAL, "replay window of 31 packets; possible are 32 to 65536" },
+		{ set_window_wide, -EINVAL, "replay window of 65537 packets; possible are 32 to 65536" },
 		{ set_no_ts, -EINVAL, "0 local traffic selectors; 1 to 16 are possible" },
 		{ set_many_ts, -EINVAL, "17 remote traffic selectors; 1 to 16 are possible" },
 		{ set_ts_family, -EAFNOSUPPORT, "remote traffic selector 0: only IPv4 is supported" },
@@ -153,7 +159,7 @@ static void test_config(void **state)
 	pair_free(&t);
 }
 
-/* The largest window that fits the record, and the most selectors. */
+/* The largest window and the most selectors. */
 static void test_largest(void **state)
 {
 	struct frame f;
@@ -167,7 +173,7 @@ static void test_largest(void **state)
 	}
 	t.out_request.local_ts[15] = ts4("10.9.0.0", "10.9.0.255", 0, 0, 65535);
 	t.in_request = request_in(&t.out_request);
-	t.in_request.sa.replay_window = 65535;
+	t.in_request.replay_window = XSWAN_REPLAY_MAX;
 	pair_rebuild(&t);
 	frame_inner(&f, 100, t.out);
 	((struct wire_ip4 *)f.p.data)->src = htonl(0x0a0900ff);

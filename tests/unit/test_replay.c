@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The anti-replay window against RFC 4303: a truth table to be read beside the RFC, and
- * random walks against a window so naive that it is right by inspection.
+ * The anti-replay window against RFC 4303: truth tables to be read beside the RFC. Random walks are in
+ * test_replay_model.c.
  */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 #include <errno.h>
 
 #include <cmocka.h>
@@ -226,102 +224,6 @@ static void test_limits(void **state)
 	replay_free(&r);
 }
 
-/* The naive window: one byte for each number ever, moved around a base so that it fits. */
-struct naive {
-	uint64_t base, top;
-	uint32_t window;
-	uint8_t *seen;
-	size_t size;
-};
-
-static bool naive_receive(struct naive *n, uint64_t seq)
-{
-	if (!seq || (seq <= n->top && n->top - seq >= n->window))
-		return false;
-	if (n->seen[seq - n->base])
-		return false;
-	n->seen[seq - n->base] = 1;
-	if (seq > n->top)
-		n->top = seq;
-	return true;
-}
-
-static uint64_t random_state;
-
-static uint64_t random_next(void) /* xorshift64*: Vigna, 2016 */
-{
-	random_state ^= random_state >> 12;
-	random_state ^= random_state << 25;
-	random_state ^= random_state >> 27;
-	return random_state * 0x2545f4914f6cdd1dull;
-}
-
-/* Mostly near the top on either side, at times a duplicate, at times a jump. */
-static uint64_t random_seq(const struct naive *n)
-{
-	uint64_t kind = random_next() % 1024, seq;
-
-	if (kind == 0)
-		seq = n->top + 1 + random_next() % (3 * n->window);
-	else if (kind < 400)
-		seq = n->top + 1 + random_next() % 3;
-	else if (kind < 450)
-		seq = n->top - random_next() % (2 * n->window);
-	else if (kind < 700)
-		seq = n->top - random_next() % n->window;
-	else
-		seq = n->top - random_next() % 64;
-	return seq < n->base || seq > n->top + 3 * n->window ? n->top : seq; /* wrapped below the first number */
-}
-
-static unsigned int walk(uint32_t window, bool esn, uint64_t start, unsigned int steps)
-{
-	struct naive n = {
-		.base = start > 200000 ? start - 200000 : 0, .top = start, .window = window, .size = 1u << 25
-	};
-	unsigned int accepted = 0;
-	struct replay r;
-
-	n.seen = calloc(1, n.size);
-	assert_non_null(n.seen);
-	memset(n.seen, 1, start - n.base + 1);
-	random_state = 0x9e3779b97f4a7c15ull ^ window ^ start;
-	assert_int_equal(replay_init(&r, window, esn, start), 0);
-	for (unsigned int i = 0; i < steps && n.top - n.base < n.size - 4 * window; i++) {
-		uint64_t seq = random_seq(&n);
-		bool want, got;
-
-		if (!esn && seq > UINT32_MAX)
-			continue;
-		/* What lies in or right of the window is inferred back from its low half. */
-		if (esn && seq && (seq > n.top || n.top - seq < window))
-			assert_int_equal(replay_infer(&r, (uint32_t)seq), seq);
-		want = naive_receive(&n, seq);
-		got = receive(&r, seq);
-		if (want != got)
-			fail_msg("window %u, step %u: %#llx with top %#llx", window, i, (unsigned long long)seq,
-				 (unsigned long long)n.top);
-		accepted += got;
-	}
-	assert_int_equal(r.top, n.top);
-	free(n.seen);
-	replay_free(&r);
-	return accepted;
-}
-
-static void test_model(void **state)
-{
-	static const uint32_t windows[] = { 64, 128, 1024, 4096, 65536 };
-	static const uint64_t starts[] = { 0, 70000, G - 100000, 7 * G - 1000, G + 30 };
-
-	for (size_t w = 0; w < sizeof(windows) / sizeof(windows[0]); w++)
-		for (size_t s = 0; s < sizeof(starts) / sizeof(starts[0]); s++)
-			assert_true(walk(windows[w], true, starts[s], 300000) > 50000);
-	for (size_t w = 0; w < sizeof(windows) / sizeof(windows[0]); w++)
-		for (size_t s = 0; s < 3; s++)
-			assert_true(walk(windows[w], false, starts[s], 200000) > 1000);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -335,7 +237,6 @@ int main(void)
 		cmocka_unit_test(test_infer_table),
 		cmocka_unit_test(test_infer_without_esn),
 		cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_model),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

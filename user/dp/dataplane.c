@@ -175,7 +175,7 @@ int dataplane_open(struct dataplane *dp, const struct gateway_conf *conf, const 
 		return -ENOMEM;
 	sa_table_set_drops(dp->sas, dp->programs.drops_in, dp->programs.drops_out);
 	if (dp->owner_count > 1)
-		sa_table_set_min_window(dp->sas, min_u32(2 * RING_SIZE * dp->owner_count, UINT16_MAX));
+		sa_table_set_min_window(dp->sas, min_u32(2 * RING_SIZE * dp->owner_count, XSWAN_REPLAY_MAX));
 	attach_prune(instance, dp->ports, dp->port_count);
 	err = open_ports(dp, conf->attach, why, why_size);
 	if (err)

@@ -62,7 +62,7 @@ static int check_key(const struct xswan_dp_sa_add *m, char *why, size_t size)
 
 static int check_direction(const struct xswan_dp_sa_add *m, char *why, size_t size)
 {
-	uint32_t spi = ntohl(m->sa.spi), window = m->sa.replay_window;
+	uint32_t spi = ntohl(m->sa.spi), window = m->replay_window;
 
 	if (m->dir != XSWAN_DP_IN && m->dir != XSWAN_DP_OUT)
 		return refuse(why, size, -EINVAL, "direction %u", m->dir);
@@ -73,9 +73,9 @@ static int check_direction(const struct xswan_dp_sa_add *m, char *why, size_t si
 	if (m->slot != XSWAN_SPI_SLOT(spi))
 		return refuse(why, size, -EINVAL, "slot %u is not that of SPI %08x, %u", m->slot, spi,
 			      XSWAN_SPI_SLOT(spi));
-	if (window < REPLAY_WINDOW_MIN)
-		return refuse(why, size, -EINVAL, "replay window of %u packets; the least is %u", window,
-			      REPLAY_WINDOW_MIN);
+	if (window < XSWAN_REPLAY_MIN || window > XSWAN_REPLAY_MAX)
+		return refuse(why, size, -EINVAL, "replay window of %u packets; possible are %u to %u", window,
+			      XSWAN_REPLAY_MIN, XSWAN_REPLAY_MAX);
 	return 0;
 }
 
@@ -195,17 +195,17 @@ static int resume_out(struct esp_sa *sa, char *why, size_t size)
 	return 0;
 }
 
-static int resume_in(struct esp_sa *sa, char *why, size_t size)
+static int resume_in(struct esp_sa *sa, uint32_t window, char *why, size_t size)
 {
 	struct xswan_sa_stat *stat = sa->stat;
 	uint64_t top = stat->uid == sa->config.uid ? stat->seq : 0;
-	int err = replay_init(&sa->in.replay, sa->config.replay_window, sa->esn, top);
+	int err = replay_init(&sa->in.replay, window, sa->esn, top);
 
 	if (err == -ERANGE)
 		return refuse(why, size, err, "replay window at %llu, beyond 32-bit sequence numbers",
 			      (unsigned long long)top);
 	if (err)
-		return refuse(why, size, err, "no memory for a replay window of %u packets", sa->config.replay_window);
+		return refuse(why, size, err, "no memory for a replay window of %u packets", window);
 	if (stat->uid != sa->config.uid)
 		stat_reset(stat, sa->config.uid);
 	return 0;
@@ -240,7 +240,7 @@ int esp_sa_new(struct esp_sa **out, const struct crypto_backend *crypto, const s
 		set_template(sa);
 		err = resume_out(sa, why, why_size);
 	} else {
-		err = resume_in(sa, why, why_size);
+		err = resume_in(sa, m->replay_window, why, why_size);
 	}
 out:
 	if (err)

@@ -20,7 +20,7 @@ int replay_init(struct replay *r, uint32_t window, bool esn, uint64_t top)
 	uint32_t words;
 
 	*r = (struct replay){ .esn = esn, .top = top };
-	if (window < REPLAY_WINDOW_MIN || window > REPLAY_WINDOW_MAX || (!esn && top > UINT32_MAX))
+	if (window < XSWAN_REPLAY_MIN || window > XSWAN_REPLAY_MAX || (!esn && top > UINT32_MAX))
 		return -ERANGE;
 	r->window = (window + REPLAY_WORD - 1) & ~(REPLAY_WORD - 1);
 	words = ring_words(r->window);

@@ -16,10 +16,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "prefetch.h"
+#include <xswan/dp_proto.h>
 
-#define REPLAY_WINDOW_MIN 32u /* RFC 4303 section 3.4.3: what every receiver must support */
-#define REPLAY_WINDOW_MAX 65536u
+#include "prefetch.h"
 
 struct replay {
 	uint64_t top; /* highest number committed; 0: none yet */
@@ -31,7 +30,7 @@ struct replay {
 
 /*
  * `window` is rounded up to a multiple of 64. Everything up to `top` counts as seen.
- * Returns 0, -ERANGE (window outside the limits, or a top that no 32-bit number reaches) or -ENOMEM.
+ * Returns 0, -ERANGE (window outside XSWAN_REPLAY_MIN and _MAX, or a top that no 32-bit number reaches) or -ENOMEM.
  */
 int replay_init(struct replay *r, uint32_t window, bool esn, uint64_t top) __attribute__((warn_unused_result));
 void replay_free(struct replay *r);

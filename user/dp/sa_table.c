@@ -11,7 +11,7 @@ struct sa_table {
 	const struct crypto_backend *crypto;
 	struct xswan_sa_stat *stat_in, *stat_out;
 	struct xswan_sa_drops *drops_in, *drops_out; /* NULL: not counted by reason */
-	uint16_t min_window;
+	uint32_t min_window;
 	struct esp_sa *in[XSWAN_SA_SLOTS];
 	struct esp_sa *out[XSWAN_SA_SLOTS];
 	unsigned int count;
@@ -30,7 +30,7 @@ struct sa_table *sa_table_new(const struct crypto_backend *crypto, struct xswan_
 	return t;
 }
 
-void sa_table_set_min_window(struct sa_table *t, uint16_t packets)
+void sa_table_set_min_window(struct sa_table *t, uint32_t packets)
 {
 	t->min_window = packets;
 }
@@ -72,8 +72,8 @@ static int build(struct sa_table *t, struct esp_sa **sa, const struct xswan_dp_s
 
 	if (m->dir != XSWAN_DP_IN)
 		return esp_sa_new(sa, t->crypto, m, &t->stat_out[m->slot], why, why_size);
-	if (wider.sa.replay_window && wider.sa.replay_window < t->min_window)
-		wider.sa.replay_window = t->min_window;
+	if (wider.replay_window && wider.replay_window < t->min_window)
+		wider.replay_window = t->min_window;
 	err = esp_sa_new(sa, t->crypto, &wider, &t->stat_in[m->slot], why, why_size);
 	explicit_bzero(&wider, sizeof(wider)); /* it holds a key */
 	return err;

@@ -23,7 +23,7 @@ struct sa_table *sa_table_new(const struct crypto_backend *crypto, struct xswan_
  * Inbound SAs get a replay window of so many packets at least: several queues deliver the packets of one SA with as
  * much disorder as their rings are long. Before the first SA is added.
  */
-void sa_table_set_min_window(struct sa_table *t, uint16_t packets);
+void sa_table_set_min_window(struct sa_table *t, uint32_t packets);
 /* The pinned maps where drops are counted by reason, XSWAN_SA_SLOTS lines each. Before the first SA is added. */
 void sa_table_set_drops(struct sa_table *t, struct xswan_sa_drops *in, struct xswan_sa_drops *out);
 void sa_table_free(struct sa_table *t); /* no worker may run any more */

@@ -55,7 +55,7 @@ struct conf_child {
 	struct conf_proposal proposals[CONF_PROPOSALS];
 	int proposal_count;
 	enum start_action start_action;
-	uint16_t replay_window; /* packets */
+	uint32_t replay_window; /* packets */
 	uint32_t tunnel; /* number in the tunnel map; set by the daemon before use */
 };
 

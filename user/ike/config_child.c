@@ -8,7 +8,6 @@
 #include <netinet/in.h>
 
 #define REPLAY_WINDOW_DEFAULT 1024
-#define REPLAY_WINDOW_MIN 32 /* RFC 4303 section 3.4.3; without protection is not offered at all */
 
 static const struct fixed_key fixed[] = {
 	{ "mode", FIXED_WORD, "tunnel" },
@@ -163,7 +162,7 @@ struct conf_child *config_load_child(struct section *s, const struct conf_conn *
 	load_ts(s, "local_ts", child->local_ts, &child->local_ts_count, p);
 	load_ts(s, "remote_ts", child->remote_ts, &child->remote_ts_count, p);
 	config_load_proposals(s, "esp_proposals", false, child->proposals, &child->proposal_count, p);
-	section_get_number(s, "replay_window", REPLAY_WINDOW_MIN, UINT16_MAX, &window, p);
+	section_get_number(s, "replay_window", XSWAN_REPLAY_MIN, XSWAN_REPLAY_MAX, &window, p);
 	child->replay_window = window;
 	load_start_action(s, child, conn, p);
 	check_loss_action(s, "dpd_action", child->start_action, "clear", "restart", p);

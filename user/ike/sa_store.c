@@ -28,6 +28,7 @@ struct sa_pair {
 	struct sa_pair *next; /* of the same tunnel, newest first */
 	uint32_t slot_in, slot_out, tunnel, stat_map_id;
 	struct xswan_sa in, out; /* LIVE, as in the maps */
+	uint32_t replay_window;
 	uint32_t key_len;
 	struct pair_keys *keys;
 	struct identity remote_id;
@@ -258,7 +259,7 @@ static void pair_init_headers(struct sa_store *store, struct sa_pair *pair, cons
 {
 	header_init(&pair->in, c, uid[0], c->spi_in);
 	header_set_path(&pair->in, &c->remote, &c->local);
-	pair->in.replay_window = c->child->replay_window;
+	pair->replay_window = c->child->replay_window;
 
 	header_init(&pair->out, c, uid[1], c->spi_out);
 	header_set_path(&pair->out, &c->local, &c->remote);
@@ -362,6 +363,7 @@ static int dp_add(struct sa_store *store, const struct sa_pair *pair, uint32_t d
 	m->dir = dir;
 	m->slot = dir == XSWAN_DP_IN ? pair->slot_in : pair->slot_out;
 	m->sa = dir == XSWAN_DP_IN ? pair->in : pair->out;
+	m->replay_window = dir == XSWAN_DP_IN ? pair->replay_window : 0;
 	m->key_len = pair->key_len;
 	memcpy(m->key, dir == XSWAN_DP_IN ? pair->keys->in : pair->keys->out, pair->key_len);
 	m->local_ts_count = pair->local_ts_count;

@@ -14,6 +14,11 @@
  * outbound sequence number then goes on from the pinned counter plus a safe jump.
  * A controller that has been restarted, too, has no SAs to add; `sa_count` tells it
  * whether those that the maps still speak of carry anything.
+ *
+ * xswan-dp speaks first in one case: an SA has reached a limit of its life (struct xswan_dp_expired). Such a record
+ * goes to the controller that said HELLO last, and may come between a request and its reply. After each HELLO all
+ * SAs that have reached a limit are reported, again if need be.
+ *
  * If `stat_map_id` is not the map that the SA was first added with, its counter
  * is lost and the SA must not be added again (a nonce would repeat).
  */
@@ -22,7 +27,7 @@
 
 #include <xswan/maps.h>
 
-#define XSWAN_DP_VERSION 2u
+#define XSWAN_DP_VERSION 3u
 #define XSWAN_DP_KEY_MAX 104u /* 100 are needed, by AES-CTR 256 with HMAC-SHA2-512 */
 #define XSWAN_DP_TS_MAX 16u
 #define XSWAN_DP_TEXT_MAX 128u
@@ -33,6 +38,7 @@ enum xswan_dp_op {
 	XSWAN_DP_HELLO = 1, /* struct xswan_dp_hello */
 	XSWAN_DP_SA_ADD, /* struct xswan_dp_sa_add */
 	XSWAN_DP_SA_REMOVE, /* struct xswan_dp_sa_remove */
+	XSWAN_DP_EXPIRED, /* struct xswan_dp_expired: from xswan-dp, without a request */
 };
 
 enum xswan_dp_dir {
@@ -60,6 +66,27 @@ struct xswan_ts {
 	__u8 addr_min[16], addr_max[16]; /* network order; IPv4 takes the first 4 */
 };
 
+/* Of an SA's life: which one it has reached. X(enum suffix, name for people and logs) */
+#define XSWAN_DP_LIMITS(X) \
+	X(NONE, "none") \
+	X(BYTES, "bytes") \
+	X(PACKETS, "packets") \
+	X(TIME, "time") \
+	X(SEQUENCE, "sequence numbers") \
+	X(CIPHER, "what the cipher may carry with one key")
+
+enum xswan_dp_limit_kind {
+#define X(id, name) XSWAN_DP_LIMIT_##id,
+	XSWAN_DP_LIMITS(X)
+#undef X
+	XSWAN_DP_LIMIT_COUNT
+};
+
+/* Soft: the controller is told, hard: it is told, and the SA carries nothing any more. 0: none. */
+struct xswan_dp_limit {
+	__u64 soft, hard;
+};
+
 struct xswan_dp_sa_add {
 	struct xswan_dp_header h;
 	__u32 dir; /* enum xswan_dp_dir */
@@ -68,6 +95,8 @@ struct xswan_dp_sa_add {
 	__u32 key_len; /* as KEYMAT gives them: cipher key, salt, integrity key (user/lib/esp_alg.h) */
 	__u32 local_ts_count, remote_ts_count;
 	__u32 replay_window; /* in packets, XSWAN_REPLAY_MIN to XSWAN_REPLAY_MAX; inbound only */
+	struct xswan_dp_limit bytes, packets; /* of inner packets; what the SA carried before a restart counts */
+	struct xswan_dp_limit time; /* CLOCK_BOOTTIME, seconds: when, not how long */
 	__u8 key[XSWAN_DP_KEY_MAX];
 	struct xswan_ts local_ts[XSWAN_DP_TS_MAX];
 	struct xswan_ts remote_ts[XSWAN_DP_TS_MAX];
@@ -78,6 +107,15 @@ struct xswan_dp_sa_remove {
 	__u32 dir;
 	__u32 slot;
 	__u64 uid; /* removes only the SA that still has it */
+};
+
+struct xswan_dp_expired {
+	struct xswan_dp_header h; /* id 0 */
+	__u64 uid;
+	__u32 dir;
+	__u32 slot;
+	__u32 limit; /* enum xswan_dp_limit_kind */
+	__u32 hard; /* 0: soft, 1: hard */
 };
 
 struct xswan_dp_reply {
@@ -92,8 +130,9 @@ struct xswan_dp_reply {
 
 XSWAN_ASSERT_SIZE(struct xswan_dp_hello, 16);
 XSWAN_ASSERT_SIZE(struct xswan_ts, 40);
-XSWAN_ASSERT_SIZE(struct xswan_dp_sa_add, 1480);
+XSWAN_ASSERT_SIZE(struct xswan_dp_sa_add, 1528);
 XSWAN_ASSERT_SIZE(struct xswan_dp_sa_remove, 24);
+XSWAN_ASSERT_SIZE(struct xswan_dp_expired, 32);
 XSWAN_ASSERT_SIZE(struct xswan_dp_reply, 160);
 
 #endif

@@ -44,7 +44,9 @@
 	X(CRYPTO, "crypto", "the cipher back-end failed: out of memory?") \
 	/* headers */ \
 	X(EXTENSIONS, "extensions", "IPv6 extension headers without end, or cut short") \
-	X(FRAGMENT, "fragment", "a fragment, in transport mode, which protects whole packets alone")
+	X(FRAGMENT, "fragment", "a fragment, in transport mode, which protects whole packets alone") \
+	/* seal and open */ \
+	X(LIFETIME, "lifetime", "the SA has lived its time, or carried all that it may: it waits for the next one")
 
 enum xswan_drop {
 #define X(id, name, text) XSWAN_DROP_##id,
@@ -76,7 +78,8 @@ enum xswan_drop {
 	X(NO_FRAME, no_frame) \
 	X(KERNEL_HANDOFF, kernel_handoff) \
 	X(NO_ROOM, no_room) \
-	X(CRYPTO, crypto)
+	X(CRYPTO, crypto) \
+	X(LIFETIME, lifetime)
 
 /* Slots reserved per worker in the drops_dp map: room for reasons to come. */
 #define XSWAN_DROP_SLOTS 64

@@ -160,6 +160,88 @@ static void test_window_floor(void **state)
 	assert_int_equal(sa_table_in(f.sas, 8)->in.replay.window, 16384);
 }
 
+static bool expired(struct xswan_dp_expired *e)
+{
+	spin();
+	return recv(f.fd, e, sizeof(*e), MSG_DONTWAIT) == sizeof(*e);
+}
+
+static void connect_again(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+	close(f.fd);
+	f.fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	strcpy(addr.sun_path, f.path);
+	assert_int_equal(connect(f.fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	spin();
+}
+
+/* Told once to whoever said HELLO, and once more to the next who does; to nobody before. */
+static void test_expired(void **state)
+{
+	struct xswan_dp_hello hello = { .h = { .op = XSWAN_DP_HELLO, .id = 5 }, .version = XSWAN_DP_VERSION };
+	struct xswan_dp_sa_add soft = sa_add(XSWAN_DP_OUT, 7, 1234), hard = sa_add(XSWAN_DP_IN, 7, 1235);
+	struct xswan_dp_sa_remove gone = { .h.op = XSWAN_DP_SA_REMOVE, .dir = XSWAN_DP_IN, .slot = 7, .uid = 1235 };
+	struct xswan_dp_expired e;
+
+	soft.time.soft = hard.time.hard = 1; /* long ago */
+	assert_int_equal(ask(&soft, sizeof(soft)).error, 0);
+	assert_false(expired(&e));
+	assert_int_equal(ask(&hello, sizeof(hello)).error, 0);
+	assert_true(expired(&e));
+	assert_int_equal(e.h.op, XSWAN_DP_EXPIRED);
+	assert_int_equal(e.h.id, 0);
+	assert_int_equal(e.uid, 1234);
+	assert_int_equal(e.dir, XSWAN_DP_OUT);
+	assert_int_equal(e.slot, 7);
+	assert_int_equal(e.limit, XSWAN_DP_LIMIT_TIME);
+	assert_int_equal(e.hard, 0);
+	assert_false(expired(&e));
+
+	assert_int_equal(ask(&hard, sizeof(hard)).error, 0);
+	assert_true(expired(&e));
+	assert_int_equal(e.uid, 1235);
+	assert_int_equal(e.dir, XSWAN_DP_IN);
+	assert_int_equal(e.hard, 1);
+	assert_false(expired(&e));
+
+	connect_again();
+	assert_false(expired(&e));
+	assert_int_equal(ask(&hello, sizeof(hello)).error, 0);
+	assert_true(expired(&e) && e.uid == 1235); /* inbound ones first */
+	assert_true(expired(&e) && e.uid == 1234);
+	assert_false(expired(&e));
+
+	assert_int_equal(ask(&gone, sizeof(gone)).error, 0);
+	assert_int_equal(ask(&hello, sizeof(hello)).error, 0);
+	assert_true(expired(&e) && e.uid == 1234);
+	assert_false(expired(&e));
+}
+
+/* A controller that does not read costs nobody anything: all of it comes when it does. */
+static void test_expired_unread(void **state)
+{
+	struct xswan_dp_hello hello = { .h = { .op = XSWAN_DP_HELLO, .id = 5 }, .version = XSWAN_DP_VERSION };
+	struct xswan_dp_expired e;
+	unsigned int count = 0;
+
+	assert_int_equal(ask(&hello, sizeof(hello)).error, 0);
+	for (uint32_t slot = 1; slot <= 1000; slot++) {
+		struct xswan_dp_sa_add m = sa_add(XSWAN_DP_OUT, slot, slot);
+		char why[XSWAN_DP_TEXT_MAX];
+
+		m.time.soft = 1;
+		assert_int_equal(sa_table_add(f.sas, &m, why, sizeof(why)), 0);
+	}
+	for (int patience = 0; count < 1000 && patience < 50; patience++) {
+		while (expired(&e))
+			assert_int_equal(e.uid, ++count);
+		usleep(100000); /* what was refused comes within a second */
+	}
+	assert_int_equal(count, 1000);
+}
+
 static void test_out_of_range(void **state)
 {
 	const struct {
@@ -236,6 +318,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_hello, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_add_and_remove, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_window_floor, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_expired, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_expired_unread, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_out_of_range, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_impossible_sa, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_lengths, set_up, tear_down),

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../lib/log.h"
@@ -20,16 +21,18 @@ struct client {
 	struct control *control;
 	struct event *event;
 	int fd;
+	uint64_t greeted; /* HELLO: the how manieth of all; 0: not yet */
 };
 
 struct control {
 	struct event_base *base;
-	struct event *listen_event;
+	struct event *listen_event, *expiry_event, *second;
 	int fd;
 	struct sockaddr_un addr;
 	struct sa_table *sas;
 	uint32_t stat_map_id;
 	uint64_t epoch;
+	uint64_t greetings;
 	struct client clients[CLIENTS];
 };
 
@@ -49,6 +52,54 @@ static void client_close(struct client *c)
 		close(c->fd);
 	c->event = NULL;
 	c->fd = -1;
+	c->greeted = 0;
+}
+
+/* Whoever said HELLO last. */
+static struct client *controller(struct control *c)
+{
+	struct client *last = NULL;
+
+	for (int i = 0; i < CLIENTS; i++)
+		if (c->clients[i].greeted && (!last || c->clients[i].greeted > last->greeted))
+			last = &c->clients[i];
+	return last;
+}
+
+/* False: nobody is there, or does not read. It comes again. */
+static bool tell(void *ctx, const struct xswan_dp_expired *e)
+{
+	const struct client *to = controller(ctx);
+
+	return to && send(to->fd, e, sizeof(*e), MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(*e);
+}
+
+static void on_expiry(evutil_socket_t fd, short what, void *arg)
+{
+	struct control *c = arg;
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	sa_table_expire(c->sas, now.tv_sec, tell, c);
+}
+
+/* The next one who listens has to hear all of it. */
+static void client_leave(struct client *client)
+{
+	struct control *c = client->control;
+	const bool listened = controller(c) == client;
+
+	client_close(client);
+	if (listened)
+		sa_table_tell_again(c->sas);
+}
+
+static void greet(struct client *client)
+{
+	struct control *c = client->control;
+
+	client->greeted = ++c->greetings;
+	sa_table_tell_again(c->sas);
 }
 
 static int check_length(const union request *r, size_t len, size_t want, char *why, size_t why_size)
@@ -97,7 +148,7 @@ static void on_request(evutil_socket_t fd, short what, void *arg)
 	if (len < (ssize_t)sizeof(r.h)) {
 		if (len > 0)
 			log_warn("controller sent a record of %zd bytes: connection closed", len);
-		client_close(client);
+		client_leave(client);
 		goto out;
 	}
 	reply.h = r.h;
@@ -108,7 +159,9 @@ static void on_request(evutil_socket_t fd, short what, void *arg)
 	if (reply.error)
 		log_warn("request %u of the controller refused: %s", r.h.op, reply.text);
 	if (send(fd, &reply, sizeof(reply), MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof(reply))
-		client_close(client);
+		client_leave(client);
+	else if (r.h.op == XSWAN_DP_HELLO && !reply.error)
+		greet(client);
 out:
 	explicit_bzero(&r, sizeof(r));
 }
@@ -163,6 +216,17 @@ static int listen_on(struct control *c, const char *path)
 	return err;
 }
 
+static int watch_expiry(struct control *c)
+{
+	const struct timeval second = { 1, 0 };
+
+	c->expiry_event = event_new(c->base, sa_table_expiry_fd(c->sas), EV_READ | EV_PERSIST, on_expiry, c);
+	c->second = event_new(c->base, -1, EV_PERSIST, on_expiry, c);
+	if (!c->expiry_event || !c->second || event_add(c->expiry_event, NULL) || event_add(c->second, &second))
+		return -ENOMEM;
+	return 0;
+}
+
 struct control *control_new(struct event_base *base, const char *path, struct sa_table *sas, uint32_t stat_map_id)
 {
 	struct control *c = calloc(1, sizeof(*c));
@@ -183,10 +247,18 @@ struct control *control_new(struct event_base *base, const char *path, struct sa
 		err = c->listen_event ? event_add(c->listen_event, NULL) : -ENOMEM;
 	}
 	if (!err)
+		err = watch_expiry(c);
+	if (!err)
 		return c;
 	control_free(c);
 	errno = -err;
 	return NULL;
+}
+
+static void free_event(struct event *event)
+{
+	if (event)
+		event_free(event);
 }
 
 void control_free(struct control *c)
@@ -195,8 +267,9 @@ void control_free(struct control *c)
 		return;
 	for (int i = 0; i < CLIENTS; i++)
 		client_close(&c->clients[i]);
-	if (c->listen_event)
-		event_free(c->listen_event);
+	free_event(c->listen_event);
+	free_event(c->expiry_event);
+	free_event(c->second);
 	if (c->fd >= 0) {
 		close(c->fd);
 		unlink(c->addr.sun_path);

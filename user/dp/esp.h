@@ -51,6 +51,16 @@ void esp_sa_set_drops(struct esp_sa *sa, struct xswan_sa_drops *line);
 /* A drop outside of this library of a packet of that SA, by any thread. */
 void esp_sa_count_drop(const struct esp_sa *sa, enum xswan_drop reason);
 const struct xswan_sa *esp_sa_config(const struct esp_sa *sa);
+/*
+ * Limits of its life (esp_life.h). `tell` is called when one is reached, in any thread, and must not block; it is set
+ * before the SA is in use. Which ones have been reached is asked for: the limit's kind, or XSWAN_DP_LIMIT_NONE.
+ */
+void esp_sa_set_tell(struct esp_sa *sa, void (*tell)(void *ctx, uint32_t index), void *ctx, uint32_t index);
+enum xswan_dp_limit_kind esp_sa_soft(const struct esp_sa *sa);
+enum xswan_dp_limit_kind esp_sa_hard(const struct esp_sa *sa); /* nothing is sealed or opened any more */
+/* CLOCK_BOOTTIME, seconds. Returns when to call again; 0: never. */
+uint64_t esp_sa_set_clock(struct esp_sa *sa, uint64_t now);
+
 bool esp_sa_selects_ports(const struct esp_sa *sa); /* does a selector name ports, which a later fragment does not show? */
 
 struct esp_worker *esp_worker_new(const struct crypto_backend *crypto); /* NULL: out of memory */

@@ -111,6 +111,14 @@ static void check_run(struct esp_packet *p, unsigned int count, struct wire_esp 
 	unlock(in);
 }
 
+/* The SA's life is over. */
+static void end_run(struct esp_packet *p, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		if (p[i].drop == XSWAN_DROP_NONE)
+			p[i].drop = esp_life_drop(p[i].sa);
+}
+
 static void prepare_packet(const struct esp_sa *sa, const struct esp_packet *p, struct wire_esp *esp,
 			   struct crypto_op *op)
 {
@@ -132,6 +140,8 @@ static unsigned int prepare_run(struct esp_worker *w, struct esp_packet *p, unsi
 		esp_prefetch_ahead(p, i, left, ESP_OPEN);
 		p[i].drop = parse_packet(sa, &p[i], &esp[i]);
 	}
+	if (__atomic_load_n(&sa->in.over, __ATOMIC_RELAXED))
+		end_run(p, count);
 	check_run(p, count, esp);
 	for (unsigned int i = 0; i < count; i++) {
 		esp_prefetch_again(p, i, count);
@@ -221,7 +231,7 @@ static enum xswan_drop finish_packet(const struct esp_sa *sa, struct esp_packet 
 static unsigned int finish_run(struct esp_worker *w, struct esp_packet *p, unsigned int count,
 			       struct wire_esp *const *esp, unsigned int ops)
 {
-	const struct esp_sa *sa = p->sa;
+	struct esp_sa *sa = p->sa;
 	struct esp_tally tally = { 0 };
 
 	commit_run(p, count, esp, &w->op[ops]);
@@ -237,7 +247,7 @@ static unsigned int finish_run(struct esp_worker *w, struct esp_packet *p, unsig
 		tally.packets++;
 		tally.bytes += p[i].len;
 	}
-	esp_tally_flush(&tally, sa->stat, w->now);
+	esp_tally_flush(&tally, sa, w->now);
 	return ops;
 }
 

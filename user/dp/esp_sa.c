@@ -124,8 +124,6 @@ static void set_common(struct esp_sa *sa, const struct xswan_dp_sa_add *m)
 	sa->sport = m->sa.sport;
 	sa->dport = m->sa.dport;
 	sa->mtu = m->sa.mtu;
-	/* Extended numbers stop a jump short of 2^64, so that adding one never wraps. */
-	sa->seq_limit = sa->esn ? UINT64_MAX - ESP_SEQ_JUMP : UINT32_MAX;
 }
 
 static void set_sizes(struct esp_sa *sa, const struct esp_alg *alg)
@@ -188,7 +186,7 @@ static int resume_out(struct esp_sa *sa, char *why, size_t size)
 		stat_reset(stat, sa->config.uid);
 		return 0;
 	}
-	if (stat->seq >= sa->seq_limit - ESP_SEQ_JUMP)
+	if (stat->seq >= esp_seq_max(sa) - ESP_SEQ_JUMP)
 		return refuse(why, size, -ERANGE, "sequence number %llu leaves no room for the safe jump of %u: rekey",
 			      (unsigned long long)stat->seq, ESP_SEQ_JUMP);
 	__atomic_fetch_add(&stat->seq, ESP_SEQ_JUMP, __ATOMIC_RELAXED);
@@ -242,6 +240,8 @@ int esp_sa_new(struct esp_sa **out, const struct crypto_backend *crypto, const s
 	} else {
 		err = resume_in(sa, m->replay_window, why, why_size);
 	}
+	if (!err)
+		esp_life_begin(sa, m);
 out:
 	if (err)
 		esp_sa_free(sa);
@@ -273,6 +273,23 @@ void esp_sa_free(struct esp_sa *sa)
 const struct xswan_sa *esp_sa_config(const struct esp_sa *sa)
 {
 	return &sa->config;
+}
+
+void esp_sa_set_tell(struct esp_sa *sa, void (*tell)(void *ctx, uint32_t index), void *ctx, uint32_t index)
+{
+	sa->life.tell = tell;
+	sa->life.ctx = ctx;
+	sa->life.index = index;
+}
+
+enum xswan_dp_limit_kind esp_sa_soft(const struct esp_sa *sa)
+{
+	return __atomic_load_n(&sa->life.soft, __ATOMIC_ACQUIRE);
+}
+
+enum xswan_dp_limit_kind esp_sa_hard(const struct esp_sa *sa)
+{
+	return __atomic_load_n(&sa->life.hard, __ATOMIC_ACQUIRE);
 }
 
 bool esp_sa_selects_ports(const struct esp_sa *sa)

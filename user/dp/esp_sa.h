@@ -9,6 +9,7 @@
 
 #include "esp.h"
 #include "esp_inner.h"
+#include "esp_life.h"
 #include "prefetch.h"
 #include "replay.h"
 #include "wire.h"
@@ -31,13 +32,14 @@ struct esp_outbound {
 struct esp_inbound {
 	struct replay replay;
 	bool lock;
+	bool over; /* its life: nothing is opened any more */
 };
 
 struct esp_sa {
-	/* Read for every packet, never written. */
+	/* Read for every packet; a mark is written twice in a life. */
 	const struct crypto_key *key;
 	struct xswan_sa_stat *stat;
-	uint64_t seq_limit; /* outbound: the last number that may be used */
+	uint64_t number_mark; /* the next limit of `life`, in numbers */
 	uint8_t salt[CRYPTO_SALT];
 	__be32 spi;
 	__be32 src, dst;
@@ -53,15 +55,17 @@ struct esp_sa {
 	uint8_t pad_mask; /* alignment of what is encrypted, less one */
 	bool iv_random; /* else it is the sequence number */
 
+	uint64_t byte_mark __attribute__((aligned(CACHE_LINE))); /* the next limit of `life`, in bytes */
 	union {
 		struct esp_outbound out;
 		struct esp_inbound in;
-	} __attribute__((aligned(CACHE_LINE)));
+	};
 
 	/* The local ones, then the remote ones: mostly one of each, in one line. */
 	struct esp_selector selector[2 * XSWAN_DP_TS_MAX] __attribute__((aligned(CACHE_LINE)));
 
 	/* Cold. */
+	struct esp_life life;
 	struct xswan_sa config;
 	const struct crypto_backend *crypto;
 	struct xswan_sa_drops *drops; /* NULL: counted in stat alone */
@@ -69,9 +73,14 @@ struct esp_sa {
 } __attribute__((aligned(CACHE_LINE)));
 
 _Static_assert(offsetof(struct esp_sa, iv_random) < CACHE_LINE, "what every packet reads is one line");
-_Static_assert(offsetof(struct esp_sa, out) == CACHE_LINE, "what a direction needs is the next");
-_Static_assert(sizeof(struct esp_outbound) <= CACHE_LINE && sizeof(struct esp_inbound) <= CACHE_LINE, "one line");
+_Static_assert(offsetof(struct esp_sa, byte_mark) == CACHE_LINE, "what a direction needs is the next");
 _Static_assert(offsetof(struct esp_sa, selector) == 2 * CACHE_LINE, "and selectors the third");
+
+/* The last number there is. Extended ones stop a jump short of 2^64, so that adding one never wraps. */
+static inline uint64_t esp_seq_max(const struct esp_sa *sa)
+{
+	return sa->esn ? UINT64_MAX - ESP_SEQ_JUMP : UINT32_MAX;
+}
 
 static inline const struct esp_selector *esp_sa_local(const struct esp_sa *sa)
 {

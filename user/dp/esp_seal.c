@@ -48,16 +48,23 @@ static enum xswan_drop check_packet(const struct esp_sa *sa, struct esp_packet *
  * across crashes: a number is used up before anything is sealed with it. It never comes
  * near wrapping around: numbers beyond the limit are taken but not used (RFC 4303 section 3.3.3).
  */
-static uint64_t take_numbers(const struct esp_sa *sa, unsigned int want, unsigned int *granted)
+static uint64_t take_numbers(struct esp_sa *sa, unsigned int want, unsigned int *granted)
 {
 	uint64_t last = __atomic_load_n(&sa->stat->seq, __ATOMIC_RELAXED);
+	uint64_t limit = __atomic_load_n(&sa->number_mark, __ATOMIC_RELAXED);
 
 	*granted = 0;
-	if (!want || last >= sa->seq_limit)
+	if (!want)
+		return 0;
+	if (last >= limit)
+		limit = esp_life_numbers(sa, last + 1);
+	if (last >= limit)
 		return 0;
 	last = __atomic_fetch_add(&sa->stat->seq, want, __ATOMIC_RELAXED);
-	if (last < sa->seq_limit)
-		*granted = sa->seq_limit - last < want ? (unsigned int)(sa->seq_limit - last) : want;
+	if (limit - last < want || last >= limit)
+		limit = esp_life_numbers(sa, last + want);
+	if (last < limit)
+		*granted = limit - last < want ? (unsigned int)(limit - last) : want;
 	return last + 1;
 }
 
@@ -140,7 +147,7 @@ static unsigned int refuse_run(struct esp_packet *p, unsigned int count)
 static unsigned int prepare_run(struct esp_worker *w, struct esp_packet *p, unsigned int count, unsigned int left,
 				unsigned int ops)
 {
-	const struct esp_sa *sa = p->sa;
+	struct esp_sa *sa = p->sa;
 	unsigned int good = 0, granted;
 	uint64_t seq;
 
@@ -159,7 +166,7 @@ static unsigned int prepare_run(struct esp_worker *w, struct esp_packet *p, unsi
 		if (p[i].drop != XSWAN_DROP_NONE)
 			continue;
 		if (!granted) {
-			p[i].drop = XSWAN_DROP_SEQ_EXHAUSTED;
+			p[i].drop = esp_life_drop(sa);
 			continue;
 		}
 		granted--;
@@ -181,7 +188,7 @@ static void finish_packet(const struct esp_sa *sa, struct esp_packet *p)
 
 static unsigned int finish_run(struct esp_worker *w, struct esp_packet *p, unsigned int count, unsigned int ops)
 {
-	const struct esp_sa *sa = p->sa;
+	struct esp_sa *sa = p->sa;
 	struct esp_tally tally = { 0 };
 
 	for (unsigned int i = 0; i < count; i++) {
@@ -195,7 +202,7 @@ static unsigned int finish_run(struct esp_worker *w, struct esp_packet *p, unsig
 		tally.bytes += p[i].len;
 		finish_packet(sa, &p[i]);
 	}
-	esp_tally_flush(&tally, sa->stat, w->now);
+	esp_tally_flush(&tally, sa, w->now);
 	return ops;
 }
 

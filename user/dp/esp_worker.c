@@ -82,12 +82,19 @@ static void count(__u64 *figure, uint64_t n)
 		__atomic_fetch_add(figure, n, __ATOMIC_RELAXED);
 }
 
-void esp_tally_flush(const struct esp_tally *t, struct xswan_sa_stat *stat, uint64_t now)
+void esp_tally_flush(const struct esp_tally *t, struct esp_sa *sa, uint64_t now)
 {
-	if (t->packets)
-		__atomic_store_n(&stat->last_use, now, __ATOMIC_RELAXED);
-	count(&stat->packets, t->packets);
-	count(&stat->bytes, t->bytes);
+	struct xswan_sa_stat *stat = sa->stat;
+	uint64_t packets, bytes;
+
+	if (!t->packets)
+		return;
+	__atomic_store_n(&stat->last_use, now, __ATOMIC_RELAXED);
+	packets = __atomic_add_fetch(&stat->packets, t->packets, __ATOMIC_RELAXED);
+	bytes = __atomic_add_fetch(&stat->bytes, t->bytes, __ATOMIC_RELAXED);
+	if (bytes >= __atomic_load_n(&sa->byte_mark, __ATOMIC_RELAXED) ||
+	    packets >= __atomic_load_n(&sa->number_mark, __ATOMIC_RELAXED)) /* outbound there are more numbers */
+		esp_life_figures(sa, packets, bytes);
 }
 
 void esp_sa_count_drop(const struct esp_sa *sa, enum xswan_drop reason)

@@ -52,7 +52,7 @@ struct esp_tally {
 };
 
 /* Atomic, since workers may share an SA. */
-void esp_tally_flush(const struct esp_tally *t, struct xswan_sa_stat *stat, uint64_t now);
+void esp_tally_flush(const struct esp_tally *t, struct esp_sa *sa, uint64_t now);
 
 /* The end of the run that begins at first. */
 static inline unsigned int esp_run_end(const struct esp_packet *packets, unsigned int first, unsigned int count)

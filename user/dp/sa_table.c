@@ -7,11 +7,18 @@
 #include <string.h>
 #include <urcu-qsbr.h>
 
+#include "expiry.h"
+
+#define TOLD_SOFT 1u
+#define TOLD_HARD 2u
+
 struct sa_table {
 	const struct crypto_backend *crypto;
 	struct xswan_sa_stat *stat_in, *stat_out;
 	struct xswan_sa_drops *drops_in, *drops_out; /* NULL: not counted by reason */
 	uint32_t min_window;
+	struct expiry *expiry;
+	uint8_t told[EXPIRY_COUNT]; /* TOLD_SOFT, TOLD_HARD */
 	struct esp_sa *in[XSWAN_SA_SLOTS];
 	struct esp_sa *out[XSWAN_SA_SLOTS];
 	unsigned int count;
@@ -24,6 +31,11 @@ struct sa_table *sa_table_new(const struct crypto_backend *crypto, struct xswan_
 
 	if (!t)
 		return NULL;
+	t->expiry = expiry_new();
+	if (!t->expiry) {
+		free(t);
+		return NULL;
+	}
 	t->crypto = crypto;
 	t->stat_in = stat_in;
 	t->stat_out = stat_out;
@@ -49,6 +61,7 @@ void sa_table_free(struct sa_table *t)
 		esp_sa_free(t->in[slot]);
 		esp_sa_free(t->out[slot]);
 	}
+	expiry_free(t->expiry);
 	free(t);
 }
 
@@ -79,6 +92,19 @@ static int build(struct sa_table *t, struct esp_sa **sa, const struct xswan_dp_s
 	return err;
 }
 
+static uint32_t index_of(uint32_t dir, uint32_t slot)
+{
+	return dir == XSWAN_DP_IN ? slot : XSWAN_SA_SLOTS + slot;
+}
+
+/* Its limits are looked at soon: it may have come back with some behind it. */
+static void watch(struct sa_table *t, struct esp_sa *sa, uint32_t index)
+{
+	t->told[index] = 0;
+	esp_sa_set_tell(sa, expiry_mark, t->expiry, index);
+	expiry_mark(t->expiry, index);
+}
+
 int sa_table_add(struct sa_table *t, const struct xswan_dp_sa_add *m, char *why, size_t why_size)
 {
 	struct esp_sa **at = entry(t, m->dir, m->slot, why, why_size);
@@ -98,6 +124,7 @@ int sa_table_add(struct sa_table *t, const struct xswan_dp_sa_add *m, char *why,
 		return err;
 	if (t->drops_in)
 		esp_sa_set_drops(sa, &(m->dir == XSWAN_DP_IN ? t->drops_in : t->drops_out)[m->slot]);
+	watch(t, sa, index_of(m->dir, m->slot));
 	rcu_assign_pointer(*at, sa);
 	t->count++;
 	return 0;
@@ -115,6 +142,7 @@ int sa_table_remove(struct sa_table *t, const struct xswan_dp_sa_remove *m, char
 		snprintf(why, why_size, "slot %u does not hold that SA", m->slot);
 		return -ENOENT;
 	}
+	expiry_set_deadline(t->expiry, index_of(m->dir, m->slot), 0);
 	rcu_assign_pointer(*at, NULL);
 	t->count--;
 	synchronize_rcu();
@@ -135,4 +163,68 @@ struct esp_sa *sa_table_in(const struct sa_table *t, uint32_t slot)
 struct esp_sa *sa_table_out(const struct sa_table *t, uint32_t slot)
 {
 	return slot < XSWAN_SA_SLOTS ? rcu_dereference(t->out[slot]) : NULL;
+}
+
+int sa_table_expiry_fd(const struct sa_table *t)
+{
+	return expiry_fd(t->expiry);
+}
+
+struct expire {
+	struct sa_table *t;
+	uint64_t now;
+	bool (*tell)(void *ctx, const struct xswan_dp_expired *e);
+	void *ctx;
+};
+
+/* A hard limit makes its soft one old news. */
+static bool tell_one(struct expire *x, const struct esp_sa *sa, uint32_t index)
+{
+	const enum xswan_dp_limit_kind soft = esp_sa_soft(sa), hard = esp_sa_hard(sa);
+	const uint8_t news = hard ? TOLD_HARD : soft ? TOLD_SOFT : 0;
+	const struct xswan_dp_expired e = {
+		.h.op = XSWAN_DP_EXPIRED,
+		.uid = esp_sa_config(sa)->uid,
+		.dir = index < XSWAN_SA_SLOTS ? XSWAN_DP_IN : XSWAN_DP_OUT,
+		.slot = index % XSWAN_SA_SLOTS,
+		.limit = hard ? hard : soft,
+		.hard = !!hard,
+	};
+
+	if (!news || x->t->told[index] & news)
+		return true;
+	if (!x->tell(x->ctx, &e))
+		return false;
+	x->t->told[index] |= news;
+	return true;
+}
+
+static void look_at(void *ctx, uint32_t index)
+{
+	struct expire *x = ctx;
+	struct sa_table *t = x->t;
+	struct esp_sa *sa = index < XSWAN_SA_SLOTS ? t->in[index] : t->out[index - XSWAN_SA_SLOTS];
+
+	if (!sa)
+		return;
+	expiry_set_deadline(t->expiry, index, esp_sa_set_clock(sa, x->now));
+	if (!tell_one(x, sa, index))
+		expiry_keep(t->expiry, index);
+}
+
+void sa_table_expire(struct sa_table *t, uint64_t now, bool (*tell)(void *ctx, const struct xswan_dp_expired *e), void *ctx)
+{
+	struct expire x = { t, now, tell, ctx };
+
+	expiry_run(t->expiry, now, look_at, &x);
+}
+
+void sa_table_tell_again(struct sa_table *t)
+{
+	for (uint32_t i = 0; i < EXPIRY_COUNT; i++) {
+		if (t->told[i])
+			expiry_keep(t->expiry, i);
+		t->told[i] = 0;
+	}
+	expiry_wake(t->expiry); /* for those that were told to nobody, too */
 }

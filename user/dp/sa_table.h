@@ -7,6 +7,7 @@
 #ifndef XSWAN_DP_SA_TABLE_H
 #define XSWAN_DP_SA_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <xswan/dp_proto.h>
@@ -33,6 +34,15 @@ int sa_table_add(struct sa_table *t, const struct xswan_dp_sa_add *m, char *why,
 int sa_table_remove(struct sa_table *t, const struct xswan_dp_sa_remove *m, char *why, size_t why_size);
 
 unsigned int sa_table_count(const struct sa_table *t); /* of both directions together */
+
+/*
+ * SAs that have reached a limit of their life. When `fd` is readable, and once a second: sa_table_expire looks at the
+ * clock (CLOCK_BOOTTIME, seconds) and hands each limit reached to `tell`, once; what `tell` refuses comes again.
+ * sa_table_tell_again: to somebody else, all of them once more.
+ */
+int sa_table_expiry_fd(const struct sa_table *t);
+void sa_table_expire(struct sa_table *t, uint64_t now, bool (*tell)(void *ctx, const struct xswan_dp_expired *e), void *ctx);
+void sa_table_tell_again(struct sa_table *t);
 
 /* For workers: NULL when there is none. Valid until the caller's next quiescent state. */
 struct esp_sa *sa_table_in(const struct sa_table *t, uint32_t slot);

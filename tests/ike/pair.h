@@ -34,7 +34,7 @@ struct fake_sa {
 	struct endpoint local, remote;
 	bool encap, esn, initiator;
 	uint8_t alg;
-	uint8_t key_in[64], key_out[64];
+	uint8_t key_in[XSWAN_DP_KEY_MAX], key_out[XSWAN_DP_KEY_MAX];
 	size_t key_len;
 	struct xswan_ts local_ts[CONF_TS], remote_ts[CONF_TS];
 	int local_ts_count, remote_ts_count;

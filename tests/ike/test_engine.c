@@ -2,6 +2,7 @@
 /* The life of IKE and Child SAs between two engines, when the network does nothing wrong. */
 #include <errno.h>
 
+#include "../../user/lib/esp_alg.h"
 #include "pair.h"
 
 static void both_roles(void **state)
@@ -75,6 +76,23 @@ static void every_combination(void **state)
 		assert_int_equal(only_sa(&w->a)->alg, i >> 3 & 1 ? XSWAN_ALG_AES_GCM_16_256 : XSWAN_ALG_AES_GCM_16_128);
 		assert_int_equal(only_sa(&w->a)->key_len, i >> 3 & 1 ? 36 : 20);
 		assert_int_equal(only_sa(&w->a)->esn, i / 16 == 1);
+		world_free(w);
+	}
+}
+
+/* Each suite that ESP has, by its name: both ends have the same keys for it, and as many bytes as it takes. */
+static void every_esp_suite(void **state)
+{
+	for (enum xswan_alg alg = XSWAN_ALG_NONE + 1; alg < XSWAN_ALGS; alg++) {
+		struct params a = default_a(), b = default_b();
+		struct world *w;
+
+		a.esp = b.esp = esp_alg(alg)->name;
+		w = world_new_with(&a, &b, NULL);
+		bring_up(w);
+		assert_int_equal(only_sa(&w->a)->alg, alg);
+		assert_int_equal(only_sa(&w->b)->alg, alg);
+		assert_int_equal(only_sa(&w->a)->key_len, esp_alg_keymat_len(alg));
 		world_free(w);
 	}
 }
@@ -435,6 +453,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_roles),      cmocka_unit_test(every_combination),
+		cmocka_unit_test(every_esp_suite),
 		cmocka_unit_test(preference),      cmocka_unit_test(forced_encap),
 		cmocka_unit_test(chosen_address),  cmocka_unit_test(real_nat),
 		cmocka_unit_test(nat_forgets),     cmocka_unit_test(invalid_ke),

@@ -193,6 +193,8 @@ static void show(const struct conf_proposal *p, char *out, size_t size)
 	*out = '\0';
 	for (int i = 0; i < p->encr_count; i++)
 		used += snprintf(out + used, size - used, "e%u/%u ", p->encr[i].id, p->encr[i].key_bits);
+	for (int i = 0; i < p->integ_count; i++)
+		used += snprintf(out + used, size - used, "i%u ", p->integ[i]);
 	for (int i = 0; i < p->prf_count; i++)
 		used += snprintf(out + used, size - used, "p%u ", p->prf[i]);
 	for (int i = 0; i < p->ke_count; i++)
@@ -217,6 +219,11 @@ static void proposals(void **state)
 		{ false, "aes256gcm16-esn", "e20/256 s1 " },
 		{ false, "aes128gcm16-noesn-esn-noesn-esn", "e20/128 s0 s1 " },
 		{ false, "aes128gcm16-esn-noesn", "e20/128 s1 s0 " },
+		{ false, "aes192gcm-chacha20poly1305-aes192gcm128-aes192gcm16", "e20/192 e28/0 s0 " },
+		{ false, "aes256gmac-aes192gmac-aes128gmac", "e21/256 e21/192 e21/128 s0 " },
+		{ false, "aes256-aes192-aes128-aes-sha512-sha384-sha256-sha2_256-sha2_384-sha2_512",
+		  "e12/256 e12/192 e12/128 i14 i13 i12 s0 " },
+		{ false, "sha256-aes256ctr-aes192ctr-aes128ctr-aes128-esn", "e13/256 e13/192 e13/128 e12/128 i12 s1 " },
 		{ false, "default", "e20/256 e20/128 s1 s0 " },
 	};
 	struct conf_proposal p;
@@ -235,7 +242,9 @@ static void proposals(void **state)
 static void refused_proposals(void **state)
 {
 #define IKE_ALL "supported: aes128gcm16, aes256gcm16, prfsha256, prfsha384, x25519, ecp256"
-#define ESP_ALL "supported: aes128gcm16, aes256gcm16, esn, noesn"
+#define ESP_ALL                                                                                                    \
+	"supported: aes128gcm16, aes192gcm16, aes256gcm16, chacha20poly1305, aes128gmac, aes192gmac, aes256gmac, " \
+	"aes128, aes192, aes256, aes128ctr, aes192ctr, aes256ctr, sha256, sha384, sha512, esn, noesn"
 	static const struct {
 		bool ike;
 		const char *text, *why;
@@ -246,7 +255,21 @@ static void refused_proposals(void **state)
 		{ true, "aes256gcm16-sha384-x25519",
 		  "'sha384': AES-GCM needs no integrity algorithm, write prfsha256 or prfsha384 for the "
 		  "PRF; " IKE_ALL },
-		{ false, "aes256gcm16-sha256", "'sha256': AES-GCM needs no integrity algorithm; " ESP_ALL },
+		{ false, "aes256gcm16-sha256",
+		  "proposal 'aes256gcm16-sha256': aes256gcm16 authenticates by itself and needs no integrity algorithm: "
+		  "leave it out" },
+		{ false, "aes256gmac-sha256-esn",
+		  "proposal 'aes256gmac-sha256-esn': aes256gmac authenticates by itself and needs no integrity "
+		  "algorithm: leave it out" },
+		{ false, "aes256-chacha20poly1305-sha256",
+		  "proposal 'aes256-chacha20poly1305-sha256': chacha20poly1305 authenticates by itself and aes256 does "
+		  "not: write two proposals, with a comma between them" },
+		{ false, "aes192ctr-esn",
+		  "proposal 'aes192ctr-esn' lacks an integrity algorithm (sha256, sha384, sha512) for aes192ctr" },
+		{ false, "sha256", "proposal 'sha256' lacks an encryption algorithm (aes128gcm16, aes256gcm16)" },
+		{ false, "aes128-sha1", "'sha1' is not supported; " ESP_ALL },
+		{ false, "aes128-sha256_96", "'sha256_96' is not supported; " ESP_ALL },
+		{ true, "aes192gcm16-prfsha256-x25519", "'aes192gcm16' is not supported; " IKE_ALL },
 		{ true, "aes256gcm16-prfsha256-x25519-esn", "'esn' has no meaning in an IKE proposal; " IKE_ALL },
 		{ false, "aes256gcm16-prfsha256", "'prfsha256' has no meaning in an ESP proposal; " ESP_ALL },
 		{ true, "aes256gcm16-x25519", "proposal 'aes256gcm16-x25519' lacks a PRF (prfsha256, prfsha384)" },
@@ -263,7 +286,7 @@ static void refused_proposals(void **state)
 		{ false, "default-esn", "'default' is not supported; " ESP_ALL },
 	};
 	struct conf_proposal p, before;
-	char why[256], longest[200];
+	char why[320], longest[200];
 
 	for (size_t i = 0; i < COUNT(t); i++) {
 		memset(&p, 0x55, sizeof(p));

@@ -15,6 +15,7 @@
 #include "../../user/ike/auth.h"
 #include "../../user/ike/dh.h"
 #include "../../user/ike/keymat.h"
+#include "../../user/lib/esp_alg.h"
 
 struct hex {
 	uint8_t data[512];
@@ -141,7 +142,7 @@ static void key_derivation(void **state)
 	};
 	struct span part = SPAN(shared);
 	struct ike_keys keys, zero = { 0 };
-	uint8_t out[PRF_MAX], key_i[36], key_r[36];
+	uint8_t out[PRF_MAX], key_i[ESP_ALG_KEYMAT_MAX], key_r[ESP_ALG_KEYMAT_MAX];
 
 	assert_int_equal(prf_compute(in.prf, SPAN(nonces), &part, 1, out), 0);
 	assert_memory_equal(out, hex(skeyseed).data, 32);
@@ -158,7 +159,8 @@ static void key_derivation(void **state)
 		assert_memory_equal(key_i, child.data, len); /* the initiator's direction first */
 		assert_memory_equal(key_r, child.data + len, len);
 	}
-	assert_int_equal(child_keys_derive(&keys, SPAN(i), SPAN(r), key_i, key_r, 37), -EINVAL);
+	assert_int_equal(child_keys_derive(&keys, SPAN(i), SPAN(r), key_i, key_r, ESP_ALG_KEYMAT_MAX + 1),
+			 -EINVAL);
 
 	in.encr_bits = 128;
 	assert_int_equal(ike_keys_derive(&keys, &in), 0);

@@ -117,6 +117,22 @@ static const struct {
 	{ "1/20/256 5/0 5/1", "aes256gcm16-noesn-esn", false, "aes256gcm16-noesn", NULL },
 	{ "1/20/256 4/31 5/0", "aes256gcm16", false, "aes256gcm16-noesn", NULL }, /* KE is not for the first Child SA */
 	{ "1/12/256 3/12 5/0", "aes256gcm16", false, NULL, "encryption: received aes256, configured aes256gcm16" },
+	/* ciphers that do not authenticate, and integrity */
+	{ "1/12/256 3/12 5/0", "aes256-sha256", false, "aes256-sha256-noesn", NULL },
+	{ "1/12/128 1/12/256 3/14 3/12 5/0", "aes256-aes128-sha256-sha512", false, "aes256-sha256-noesn", NULL },
+	{ "1/13/192 3/13 5/1", "aes192ctr-sha384-esn", false, "aes192ctr-sha384-esn", NULL },
+	{ "1/12/256 3/2 3/5 5/0", "aes256-sha256-sha384", false, NULL,
+	  "integrity: received sha1|aesxcbc, configured sha256|sha384" },
+	{ "1/12/256 5/0", "aes256-sha256", false, NULL, "integrity: received none, configured sha256" },
+	{ "1/12/256 3/0 5/0", "aes256-sha256", false, NULL, "integrity: received nointegrity, configured sha256" },
+	{ "1/12 3/12 5/0", "aes256-sha256", false, NULL, "encryption: received aes, configured aes256" },
+	{ "1/20/192 5/0", "aes192gcm", false, "aes192gcm16-noesn", NULL },
+	{ "1/21/256 3/0 5/0", "aes256gmac", false, "aes256gmac-noesn", NULL },
+	{ "1/21/256 3/12 5/0", "aes256gmac", false, NULL, "integrity: received sha256, configured none" },
+	{ "1/28 5/0", "chacha20poly1305", false, "chacha20poly1305-noesn", NULL },
+	{ "1/28/256 5/0", "chacha20poly1305", false, NULL, /* it has no key length: RFC 7634 section 4 */
+	  "encryption: received chacha20poly1305, configured chacha20poly1305" },
+	{ "1/12/128 3/12 5/0,1/20/256 5/0", "aes256gcm16,aes128-sha256", false, "aes256gcm16-noesn", NULL },
 };
 
 static void selection(void **state)

@@ -7,6 +7,7 @@
 
 #include <openssl/crypto.h>
 
+#include "../lib/esp_alg.h"
 #include "exchange.h"
 
 /* Scratch for ike_sa_info, which lists all Child SAs of one IKE SA. */
@@ -63,9 +64,7 @@ void child_free(struct ike_sa *sa, struct child *child)
 
 static uint8_t alg_of(const struct suite *s)
 {
-	if (s->encr != ENCR_AES_GCM_16)
-		return XSWAN_ALG_NONE;
-	return s->encr_bits == 128 ? XSWAN_ALG_AES_GCM_16_128 : XSWAN_ALG_AES_GCM_16_256;
+	return (uint8_t)esp_alg_find(s->encr, s->encr_bits, s->integ);
 }
 
 static void log_up(struct ike_sa *sa, const struct child *child)
@@ -111,8 +110,8 @@ static int add_to_sink(struct ike_sa *sa, struct child *child, const uint8_t *ke
 
 int child_install(struct ike_sa *sa, struct child *child)
 {
-	uint8_t key_i[AEAD_KEY_MAX], key_r[AEAD_KEY_MAX];
-	size_t key_len = aead_key_len(child->suite.encr, child->suite.encr_bits);
+	uint8_t key_i[ESP_ALG_KEYMAT_MAX], key_r[ESP_ALG_KEYMAT_MAX];
+	size_t key_len = esp_alg_keymat_len(alg_of(&child->suite));
 	int ret = -EOPNOTSUPP;
 
 	if (!key_len)

@@ -38,7 +38,7 @@ struct child_install {
 	uint8_t alg; /* enum xswan_alg */
 	uint32_t spi_in, spi_out; /* host order */
 	uint32_t slot_in; /* as spi_alloc chose it */
-	const uint8_t *key_in, *key_out; /* key and salt; wiped by the engine after the call */
+	const uint8_t *key_in, *key_out; /* KEYMAT: user/lib/esp_alg.h; wiped by the engine after the call */
 	size_t key_len; /* of each */
 	const struct xswan_ts *local_ts, *remote_ts; /* narrowed */
 	int local_ts_count, remote_ts_count;

@@ -7,6 +7,8 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
+#include "../lib/esp_alg.h"
+
 size_t aead_key_len(uint16_t encr, uint16_t key_bits)
 {
 	if (encr != ENCR_AES_GCM_16 || (key_bits != 128 && key_bits != 256))
@@ -82,10 +84,10 @@ int child_keys_derive(const struct ike_keys *keys, struct span ni, struct span n
 		      size_t key_len)
 {
 	struct span parts[] = { ni, nr };
-	uint8_t stream[2 * AEAD_KEY_MAX];
+	uint8_t stream[2 * ESP_ALG_KEYMAT_MAX];
 	int ret;
 
-	if (key_len > AEAD_KEY_MAX)
+	if (key_len > ESP_ALG_KEYMAT_MAX)
 		return -EINVAL;
 	ret = prf_plus(keys->prf, (struct span){ keys->sk_d, keys->prf_len }, parts, 2, stream, 2 * key_len);
 	if (!ret) {

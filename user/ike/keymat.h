@@ -33,7 +33,10 @@ struct ike_keys_input {
 int ike_keys_derive(struct ike_keys *keys, const struct ike_keys_input *in) __attribute__((warn_unused_result));
 void ike_keys_wipe(struct ike_keys *keys);
 
-/* KEYMAT without a new key exchange: key_i protects what the exchange's initiator sends. */
+/*
+ * KEYMAT without a new key exchange: key_i protects what the exchange's initiator sends. Each is cut by the dataplane,
+ * as user/lib/esp_alg.h says.
+ */
 int child_keys_derive(const struct ike_keys *keys, struct span ni, struct span nr, uint8_t *key_i, uint8_t *key_r,
 		      size_t key_len) __attribute__((warn_unused_result));
 

@@ -104,17 +104,21 @@ static bool choose_esn(const struct offer *o, const struct conf_proposal *p, str
 	return choose(o, TRANSFORM_ESN, ids, p->esn_count ? p->esn_count : 1, &out->esn);
 }
 
+/* Beside ciphers that authenticate by themselves integrity may only be NONE (RFC 5282 section 8). */
+static bool choose_integ(const struct offer *o, const struct conf_proposal *p, struct suite *out)
+{
+	if (p->integ_count)
+		return choose(o, TRANSFORM_INTEG, p->integ, p->integ_count, &out->integ);
+	return !has_type(o, TRANSFORM_INTEG) || find(o, TRANSFORM_INTEG, 0, 0);
+}
+
 /*
  * A proposal with a transform type that we do not know is not ours to choose (section 3.3.6).
- * Integrity beside AEAD may only be NONE (RFC 5282 section 8). Key exchange for the first Child
+ * Key exchange for the first Child
  * SA is that of the IKE SA; what some peers say about it there is not looked at (section 1.2).
  */
 static bool types_allowed(const struct offer *o, enum protocol protocol, uint8_t *culprit)
 {
-	if (has_type(o, TRANSFORM_INTEG) && !find(o, TRANSFORM_INTEG, 0, 0)) {
-		*culprit = TRANSFORM_INTEG;
-		return false;
-	}
 	for (int i = 0; i < o->count; i++) {
 		*culprit = o->transform[i].type;
 		if (*culprit < TRANSFORM_ENCR || *culprit > TRANSFORM_ESN ||
@@ -137,6 +141,8 @@ uint8_t offer_match(const struct offer *o, enum protocol protocol, const struct 
 		return DIFFERENT_PROTOCOL;
 	if (!choose_encr(o, p, out))
 		return TRANSFORM_ENCR;
+	if (!choose_integ(o, p, out))
+		return TRANSFORM_INTEG;
 	if (!types_allowed(o, protocol, &culprit))
 		return culprit;
 	if (esp)
@@ -230,12 +236,12 @@ static void write_transform(struct writer *w, bool last, uint8_t type, uint16_t 
 	}
 }
 
-/* ENCR, PRF and KE, or ENCR and ESN */
+/* ENCR, PRF and KE, or ENCR, perhaps INTEG, and ESN */
 static void write_transforms(struct writer *w, enum protocol protocol, const struct conf_proposal *p)
 {
 	const uint8_t none = 0;
 	const uint8_t *esn = p->esn_count ? p->esn : &none;
-	int left = p->encr_count + (p->esn_count ? p->esn_count : 1);
+	int left = p->encr_count + p->integ_count + (p->esn_count ? p->esn_count : 1);
 
 	if (protocol == PROTOCOL_IKE)
 		left = p->encr_count + p->prf_count + p->ke_count;
@@ -244,6 +250,8 @@ static void write_transforms(struct writer *w, enum protocol protocol, const str
 		writer_zero(w, 4); /* the SPI, patched by the caller */
 	for (int i = 0; i < p->encr_count; i++)
 		write_transform(w, !--left, TRANSFORM_ENCR, p->encr[i].id, p->encr[i].key_bits);
+	for (int i = 0; i < p->integ_count; i++)
+		write_transform(w, !--left, TRANSFORM_INTEG, p->integ[i], 0);
 	for (int i = 0; protocol == PROTOCOL_IKE && i < p->prf_count; i++)
 		write_transform(w, !--left, TRANSFORM_PRF, p->prf[i], 0);
 	for (int i = 0; protocol == PROTOCOL_IKE && i < p->ke_count; i++)
@@ -281,6 +289,8 @@ void suite_write(struct writer *w, enum protocol protocol, uint32_t spi, const s
 	struct conf_proposal p = {
 		.encr_count = 1,
 		.encr = { { s->encr, s->encr_bits } },
+		.integ_count = s->integ ? 1 : 0,
+		.integ = { s->integ },
 		.prf_count = 1,
 		.prf = { s->prf },
 		.ke_count = 1,

@@ -36,6 +36,7 @@ struct offer {
 struct suite {
 	uint8_t number; /* of the proposal it came from */
 	uint16_t encr, encr_bits;
+	uint16_t integ; /* 0: the cipher authenticates by itself */
 	uint16_t prf, ke; /* IKE */
 	uint16_t esn; /* ESP */
 	uint32_t spi; /* ESP: of the side that sent the payload */

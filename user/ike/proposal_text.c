@@ -153,6 +153,8 @@ const char *suite_format(enum protocol protocol, const struct suite *s, char *bu
 	struct offer o = { .protocol = protocol };
 
 	o.transform[o.count++] = (struct transform){ .type = TRANSFORM_ENCR, .id = s->encr, .key_bits = s->encr_bits };
+	if (s->integ)
+		o.transform[o.count++] = (struct transform){ .type = TRANSFORM_INTEG, .id = s->integ };
 	if (protocol == PROTOCOL_IKE) {
 		o.transform[o.count++] = (struct transform){ .type = TRANSFORM_PRF, .id = s->prf };
 		o.transform[o.count++] = (struct transform){ .type = TRANSFORM_KE, .id = s->ke };
@@ -193,6 +195,8 @@ static void as_offer(const struct conf_proposal *p, enum protocol protocol, stru
 			.id = p->encr[i].id,
 			.key_bits = p->encr[i].key_bits,
 		};
+	for (int i = 0; i < p->integ_count; i++)
+		o->transform[o->count++] = (struct transform){ .type = TRANSFORM_INTEG, .id = p->integ[i] };
 	for (int i = 0; i < p->prf_count; i++)
 		o->transform[o->count++] = (struct transform){ .type = TRANSFORM_PRF, .id = p->prf[i] };
 	for (int i = 0; i < p->ke_count; i++)

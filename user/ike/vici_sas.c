@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../lib/esp_alg.h"
 #include "daemon.h"
 #include "vici_handlers.h"
 
@@ -113,6 +114,27 @@ static void put_ts(struct vici_builder *b, const char *name, const struct xswan_
 	vici_end_list(b);
 }
 
+/* In strongSwan's words. */
+static void put_algorithms(struct vici_builder *b, const struct esp_alg *alg)
+{
+	static const char *const encr[] = { [ESP_AES_GCM] = "AES_GCM_16",
+					    [ESP_CHACHA20_POLY1305] = "CHACHA20_POLY1305",
+					    [ESP_AES_GMAC] = "NULL_AES_GMAC",
+					    [ESP_AES_CBC] = "AES_CBC",
+					    [ESP_AES_CTR] = "AES_CTR" };
+	static const char *const integ[] = { [ESP_HMAC_SHA2_256] = "HMAC_SHA2_256_128",
+					     [ESP_HMAC_SHA2_384] = "HMAC_SHA2_384_192",
+					     [ESP_HMAC_SHA2_512] = "HMAC_SHA2_512_256" };
+
+	if (!alg)
+		return;
+	vici_put(b, "encr-alg", encr[alg->cipher]);
+	if (alg->encr_bits)
+		vici_putf(b, "encr-keysize", "%u", alg->encr_bits);
+	if (alg->integ)
+		vici_put(b, "integ-alg", integ[alg->integ]);
+}
+
 static void put_installed(struct vici_builder *b, struct daemon *d, const struct child_info *child)
 {
 	struct xswan_sa_stat in, out;
@@ -120,8 +142,7 @@ static void put_installed(struct vici_builder *b, struct daemon *d, const struct
 	vici_put_flag(b, "encap", child->encap);
 	vici_putf(b, "spi-in", "%08x", child->spi_in);
 	vici_putf(b, "spi-out", "%08x", child->spi_out);
-	vici_put(b, "encr-alg", "AES_GCM_16");
-	vici_put(b, "encr-keysize", child->alg == XSWAN_ALG_AES_GCM_16_128 ? "128" : "256");
+	put_algorithms(b, esp_alg(child->alg));
 	if (child->esn)
 		vici_put(b, "esn", "1");
 	if (!sa_store_query(d->store, child->sink_id, &in, &out)) {

@@ -35,7 +35,7 @@ charon_conf()
 	mkdir -p "$dir"/{x509,x509ca,x509aa,x509ocsp,x509crl,x509ac,private,pubkey,rsa,ecdsa,pkcs8,pkcs12,conf.d}
 	cat >"$dir/strongswan.conf" <<-END
 		charon {
-		    load = random nonce openssl aes sha1 sha2 hmac kdf gcm curve25519 drbg pem pkcs1 pkcs8 x509 constraints pubkey vici kernel-libipsec kernel-netlink socket-default updown
+		    load = random nonce openssl aes sha1 sha2 hmac kdf gcm ctr chapoly curve25519 drbg pem pkcs1 pkcs8 x509 constraints pubkey vici kernel-libipsec kernel-netlink socket-default updown
 		    retransmit_tries = 3
 		    retransmit_timeout = 1
 		    plugins {

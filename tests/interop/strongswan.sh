@@ -65,6 +65,24 @@ negotiate()
 	check "$what: neither side has an SA left" wait_for 5 none_left
 }
 
+peer_agreed()
+{
+	peer --list-sas | tee /dev/stderr | grep -q "ESP:$1\$"
+}
+
+# carries IKE ESP NAME: short of all that negotiate does, for suites; NAME is what strongSwan calls it
+carries()
+{
+	PEER_IKE=$1 PEER_ESP=$2 charon_conf b
+	check "$2: strongSwan takes its configuration" charon_load b
+	check "$2: the tunnel comes up" it_initiates || return
+	check "$2: as proposed" peer_agreed "$3"
+	check "$2: the client pings the server" pings client $SERVER 5 -s 1301
+	check "$2: the server pings the client" pings server $CLIENT 5
+	check "$2: deleted" we_delete
+	wait_for 5 none_left
+}
+
 # --- the exchanges, decrypted ---
 
 # fields FILTER FIELD…: of the captured IKE messages, one line per message
@@ -115,7 +133,9 @@ need "topology" topology_up
 SNAPLEN=65535 need "a capture of IKE between the gateways" capture ike udp port 500 or 'udp[8:4] = 0'
 SNAPLEN=128 need "a capture between the gateways" capture wire
 IKE_PROGRAM=xswan-ike-keylog IKE_OPTIONS="--keylog $STATE/keys"
-IKE_PROPOSAL=aes256gcm16-aes128gcm16-prfsha384-prfsha256-x25519-ecp256 ESP_PROPOSAL=aes256gcm16-aes128gcm16
+IKE_PROPOSAL=aes256gcm16-aes128gcm16-prfsha384-prfsha256-x25519-ecp256
+ESP_PROPOSAL=aes256gcm16-aes192gcm16-aes128gcm16-chacha20poly1305
+ESP_PROPOSAL+=,aes256-aes192-aes128-aes256ctr-aes192ctr-aes128ctr-sha512-sha384-sha256
 need "configuration" gateway_conf a
 need "configuration of strongSwan" charon_conf b
 need "xswan on gateway A" gateway_start a
@@ -131,6 +151,17 @@ negotiate "AES-128, P-256, it initiates" $i aes128gcm16 128 ECP_256 it_initiates
 i=aes256gcm16-prfsha384-ecp256
 negotiate "AES-256, SHA-384, P-256, we initiate" $i aes256gcm16 256 ECP_256 we_initiate we_delete
 negotiate "AES-256, SHA-384, P-256, it initiates" $i aes256gcm16 256 ECP_256 it_initiates it_deletes
+
+# The ESP suites that strongSwan's libipsec has; AES-GMAC it has not.
+i=aes256gcm16-prfsha256-x25519
+for bits in 128 192 256; do
+	carries $i aes${bits}gcm16 AES_GCM_16-$bits
+	for hash in 256 384 512; do
+		carries $i aes$bits-sha$hash "AES_CBC-$bits/HMAC_SHA2_${hash}_$((hash / 2))"
+	done
+	carries $i aes${bits}ctr-sha$((bits * 2)) "AES_CTR-$bits/HMAC_SHA2_$((bits * 2))_$bits"
+done
+carries $i chacha20poly1305 CHACHA20_POLY1305
 
 capture_end wire
 capture_end ike

@@ -5,10 +5,9 @@
  *	seal|open BACKEND ALGORITHM FLAGS KEY SPI SEQ PACKET
  *
  * ALGORITHM is a name as in a proposal ("aes128-sha256"). FLAGS is "-" or letters: e for extended sequence numbers,
- * u for UDP encapsulation; KEY holds cipher key, salt and integrity key, KEY and PACKET are hexadecimal, SPI and SEQ are C numbers. Seal uses
- * SEQ; open has seen all numbers before it. The tunnel is 192.0.2.1 -> 192.0.2.2, with port 4500
- * on both sides, and protects everything. Answers each line by "ok PACKET", "drop REASON"
- * or "error TEXT".
+ * u for UDP encapsulation; KEY holds cipher key, salt and integrity key, KEY and PACKET are hexadecimal, SPI and SEQ
+ *are C numbers. Seal uses SEQ; open has seen all numbers before it. The tunnel is 192.0.2.1 -> 192.0.2.2, with port
+ *4500 on both sides, and protects everything. Answers each line by "ok PACKET", "drop REASON" or "error TEXT".
  */
 #include <errno.h>
 #include <stdio.h>

@@ -248,9 +248,9 @@ static void check_cross(const struct crypto_backend *seals, const struct crypto_
 	}
 }
 
-#define EACH_PAIR(a, b)                                                                                    \
-	EACH_BACKEND(a)                                                                                    \
-	for (const struct crypto_backend *const *second = crypto_backends, *b; (b = *second); second++)   \
+#define EACH_PAIR(a, b)                                                                                 \
+	EACH_BACKEND(a)                                                                                 \
+	for (const struct crypto_backend *const *second = crypto_backends, *b; (b = *second); second++) \
 		if (b->available())
 
 /* Batches in which all algorithms meet. */
@@ -363,8 +363,9 @@ static void test_find(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_vectors), cmocka_unit_test(test_damage),       cmocka_unit_test(test_mixed),
-		cmocka_unit_test(test_lengths), cmocka_unit_test(test_keys_refused), cmocka_unit_test(test_key_replaced),
+		cmocka_unit_test(test_vectors),      cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_mixed),        cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_keys_refused), cmocka_unit_test(test_key_replaced),
 		cmocka_unit_test(test_find),
 	};
 

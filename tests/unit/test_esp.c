@@ -407,18 +407,12 @@ static void test_outer_options(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_known_answer),
-		cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_iv),
-		cmocka_unit_test(test_batch),
-		cmocka_unit_test(test_outer_header),
-		cmocka_unit_test(test_outer_checksum),
-		cmocka_unit_test(test_link_padding),
-		cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_ecn),
-		cmocka_unit_test(test_partial_checksum),
-		cmocka_unit_test(test_peer_padding),
-		cmocka_unit_test(test_outer_options),
+		cmocka_unit_test(test_known_answer), cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_iv),           cmocka_unit_test(test_batch),
+		cmocka_unit_test(test_outer_header), cmocka_unit_test(test_outer_checksum),
+		cmocka_unit_test(test_link_padding), cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_ecn),          cmocka_unit_test(test_partial_checksum),
+		cmocka_unit_test(test_peer_padding), cmocka_unit_test(test_outer_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -256,7 +256,8 @@ static void refused_proposals(void **state)
 		  "'sha384': AES-GCM needs no integrity algorithm, write prfsha256 or prfsha384 for the "
 		  "PRF; " IKE_ALL },
 		{ false, "aes256gcm16-sha256",
-		  "proposal 'aes256gcm16-sha256': aes256gcm16 authenticates by itself and needs no integrity algorithm: "
+		  "proposal 'aes256gcm16-sha256': aes256gcm16 authenticates by itself and needs no integrity "
+		  "algorithm: "
 		  "leave it out" },
 		{ false, "aes256gmac-sha256-esn",
 		  "proposal 'aes256gmac-sha256-esn': aes256gmac authenticates by itself and needs no integrity "

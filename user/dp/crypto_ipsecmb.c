@@ -147,8 +147,8 @@ static struct crypto_worker *worker_new(void)
 	return w;
 }
 
-#define GCM_CALL(bits, direction, icv)                                                                                     \
-	IMB_AES##bits##_GCM_##direction(w->mgr, &op->key->gcm, &w->ctx, op->data, op->data, op->len, op->nonce,       \
+#define GCM_CALL(bits, direction, icv)                                                                          \
+	IMB_AES##bits##_GCM_##direction(w->mgr, &op->key->gcm, &w->ctx, op->data, op->data, op->len, op->nonce, \
 					op->aad, op->aad_len, icv, MB_GCM_ICV)
 
 /* False: not AES-GCM. */
@@ -186,12 +186,12 @@ static inline bool gcm_open(struct crypto_worker *w, const struct crypto_op *op,
 	}
 }
 
-#define GMAC_CALLS(bits)                                                                                               \
-	do {                                                                                                     \
-		IMB_AES##bits##_GMAC_INIT(w->mgr, &op->key->gcm, &w->ctx, op->nonce, CRYPTO_NONCE);              \
-		IMB_AES##bits##_GMAC_UPDATE(w->mgr, &op->key->gcm, &w->ctx, op->aad, op->aad_len);               \
+#define GMAC_CALLS(bits)                                                                                          \
+	do {                                                                                                      \
+		IMB_AES##bits##_GMAC_INIT(w->mgr, &op->key->gcm, &w->ctx, op->nonce, CRYPTO_NONCE);               \
+		IMB_AES##bits##_GMAC_UPDATE(w->mgr, &op->key->gcm, &w->ctx, op->aad, op->aad_len);                \
 		IMB_AES##bits##_GMAC_UPDATE(w->mgr, &op->key->gcm, &w->ctx, op->data - iv_len, iv_len + op->len); \
-		IMB_AES##bits##_GMAC_FINALIZE(w->mgr, &op->key->gcm, &w->ctx, icv, MB_GCM_ICV);                  \
+		IMB_AES##bits##_GMAC_FINALIZE(w->mgr, &op->key->gcm, &w->ctx, icv, MB_GCM_ICV);                   \
 	} while (0)
 
 /* RFC 4543 section 3.3: SPI and sequence number, IV, payload. */

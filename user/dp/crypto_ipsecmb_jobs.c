@@ -111,7 +111,8 @@ static void fill_hmac(IMB_JOB *job, const struct crypto_op *op)
 	job->cipher_start_src_offset_in_bytes = front;
 	job->msg_len_to_hash_in_bytes = front + op->len + high;
 	job->iv = cbc ? op->data - alg->iv_len : op->nonce;
-	job->iv_len_in_bytes = cbc ? alg->iv_len : CRYPTO_NONCE; /* the counter's 1 is the library's: RFC 3686 section 4 */
+	job->iv_len_in_bytes = cbc ? alg->iv_len
+				   : CRYPTO_NONCE; /* the counter's 1 is the library's: RFC 3686 section 4 */
 	job->u.HMAC._hashed_auth_key_xor_ipad = op->key->job.inner;
 	job->u.HMAC._hashed_auth_key_xor_opad = op->key->job.outer;
 }

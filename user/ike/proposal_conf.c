@@ -14,8 +14,9 @@
 #define IKE_DEFAULT "aes256gcm16-aes128gcm16-prfsha384-prfsha256-x25519-ecp256"
 #define ESP_DEFAULT "aes256gcm16-aes128gcm16-esn-noesn"
 #define IKE_WORDS "aes128gcm16, aes256gcm16, prfsha256, prfsha384, x25519, ecp256"
-#define ESP_WORDS                                                                                              \
-	"aes128gcm16, aes192gcm16, aes256gcm16, chacha20poly1305, aes128gmac, aes192gmac, aes256gmac, aes128, aes192, " \
+#define ESP_WORDS                                                                                               \
+	"aes128gcm16, aes192gcm16, aes256gcm16, chacha20poly1305, aes128gmac, aes192gmac, aes256gmac, aes128, " \
+	"aes192, "                                                                                              \
 	"aes256, aes128ctr, aes192ctr, aes256ctr, sha256, sha384, sha512, esn, noesn"
 
 /* RFC 7296 section 3.3.2, with the IDs of RFC 4106, 7634, 4543, 3602, 3686, 5282, 4868, 8031 and 5903 */

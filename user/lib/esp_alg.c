@@ -7,53 +7,53 @@
 enum { ENCR_AES_CBC = 12, ENCR_AES_CTR = 13, ENCR_AES_GCM_16 = 20, ENCR_NULL_AUTH_AES_GMAC = 21, ENCR_CHACHA20 = 28 };
 enum { INTEG_SHA2_256 = 12, INTEG_SHA2_384 = 13, INTEG_SHA2_512 = 14 };
 
-#define AES_GCM(bits)                                                                                   \
-	[XSWAN_ALG_AES_GCM_16_##bits] = { .name = "aes" #bits "gcm16",                                  \
-					  .cipher = ESP_AES_GCM,                                        \
-					  .encr_id = ENCR_AES_GCM_16,                                   \
-					  .encr_bits = bits,                                            \
-					  .key_len = bits / 8,                                          \
-					  .salt_len = ESP_ALG_SALT,                                     \
-					  .iv_len = 8,                                                  \
-					  .icv_len = 16,                                                \
+#define AES_GCM(bits)                                                  \
+	[XSWAN_ALG_AES_GCM_16_##bits] = { .name = "aes" #bits "gcm16", \
+					  .cipher = ESP_AES_GCM,       \
+					  .encr_id = ENCR_AES_GCM_16,  \
+					  .encr_bits = bits,           \
+					  .key_len = bits / 8,         \
+					  .salt_len = ESP_ALG_SALT,    \
+					  .iv_len = 8,                 \
+					  .icv_len = 16,               \
 					  .align = 4 }
 
-#define AES_GMAC(bits)                                                                               \
-	[XSWAN_ALG_AES_GMAC_##bits] = { .name = "aes" #bits "gmac",                                  \
-					.cipher = ESP_AES_GMAC,                                      \
-					.encr_id = ENCR_NULL_AUTH_AES_GMAC,                          \
-					.encr_bits = bits,                                           \
-					.key_len = bits / 8,                                         \
-					.salt_len = ESP_ALG_SALT,                                    \
-					.iv_len = 8,                                                 \
-					.icv_len = 16,                                               \
+#define AES_GMAC(bits)                                                      \
+	[XSWAN_ALG_AES_GMAC_##bits] = { .name = "aes" #bits "gmac",         \
+					.cipher = ESP_AES_GMAC,             \
+					.encr_id = ENCR_NULL_AUTH_AES_GMAC, \
+					.encr_bits = bits,                  \
+					.key_len = bits / 8,                \
+					.salt_len = ESP_ALG_SALT,           \
+					.iv_len = 8,                        \
+					.icv_len = 16,                      \
 					.align = 4 }
 
 /* RFC 4868 section 2.1: the key is as long as the hash, the ICV half of it. */
-#define HMAC(hash_bits)                                                                                  \
+#define HMAC(hash_bits)                                                                                         \
 	.integ = ESP_HMAC_SHA2_##hash_bits, .integ_id = INTEG_SHA2_##hash_bits, .integ_key_len = hash_bits / 8, \
 	.icv_len = hash_bits / 16
 
-#define AES_CBC(bits, hash_bits)                                                                                     \
-	[XSWAN_ALG_AES_CBC_##bits##_SHA2_##hash_bits] = { .name = "aes" #bits "-sha" #hash_bits,                     \
-							  .cipher = ESP_AES_CBC,                                     \
-							  .encr_id = ENCR_AES_CBC,                                   \
-							  .encr_bits = bits,                                         \
-							  .key_len = bits / 8,                                       \
-							  .iv_len = 16,                                              \
-							  .align = 16,                                               \
-							  .iv_random = true,                                         \
+#define AES_CBC(bits, hash_bits)                                                                 \
+	[XSWAN_ALG_AES_CBC_##bits##_SHA2_##hash_bits] = { .name = "aes" #bits "-sha" #hash_bits, \
+							  .cipher = ESP_AES_CBC,                 \
+							  .encr_id = ENCR_AES_CBC,               \
+							  .encr_bits = bits,                     \
+							  .key_len = bits / 8,                   \
+							  .iv_len = 16,                          \
+							  .align = 16,                           \
+							  .iv_random = true,                     \
 							  HMAC(hash_bits) }
 
-#define AES_CTR(bits, hash_bits)                                                                                     \
-	[XSWAN_ALG_AES_CTR_##bits##_SHA2_##hash_bits] = { .name = "aes" #bits "ctr-sha" #hash_bits,                  \
-							  .cipher = ESP_AES_CTR,                                     \
-							  .encr_id = ENCR_AES_CTR,                                   \
-							  .encr_bits = bits,                                         \
-							  .key_len = bits / 8,                                       \
-							  .salt_len = ESP_ALG_SALT, /* RFC 3686 calls it nonce */    \
-							  .iv_len = 8,                                               \
-							  .align = 4,                                                \
+#define AES_CTR(bits, hash_bits)                                                                                  \
+	[XSWAN_ALG_AES_CTR_##bits##_SHA2_##hash_bits] = { .name = "aes" #bits "ctr-sha" #hash_bits,               \
+							  .cipher = ESP_AES_CTR,                                  \
+							  .encr_id = ENCR_AES_CTR,                                \
+							  .encr_bits = bits,                                      \
+							  .key_len = bits / 8,                                    \
+							  .salt_len = ESP_ALG_SALT, /* RFC 3686 calls it nonce */ \
+							  .iv_len = 8,                                            \
+							  .align = 4,                                             \
 							  HMAC(hash_bits) }
 
 static const struct esp_alg algs[] = {

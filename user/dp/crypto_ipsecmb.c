@@ -27,6 +27,7 @@ struct crypto_worker {
 	struct gcm_context_data ctx; /* key stream of the last packet: wiped after each batch */
 	IMB_MGR *mgr;
 	struct mb_jobs *jobs;
+	bool vaes; /* does AES-GCM go by 48 blocks at a time? */
 };
 
 /* For expanding keys: made once, because making one runs the library's self-tests. */
@@ -104,7 +105,7 @@ static struct crypto_key *key_new(enum xswan_alg id, const uint8_t *keymat, size
 		errno = EOPNOTSUPP;
 		return NULL;
 	}
-	k = secmem_alloc(mb_key_size(alg));
+	k = secmem_alloc(sizeof(*k));
 	if (!k)
 		return NULL;
 	k->alg = alg;
@@ -118,8 +119,7 @@ static struct crypto_key *key_new(enum xswan_alg id, const uint8_t *keymat, size
 
 static void key_free(struct crypto_key *key)
 {
-	if (key)
-		secmem_free(key, mb_key_size(key->alg));
+	secmem_free(key, sizeof(*key));
 }
 
 static void worker_free(struct crypto_worker *w)
@@ -144,6 +144,7 @@ static struct crypto_worker *worker_new(void)
 		worker_free(w);
 		return NULL;
 	}
+	w->vaes = w->mgr->used_arch == IMB_ARCH_AVX512 && w->mgr->features & IMB_FEATURE_VAES;
 	return w;
 }
 
@@ -214,13 +215,54 @@ static bool gmac(struct crypto_worker *w, const struct crypto_op *op, uint8_t ic
 	}
 }
 
-/* An expanded key is a kilobyte: with many SAs it is not in the cache, so it is asked for two packets earlier. */
-#define KEYS_AHEAD 2u
+/*
+ * An expanded key is a kilobyte: with many SAs it is not in the cache. It is asked for some packets earlier, as many as
+ * keep memory busy all the while, and once more when it is next.
+ *
+ * With VAES, three quarters of it are 48 powers of the hash key, of which a packet uses as many as it has blocks: the
+ * last ones. Without there are 8, and as many sums of their halves.
+ */
+#define KEYS_FAR 4u
+#define KEYS_NEXT 1u
+#define BLOCK 16u
+#define POWERS 48u
 
-prefetch_inline void prefetch_key(struct crypto_op *const ops[], unsigned int i, unsigned int count)
+prefetch_inline void prefetch_key(const struct crypto_worker *w, const struct crypto_op *op, bool far)
 {
-	if (i < count && ops[i]->key != ops[i - 1]->key)
-		prefetch_lines(ops[i]->key, sizeof(struct crypto_key) / CACHE_LINE);
+	const uint8_t *key = (const uint8_t *)op->key;
+	const size_t blocks = op->len / BLOCK + 2, powers = w->vaes ? blocks < POWERS ? blocks : POWERS : 0;
+	const size_t begin = w->vaes ? 4 : 8, rest = (MB_GCM_USED - powers * BLOCK) / CACHE_LINE, all = MB_KEY_LINES - rest;
+
+	if (far) {
+		prefetch_far(key, begin);
+		prefetch_far(key + rest * CACHE_LINE, all);
+	} else {
+		prefetch_lines(key, begin);
+		prefetch_lines(key + rest * CACHE_LINE, all);
+	}
+}
+
+prefetch_inline bool other_key(struct crypto_op *const ops[], unsigned int i)
+{
+	return !i || ops[i]->key != ops[i - 1]->key;
+}
+
+prefetch_inline void prefetch_first_keys(const struct crypto_worker *w, struct crypto_op *const ops[],
+					 unsigned int count)
+{
+	for (unsigned int i = 0; i < count && i < KEYS_FAR; i++)
+		if (other_key(ops, i))
+			prefetch_key(w, ops[i], true);
+}
+
+/* Before operation i. */
+prefetch_inline void prefetch_keys(const struct crypto_worker *w, struct crypto_op *const ops[], unsigned int i,
+				   unsigned int count)
+{
+	if (i + KEYS_FAR < count && other_key(ops, i + KEYS_FAR))
+		prefetch_key(w, ops[i + KEYS_FAR], true);
+	if (i + KEYS_NEXT < count && other_key(ops, i + KEYS_NEXT))
+		prefetch_key(w, ops[i + KEYS_NEXT], false);
 }
 
 /*
@@ -243,8 +285,9 @@ static void seal(struct crypto_worker *w, struct crypto_op *const ops[], unsigne
 {
 	unsigned int jobs = 0;
 
+	prefetch_first_keys(w, ops, count);
 	for (unsigned int i = 0; i < count; i++) {
-		prefetch_key(ops, i + KEYS_AHEAD, count);
+		prefetch_keys(w, ops, i, count);
 		prefetch_data(ops, i + 1, count);
 		ops[i]->ok = gcm_seal(w, ops[i]) || gmac(w, ops[i], ops[i]->icv);
 		if (!ops[i]->ok)
@@ -269,8 +312,9 @@ static void open_batch(struct crypto_worker *w, struct crypto_op *const ops[], u
 	uint8_t icv[MB_GCM_ICV];
 	unsigned int jobs = 0;
 
+	prefetch_first_keys(w, ops, count);
 	for (unsigned int i = 0; i < count; i++) {
-		prefetch_key(ops, i + KEYS_AHEAD, count);
+		prefetch_keys(w, ops, i, count);
 		if (gcm_open(w, ops[i], icv) || gmac(w, ops[i], icv))
 			ops[i]->ok = icv_equal(icv, ops[i]->icv);
 		else

@@ -30,22 +30,23 @@ struct mb_job_key {
 	uint8_t outer[IMB_SHA512_DIGEST_SIZE_IN_BYTES] __attribute__((aligned(16)));
 };
 
-/* Only as much memory as the algorithm needs: mb_key_size() */
+#define MB_GCM_USED (offsetof(struct gcm_key_data, ghash_keys) + sizeof(((struct gcm_key_data *)0)->ghash_keys))
+#define MB_KEY_LINES 16u
+
+/* What else there is to a key lies where AES-GCM's tables, which most keys hold, leave the last line half empty. */
 struct crypto_key {
-	const struct esp_alg *alg;
-	enum mb_kind kind;
 	union {
-		struct gcm_key_data gcm; /* aligned to 64 by its type; of AES-GCM and AES-GMAC */
+		struct gcm_key_data gcm; /* of AES-GCM and AES-GMAC */
 		struct mb_job_key job;
+		struct {
+			uint8_t tables[MB_GCM_USED];
+			const struct esp_alg *alg;
+			enum mb_kind kind;
+		};
 	};
-};
-
-static inline size_t mb_key_size(const struct esp_alg *alg)
-{
-	const bool gcm = alg->cipher == ESP_AES_GCM || alg->cipher == ESP_AES_GMAC;
-
-	return offsetof(struct crypto_key, gcm) + (gcm ? sizeof(struct gcm_key_data) : sizeof(struct mb_job_key));
-}
+} __attribute__((aligned(64)));
+_Static_assert(sizeof(struct crypto_key) == MB_KEY_LINES * 64, "no line more than that");
+_Static_assert(sizeof(struct mb_job_key) <= MB_GCM_USED, "the other tables are shorter");
 
 /* Scratch for jobs, of one worker. */
 struct mb_jobs {

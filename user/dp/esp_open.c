@@ -137,7 +137,7 @@ static unsigned int prepare_run(struct esp_worker *w, struct esp_packet *p, unsi
 	const struct esp_sa *sa = p->sa;
 
 	for (unsigned int i = 0; i < count; i++) {
-		esp_prefetch_ahead(p, i, left, ESP_OPEN);
+		esp_prefetch_ahead(p, i, left);
 		p[i].drop = parse_packet(sa, &p[i], &esp[i]);
 	}
 	if (__atomic_load_n(&sa->in.over, __ATOMIC_RELAXED))

@@ -76,6 +76,8 @@ _Static_assert(offsetof(struct esp_sa, iv_random) < CACHE_LINE, "what every pack
 _Static_assert(offsetof(struct esp_sa, byte_mark) == CACHE_LINE, "what a direction needs is the next");
 _Static_assert(offsetof(struct esp_sa, selector) == 2 * CACHE_LINE, "and selectors the third");
 
+#define ESP_SA_HOT_LINES 3u
+
 /* The last number there is. Extended ones stop a jump short of 2^64, so that adding one never wraps. */
 static inline uint64_t esp_seq_max(const struct esp_sa *sa)
 {
@@ -95,7 +97,7 @@ static inline const struct esp_selector *esp_sa_remote(const struct esp_sa *sa)
 /* What a packet needs besides the SA's own lines, and besides the key, which is the back-end's business. */
 prefetch_inline void esp_sa_prefetch(const struct esp_sa *sa, enum esp_direction direction)
 {
-	prefetch_to_write(sa->stat);
+	prefetch_far(sa->stat, 1);
 	if (direction == ESP_OPEN)
 		replay_prefetch(&sa->in.replay);
 }

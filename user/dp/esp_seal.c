@@ -152,7 +152,7 @@ static unsigned int prepare_run(struct esp_worker *w, struct esp_packet *p, unsi
 	uint64_t seq;
 
 	for (unsigned int i = 0; i < count; i++) {
-		esp_prefetch_ahead(p, i, left, ESP_SEAL);
+		esp_prefetch_ahead(p, i, left);
 		p[i].drop = check_packet(sa, &p[i]);
 		good += p[i].drop == XSWAN_DROP_NONE;
 	}

@@ -65,12 +65,10 @@ static inline unsigned int esp_run_end(const struct esp_packet *packets, unsigne
 }
 
 /*
- * How many packets ahead memory is asked for. An SA first, then what it points to, when the SA itself should be there.
- * Headers late: frames begin at multiples of 4096, so the headers of a batch compete for one set of the first-level
- * cache, which holds a dozen lines. For the same reason each pass over a run asks for them again.
+ * How many packets ahead headers are asked for. Late: frames begin at multiples of 4096, so the headers of a batch
+ * compete for one set of the first-level cache, which holds a dozen lines. For the same reason each pass over a run
+ * asks for them again.
  */
-#define ESP_AHEAD_SA 16u
-#define ESP_AHEAD_STATE 8u
 #define ESP_AHEAD_HEADER 8u
 #define ESP_AHEAD_AGAIN 4u
 
@@ -80,29 +78,27 @@ static inline bool esp_run_begins(const struct esp_packet *p, unsigned int i)
 	return !i || p[i].sa != p[i - 1].sa;
 }
 
-/* Before the first packet of a batch. */
+/*
+ * Before the first packet of a batch. With many SAs none of them is in a cache, and what takes longest is what has to be
+ * found step by step: so all SAs first, and when the last is asked for the first is there, to ask for what it points to.
+ */
 prefetch_inline void esp_prefetch_first(const struct esp_packet *p, unsigned int count, enum esp_direction direction)
 {
-	for (unsigned int i = 0; i < count && i < ESP_AHEAD_SA; i++)
+	for (unsigned int i = 0; i < count; i++)
 		if (esp_run_begins(p, i))
-			prefetch_lines(p[i].sa, 3);
+			prefetch_far(p[i].sa, ESP_SA_HOT_LINES);
 	for (unsigned int i = 0; i < count && i < ESP_AHEAD_HEADER; i++)
 		prefetch_lines(p[i].data, 2);
-	for (unsigned int i = 0; i < count && i < ESP_AHEAD_STATE; i++)
+	for (unsigned int i = 0; i < count; i++)
 		if (esp_run_begins(p, i))
 			esp_sa_prefetch(p[i].sa, direction);
 }
 
 /* Before packet i of those that are left. */
-prefetch_inline void esp_prefetch_ahead(const struct esp_packet *p, unsigned int i, unsigned int left,
-					enum esp_direction direction)
+prefetch_inline void esp_prefetch_ahead(const struct esp_packet *p, unsigned int i, unsigned int left)
 {
 	if (i + ESP_AHEAD_HEADER < left)
 		prefetch_lines(p[i + ESP_AHEAD_HEADER].data, 2);
-	if (i + ESP_AHEAD_SA < left && esp_run_begins(p, i + ESP_AHEAD_SA))
-		prefetch_lines(p[i + ESP_AHEAD_SA].sa, 3);
-	if (i + ESP_AHEAD_STATE < left && esp_run_begins(p, i + ESP_AHEAD_STATE))
-		esp_sa_prefetch(p[i + ESP_AHEAD_STATE].sa, direction);
 }
 
 prefetch_inline void esp_prefetch_again(const struct esp_packet *p, unsigned int i, unsigned int count)

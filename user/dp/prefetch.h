@@ -18,6 +18,16 @@ prefetch_inline void prefetch_lines(const void *p, size_t lines)
 		__builtin_prefetch((const char *)p + i * CACHE_LINE);
 }
 
+/*
+ * The same, but only as far as the second-level cache. A core waits for two or three times as many lines there as in the
+ * first level, and what is needed in some microseconds only would be pushed out of the first level again.
+ */
+prefetch_inline void prefetch_far(const void *p, size_t lines)
+{
+	for (size_t i = 0; i < lines; i++)
+		__builtin_prefetch((const char *)p + i * CACHE_LINE, 0, 2);
+}
+
 prefetch_inline void prefetch_to_write(const void *p)
 {
 	__builtin_prefetch(p, 1);

@@ -50,7 +50,7 @@ static inline uint64_t replay_bit(uint64_t seq)
 /* Asks for the memory that a packet near the top of the window needs. */
 prefetch_inline void replay_prefetch(const struct replay *r)
 {
-	prefetch_to_write(replay_word(r, r->top));
+	prefetch_far(replay_word(r, r->top), 1);
 }
 
 /*

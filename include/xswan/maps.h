@@ -36,9 +36,9 @@
 
 #include <xswan/drops.h>
 
-#define XSWAN_SA_SLOTS 16384u /* power of two; slot 0 is never used */
-#define XSWAN_TUNNELS 4096u /* tunnel number 0 is never used */
-#define XSWAN_SELECTORS 10240u
+#define XSWAN_SA_SLOTS 131072u /* power of two; slot 0 is never used */
+#define XSWAN_TUNNELS 131072u /* tunnel number 0 is never used */
+#define XSWAN_SELECTORS 131072u
 #define XSWAN_PORTS 64u
 #define XSWAN_LOCALS 4096u /* addresses of this host */
 #define XSWAN_QUEUES 64u /* per port; xsk_base is a multiple of this */

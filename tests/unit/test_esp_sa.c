@@ -123,7 +123,7 @@ static void test_refused(void **state)
 		{ set_key_long, -EINVAL,
 		  "key of 4294967295 bytes; aes128gcm16 takes 20, salt and integrity key included" },
 		{ set_spi, -EINVAL, "SPI 255 is reserved" },
-		{ set_slot, -EINVAL, "slot 5753 is not that of SPI 12345678, 5752" },
+		{ set_slot, -EINVAL, "slot 22137 is not that of SPI 12345678, 22136" },
 		{ set_window, -EINVAL, "replay window of 31 packets; possible are 32 to 65536" },
 		{ set_window_wide, -EINVAL, "replay window of 65537 packets; possible are 32 to 65536" },
 		{ set_no_ts, -EINVAL, "0 local traffic selectors; 1 to 16 are possible" },

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "../../user/ike/orphans.h"
 #include "../../user/ike/sa_store.h"
 #include "../../user/ike/slots.h"
 
@@ -129,7 +130,7 @@ static int setup(void **state)
 	w->maps.out = calloc(XSWAN_SA_SLOTS, sizeof(*w->maps.out));
 	w->maps.in_stat = w->in_stat = calloc(XSWAN_SA_SLOTS, sizeof(*w->in_stat));
 	w->maps.out_stat = w->out_stat = calloc(XSWAN_SA_SLOTS, sizeof(*w->out_stat));
-	w->maps.tunnels = (struct tunnels){ calloc(XSWAN_TUNNELS, sizeof(struct xswan_tunnel)), XSWAN_TUNNELS };
+	w->maps.tunnels = (struct tunnels){ .map = calloc(XSWAN_TUNNELS, sizeof(struct xswan_tunnel)), .count = XSWAN_TUNNELS };
 	w->dp = (struct dp){ .maps = &w->maps, .stat_map_id = 7 };
 	w->path_mtu = 1500;
 	w->conn.name = "conn";
@@ -153,6 +154,7 @@ static int teardown(void **state)
 	free(w->maps.out);
 	free(w->in_stat);
 	free(w->out_stat);
+	tunnels_free_names(&w->maps.tunnels);
 	free(w->maps.tunnels.map);
 	free(w);
 	return 0;
@@ -218,6 +220,13 @@ static void test_slots_fifo(void **state)
 	assert_false(slots_take_this(&s, 3));
 	assert_false(slots_take_this(&s, 2));
 	assert_int_equal(slots_take(&s), 4);
+	assert_int_equal(slots_take(&s), 0);
+	slots_give(&s, 2);
+	slots_give(&s, 1);
+	assert_true(slots_take_this(&s, 2)); /* from within the queue, and back to its end */
+	slots_give(&s, 2);
+	assert_int_equal(slots_take(&s), 1);
+	assert_int_equal(slots_take(&s), 2);
 	assert_int_equal(slots_take(&s), 0);
 	slots_destroy(&s);
 }
@@ -720,6 +729,38 @@ static void test_tunnel_numbers(void **state)
 	assert_int_equal(tunnel_name(name, "ccc", longest), -ENAMETOOLONG);
 }
 
+/* As many orphans as there can be, two of each tunnel, leaving in an order of their own: none is lost, none counted twice. */
+static void test_many_orphans(void **state)
+{
+	struct orphans o = { 0 };
+	struct orphan out;
+	uint32_t left = 0, before;
+
+	for (uint32_t i = 1; i < XSWAN_TUNNELS; i++)
+		for (uint32_t dir = XSWAN_DP_IN; dir <= XSWAN_DP_OUT; dir++) {
+			const struct orphan orphan = { .dir = dir, .slot = i, .tunnel = i, .expires = 100 + i % 7 };
+
+			assert_int_equal(orphans_add(&o, &orphan), 0);
+			left++;
+		}
+	orphans_replace(&o, 5);
+	assert_null(orphans_carrier(&o, 5));
+	assert_int_equal(orphans_carrier(&o, 6)->slot, 6);
+	assert_false(orphans_has(&o, 0));
+	assert_false(orphans_has(&o, UINT32_MAX));
+	for (uint64_t now = 99; now < 107; now++) {
+		for (before = left; orphans_next(&o, now, 1, &out); left--)
+			assert_true(out.expires <= now);
+		assert_int_equal(o.count, left);
+		assert_true(now == 99 ? before == left : before > left);
+		for (uint32_t i = 1; i < XSWAN_TUNNELS; i++)
+			if (orphans_has(&o, i) != (i == 5 ? now < 100 : 100 + i % 7 > now))
+				fail_msg("tunnel %u at %u", i, (unsigned int)now);
+	}
+	assert_int_equal(left, 0);
+	orphans_clear(&o);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -745,6 +786,7 @@ int main(void)
 		TEST(test_tunnel_with_other_selectors),
 		TEST(test_orphan_after_withdraw),
 		TEST(test_orphans_without_keys),
+		cmocka_unit_test(test_many_orphans),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

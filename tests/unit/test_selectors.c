@@ -204,7 +204,7 @@ static void test_too_many_prefixes(void **state)
 
 	assert_int_equal(ts_parse(&local, "10.0.0.0/8"), 0);
 	for (uint32_t i = 0; i <= XSWAN_SELECTORS; i++) {
-		remote = (struct xswan_ts){ .family = 4, .port_max = 65535, .addr_min = { 20, i >> 8, i } };
+		remote = (struct xswan_ts){ .family = 4, .port_max = 65535, .addr_min = { 20, i >> 16, i >> 8, i } };
 		memcpy(remote.addr_max, remote.addr_min, 4);
 		assert_int_equal(selectors_add(&set, 1, &local, 1, &remote, 1), 0);
 	}

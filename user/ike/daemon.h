@@ -93,7 +93,9 @@ void daemon_pump(struct daemon *d);
 int daemon_config_load(struct daemon *d, struct config **cfg, char *why, size_t why_size);
 int daemon_config_apply(struct daemon *d, struct config *cfg); /* takes over the caller's reference */
 void daemon_config_reload(struct daemon *d);
-void daemon_sweep_tunnels(struct daemon *d); /* frees numbers that nothing uses any more */
+/* Free numbers that nothing uses any more; the first of one that is in the map. */
+void daemon_sweep_tunnel(struct daemon *d, uint32_t tunnel);
+void daemon_sweep_tunnels(struct daemon *d);
 
 /* daemon_dp.c */
 bool daemon_ready(const struct daemon *d); /* maps and xswan-dp are there */

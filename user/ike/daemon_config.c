@@ -137,12 +137,17 @@ void daemon_config_reload(struct daemon *d)
 	daemon_pump(d);
 }
 
-void daemon_sweep_tunnels(struct daemon *d)
+void daemon_sweep_tunnel(struct daemon *d, uint32_t tunnel)
 {
 	const struct tunnels *t = &d->maps.sa.tunnels;
 
-	for (uint32_t i = 1; d->have_maps && i < t->count; i++)
-		if (t->map[i].state != XSWAN_TUNNEL_FREE && !d->tunnel_configured[i] &&
-		    !sa_store_tunnel_in_use(d->store, i))
-			tunnels_release(&d->maps.sa.tunnels, i);
+	if (!d->tunnel_configured[tunnel] && t->map[tunnel].state != XSWAN_TUNNEL_FREE &&
+	    !sa_store_tunnel_in_use(d->store, tunnel))
+		tunnels_release(&d->maps.sa.tunnels, tunnel);
+}
+
+void daemon_sweep_tunnels(struct daemon *d)
+{
+	for (uint32_t i = 1; d->have_maps && i < d->maps.sa.tunnels.count; i++)
+		daemon_sweep_tunnel(d, i);
 }

@@ -76,13 +76,16 @@ static int sink_add(void *ctx, const struct child_install *sa, uint64_t *id)
 static void sink_remove(void *ctx, uint64_t id)
 {
 	struct daemon *d = ctx;
+	uint32_t tunnel;
 
 	if (d->leave_sas)
 		return;
+	tunnel = sa_store_tunnel(d->store, id);
 	/* the other way round, packets could leave in clear while the SA is still there */
 	sa_store_remove(d->store, id);
 	policy_remove(d->policy, id);
-	daemon_sweep_tunnels(d);
+	if (tunnel && d->have_maps)
+		daemon_sweep_tunnel(d, tunnel);
 }
 
 static int sink_query(void *ctx, uint64_t id, struct xswan_sa_stat *in, struct xswan_sa_stat *out)

@@ -87,6 +87,7 @@ void gateway_maps_close(struct gateway_maps *m)
 	if (m->events_fd >= 0)
 		close(m->events_fd);
 	m->selector4_fd = m->events_fd = -1;
+	tunnels_free_names(&m->sa.tunnels);
 	m->sa = (struct sa_maps){ 0 };
 	m->drops_ike = NULL;
 }

@@ -15,6 +15,7 @@
 #include "slots.h"
 
 #define SPI_HIGH_BITS_MAX (UINT32_MAX / XSWAN_SA_SLOTS) /* what is above the slot */
+#define EXPIRE_AT_ONCE 2048
 #define PATH_MTU_DEFAULT 1500u
 #define PATH_MTU_MAX 65535u
 
@@ -616,7 +617,9 @@ int sa_store_expire(struct sa_store *store, uint64_t now_seconds)
 	struct orphan orphan;
 	int count = 0;
 
-	while (orphans_next(&store->orphans, now_seconds, ORPHAN_GRACE_SECONDS, &orphan)) {
+	/* each is a question to xswan-dp: IKE must not wait for a hundred thousand of them */
+	while (count < EXPIRE_AT_ONCE &&
+	       orphans_next(&store->orphans, now_seconds, ORPHAN_GRACE_SECONDS, &orphan)) {
 		end_orphan(store, &orphan);
 		dp_remove(store, orphan.dir, orphan.slot, orphan.uid, true);
 		count++;

@@ -89,7 +89,7 @@ int sa_store_resync(struct sa_store *store, bool restarted, void (*lost)(void *c
 /* xswan-dp has no SA at all: what the maps say of orphans is not true any more. Returns how many there were. */
 int sa_store_drop_orphans(struct sa_store *store);
 
-/* Removes the orphans whose time has come. Returns how many. */
+/* Removes the orphans whose time has come, some thousand at most. Returns how many. */
 int sa_store_expire(struct sa_store *store, uint64_t now_seconds);
 
 #endif

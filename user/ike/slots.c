@@ -26,10 +26,27 @@ void slots_destroy(struct slots *s)
 	*s = (struct slots){ 0 };
 }
 
+/* Once for however many slots an earlier process left in the maps. */
+static void leave_out_taken(struct slots *s)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; s->stale && i < s->free; i++) {
+		uint32_t slot = s->queue[(s->head + i) % s->count];
+
+		if (!s->used[slot])
+			s->queue[(s->head + kept++) % s->count] = slot;
+	}
+	if (s->stale)
+		s->free = kept;
+	s->stale = false;
+}
+
 uint32_t slots_take(struct slots *s)
 {
 	uint32_t slot;
 
+	leave_out_taken(s);
 	if (!s->free)
 		return 0;
 	slot = s->queue[s->head];
@@ -39,18 +56,11 @@ uint32_t slots_take(struct slots *s)
 	return slot;
 }
 
-/* Linear, and rare: only for what an earlier process left in the maps. */
 bool slots_take_this(struct slots *s, uint32_t slot)
 {
-	uint32_t i;
-
 	if (slot >= s->count || s->used[slot])
 		return false;
-	for (i = 0; s->queue[(s->head + i) % s->count] != slot;)
-		i++;
-	for (s->free--; i < s->free; i++)
-		s->queue[(s->head + i) % s->count] = s->queue[(s->head + i + 1) % s->count];
-	s->used[slot] = true;
+	s->used[slot] = s->stale = true;
 	return true;
 }
 
@@ -58,6 +68,7 @@ void slots_give(struct slots *s, uint32_t slot)
 {
 	if (!slot || slot >= s->count || !s->used[slot])
 		return;
+	leave_out_taken(s);
 	s->used[slot] = false;
 	s->queue[(s->head + s->free++) % s->count] = slot;
 }

@@ -13,6 +13,7 @@ struct slots {
 	uint32_t *queue; /* ring of free slots */
 	bool *used;
 	uint32_t count, head, free;
+	bool stale; /* the ring holds slots that slots_take_this has taken */
 };
 
 int slots_init(struct slots *s, uint32_t count); /* 0 or -ENOMEM */

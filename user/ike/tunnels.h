@@ -12,18 +12,23 @@
 
 #include <xswan/maps.h>
 
+struct tunnel_names;
+
 struct tunnels {
 	struct xswan_tunnel *map; /* the pinned map, or a test's memory */
 	uint32_t count;
+	struct tunnel_names *names; /* of the map's entries; made when first needed: NULL to begin with */
 };
+
+void tunnels_free_names(struct tunnels *t);
 
 /* "conn/child", or -ENAMETOOLONG */
 int tunnel_name(char out[static XSWAN_NAME_LEN], const char *conn, const char *child);
 
-/* The number of that name, a free one if it is new; 0: all in use. */
+/* The number of that name, a free one if it is new; 0: all in use, or no memory. */
 uint32_t tunnels_assign(struct tunnels *t, const char *name);
 void tunnels_set_trap(struct tunnels *t, uint32_t tunnel, bool trap); /* shall packets ask for an SA? */
-uint32_t tunnels_find(const struct tunnels *t, const char *name); /* 0: unknown */
+uint32_t tunnels_find(struct tunnels *t, const char *name); /* 0: unknown */
 
 /* Points the tunnel at an outbound SA. */
 void tunnels_set_up(struct tunnels *t, uint32_t tunnel, uint32_t sa_out, uint32_t mtu);

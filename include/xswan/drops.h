@@ -46,7 +46,10 @@
 	X(EXTENSIONS, "extensions", "IPv6 extension headers without end, or cut short") \
 	X(FRAGMENT, "fragment", "a fragment, in transport mode, which protects whole packets alone") \
 	/* seal and open */ \
-	X(LIFETIME, "lifetime", "the SA has lived its time, or carried all that it may: it waits for the next one")
+	X(LIFETIME, "lifetime", "the SA has lived its time, or carried all that it may: it waits for the next one") \
+	/* on the way to a worker, counted once a second from what the kernel says of its socket */ \
+	X(RX_RING_FULL, "rx_ring_full", "receive ring full: the worker does not keep up") \
+	X(RX_NO_FRAME, "rx_no_frame", "no frame waiting in the fill ring, or the packet larger than one")
 
 enum xswan_drop {
 #define X(id, name, text) XSWAN_DROP_##id,
@@ -73,13 +76,14 @@ enum xswan_drop {
 	X(TOO_BIG, too_big) \
 	X(SEQ_EXHAUSTED, seq_exhausted) \
 	X(TTL_EXPIRED, ttl_expired) \
-	X(NO_ROUTE, no_route) \
 	X(TX_FULL, tx_full) \
 	X(NO_FRAME, no_frame) \
 	X(KERNEL_HANDOFF, kernel_handoff) \
 	X(NO_ROOM, no_room) \
 	X(CRYPTO, crypto) \
-	X(LIFETIME, lifetime)
+	X(LIFETIME, lifetime) \
+	X(EXTENSIONS, extensions) \
+	X(FRAGMENT, fragment)
 
 /* Slots reserved per worker in the drops_dp map: room for reasons to come. */
 #define XSWAN_DROP_SLOTS 64

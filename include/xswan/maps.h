@@ -146,7 +146,7 @@ struct xswan_sa_drops {
 #define X(id, field) __u64 field;
 	XSWAN_SA_DROPS(X)
 #undef X
-	__u64 reserved[2];
+	__u64 reserved[1];
 };
 
 enum xswan_tunnel_state {

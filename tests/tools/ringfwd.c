@@ -86,7 +86,7 @@ static void set_up(struct worker *w, char **argv)
 		if (port_probe(p, why, sizeof(why)))
 			die(argv[1 + i], why);
 		attach(p, xsks);
-		if (port_open_queues(p, &dp->umem, &dp->xsk_umem, why, sizeof(why)) ||
+		if (port_open_queues(p, &dp->umem, dp->xsk_umem, why, sizeof(why)) ||
 		    port_publish_queues(p, xsks, why, sizeof(why)))
 			die(argv[1 + i], why);
 		w->queues[i] = w->tx[i] = &p->queues[0];

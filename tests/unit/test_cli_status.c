@@ -27,7 +27,8 @@ struct world {
 static const char ports_json[] =
 	"{\"workers\":2,\"crypto\":\"ipsec-mb\",\"ports\":["
 	"{\"device\":\"eth0\",\"role\":\"outside\",\"attach\":\"native\",\"queues\":["
-	"{\"queue\":0,\"mode\":\"zero-copy\",\"worker\":0},{\"queue\":1,\"mode\":\"copy\",\"worker\":1}]},"
+	"{\"queue\":0,\"mode\":\"zero-copy\",\"worker\":0,\"reason\":\"\",\"placement\":\"any CPU\",\"stalls\":0},"
+	"{\"queue\":1,\"mode\":\"copy\",\"worker\":1,\"reason\":\"zero-copy refused\",\"placement\":\"CPU 3\",\"stalls\":2}]},"
 	"{\"device\":\"veth1\",\"role\":\"inside\",\"attach\":\"generic\",\"queues\":["
 	"{\"queue\":0,\"mode\":\"copy\",\"worker\":0}],\"note\":\"the driver has no native XDP\"}]}";
 
@@ -164,7 +165,7 @@ static void test_status(void **state)
 		 "xswan-dp   running     pid %d, 2 workers, crypto ipsec-mb\n"
 		 "  eth0         outside   XDP native\n"
 		 "    queue 0    zero-copy   worker 0\n"
-		 "    queue 1    copy        worker 1\n"
+		 "    queue 1    copy        worker 1 on CPU 3  zero-copy refused  stalled and kicked 2 times\n"
 		 "  veth1        inside    XDP generic  the driver has no native XDP\n"
 		 "    queue 0    copy        worker 0\n"
 		 "%s",

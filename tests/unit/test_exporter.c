@@ -187,6 +187,34 @@ static void test_counters(void **state)
 	free(text);
 }
 
+static void test_dataplane(void **state)
+{
+	static struct metrics m = { .have_dp = true };
+	char *text = text_of(&m);
+
+	assert_non_null(strstr(text, "\nxswan_dataplane_up 0\n"));
+	assert_null(strstr(text, "xswan_queue"));
+	free(text);
+
+	m.dp.pid = 1;
+	m.dp.ports = json_loads("{\"workers\": 3, \"hugepages\": true, \"ports\": [{\"device\": \"eth\\\"0\", \"role\": \"inside\","
+				" \"attach\": \"native\", \"note\": \"n\", \"offloads\": \"rx-lro\", \"queues\": [{\"queue\": 5,"
+				" \"mode\": \"copy\", \"reason\": \"r\", \"worker\": 2, \"placement\": \"CPU 7\", \"stalls\": 9}]}]}",
+				0, NULL);
+	assert_non_null(m.dp.ports);
+	text = text_of(&m);
+	assert_non_null(strstr(text, "\nxswan_dataplane_up 1\n"));
+	assert_non_null(strstr(text, "\nxswan_dataplane_workers 3\n"));
+	assert_non_null(strstr(text, "\nxswan_dataplane_hugepages 1\n"));
+	assert_non_null(strstr(text, "\nxswan_port_info{device=\"eth\\\"0\",role=\"inside\",attach=\"native\",note=\"n\","
+				     "offloads=\"rx-lro\"} 1\n"));
+	assert_non_null(strstr(text, "\nxswan_queue_info{device=\"eth\\\"0\",queue=\"5\",worker=\"2\",placement=\"CPU 7\","
+				     "mode=\"copy\",reason=\"r\"} 1\n"));
+	assert_non_null(strstr(text, "\nxswan_queue_stalls_total{device=\"eth\\\"0\",queue=\"5\"} 9\n"));
+	free(text);
+	dp_state_free(&m.dp);
+}
+
 /* Each family is announced once, before its first sample, and no series comes twice. */
 static void test_format(void **state)
 {
@@ -282,7 +310,10 @@ static void test_http(void **state)
 	assert_non_null(strstr(h.answer, "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
 	body = strstr(h.answer, "\r\n\r\n");
 	assert_non_null(body);
-	assert_lines(body + 4, canned_metrics);
+	assert_int_equal(strncmp(body + 4, canned_metrics, sizeof(canned_metrics) - 1), 0);
+	assert_lines(body + 4 + sizeof(canned_metrics) - 1, "# HELP xswan_dataplane_up 1 when xswan-dp runs, else 0.\n"
+							     "# TYPE xswan_dataplane_up gauge\n"
+							     "xswan_dataplane_up 0\n");
 	assert_memory_equal(ask(&h, GET("/healthz")), OK, strlen(OK));
 	assert_memory_equal(ask(&h, GET("/readyz")), OK, strlen(OK));
 	assert_memory_equal(ask(&h, GET("/")), "HTTP/1.1 404 ", 13);
@@ -332,6 +363,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_metrics, set_up, tear_down),
 		cmocka_unit_test(test_counters),
+		cmocka_unit_test(test_dataplane),
 		cmocka_unit_test_setup_teardown(test_format, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_http, set_up, tear_down),
 		cmocka_unit_test(test_addresses),

@@ -40,6 +40,8 @@ static void defaults(void **state)
 	assert_int_equal(c.attach, ATTACH_AUTO);
 	assert_string_equal(c.crypto, "auto");
 	assert_int_equal(c.workers, 0);
+	assert_int_equal(c.cpus.count, 0);
+	assert_false(c.ports[0].keep_offloads);
 	assert_int_equal(c.frames, 16384);
 	assert_string_equal(c.tunnel, "xsw0");
 	assert_int_equal(c.retransmit_tries, 5);
@@ -54,9 +56,9 @@ static void everything(void **state)
 
 	if (load(&c,
 		 "interfaces {\n wan {\n  device = eth0\n  role = outside\n }\n"
-		 " lan {\n  device = a-name-of-15-ch\n  role = inside\n  backend = vnet\n }\n wan2 {\n  device = eth0.7\n  role = "
+		 " lan {\n  device = a-name-of-15-ch\n  role = inside\n  backend = vnet\n  offloads = keep\n }\n wan2 {\n  device = eth0.7\n  role = "
 		 "outside\n }\n}\n"
-		 "dataplane {\n attach = external\n crypto = openssl\n workers = 64\n frames = 1048576\n tunnel = "
+		 "dataplane {\n attach = external\n crypto = openssl\n workers = 64\n cpus = 2-5,1\n frames = 1048576\n tunnel = "
 		 "tunnel123456\n}\n"
 		 "ike {\n retransmit_tries = 7\n retransmit_timeout = 250ms\n}\n"
 		 "log {\n level = debug\n}\n",
@@ -71,6 +73,12 @@ static void everything(void **state)
 	assert_int_equal(c.attach, ATTACH_EXTERNAL);
 	assert_string_equal(c.crypto, "openssl");
 	assert_int_equal(c.workers, 64);
+	assert_int_equal(c.cpus.count, 5);
+	assert_int_equal(c.cpus.cpu[0], 2);
+	assert_int_equal(c.cpus.cpu[3], 5);
+	assert_int_equal(c.cpus.cpu[4], 1);
+	assert_false(c.ports[0].keep_offloads);
+	assert_true(c.ports[1].keep_offloads);
 	assert_int_equal(c.frames, 1048576);
 	assert_string_equal(c.tunnel, "tunnel123456");
 	assert_int_equal(c.retransmit_tries, 7);
@@ -120,6 +128,18 @@ static void mistakes(void **state)
 		{ WAN "dataplane {\n workers = 65\n}\n",
 		  "xswan.conf:8: dataplane.workers: 65 is out of range: 1 to 64" },
 		{ WAN "dataplane {\n workers = many\n}\n", "xswan.conf:8: dataplane.workers: 'many' is not a number" },
+		{ WAN "dataplane {\n cpus = 2-\n}\n",
+		  "xswan.conf:8: dataplane.cpus: '2-' is not a list of CPUs like 2-5,8" },
+		{ WAN "dataplane {\n cpus = 5-2\n}\n",
+		  "xswan.conf:8: dataplane.cpus: '5-2' is not a list of CPUs like 2-5,8" },
+		{ WAN "dataplane {\n cpus = 1,1\n}\n",
+		  "xswan.conf:8: dataplane.cpus: '1,1' is not a list of CPUs like 2-5,8" },
+		{ WAN "dataplane {\n cpus = 0-1024\n}\n",
+		  "xswan.conf:8: dataplane.cpus: '0-1024' is not a list of CPUs like 2-5,8" },
+		{ WAN "dataplane {\n cpus = 1;2\n}\n",
+		  "xswan.conf:8: dataplane.cpus: '1;2' is not a list of CPUs like 2-5,8" },
+		{ WAN "interfaces {\n lan {\n  device = eth1\n  role = inside\n  offloads = off\n }\n}\n",
+		  "xswan.conf:11: interfaces.lan.offloads: 'off' is not one of: auto, keep" },
 		{ WAN "dataplane {\n frames = 512\n}\n",
 		  "xswan.conf:8: dataplane.frames: 512 is out of range: 1024 to 1048576" },
 		{ WAN "dataplane {\n frames = 2097152\n}\n",

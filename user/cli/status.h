@@ -9,8 +9,8 @@
 
 #include <xswan/drops.h>
 
+#include "../lib/dp_state.h"
 #include "../vici/gateway.h"
-#include "dp_state.h"
 
 struct status {
 	const char *instance;

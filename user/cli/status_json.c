@@ -142,13 +142,14 @@ static json_t *ike_daemon(const struct status *s)
 /* workers, crypto and ports are as xswan-dp published them */
 static json_t *dataplane(const struct dp_state *dp)
 {
-	return json_pack("{s:b, s:o, s:b, s:o, s:O*, s:O*, s:O*}", //
+	return json_pack("{s:b, s:o, s:b, s:o, s:O*, s:O*, s:O*, s:O*}", //
 			 "running", dp->pid != 0, //
 			 "pid", dp->pid ? json_integer(dp->pid) : json_null(), //
 			 "pinned", dp->pinned, //
 			 "note", known(dp->note), //
 			 "workers", json_object_get(dp->ports, "workers"), //
 			 "crypto", json_object_get(dp->ports, "crypto"), //
+			 "hugepages", json_object_get(dp->ports, "hugepages"), //
 			 "ports", json_object_get(dp->ports, "ports"));
 }
 

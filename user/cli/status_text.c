@@ -70,19 +70,33 @@ static const char *string_of(const json_t *object, const char *key)
 
 static void print_queue(const struct page *p, const json_t *queue)
 {
-	fprintf(p->out, "    queue %-3lld  %-10s  worker %lld\n",
+	const char *where = json_string_value(json_object_get(queue, "placement"));
+	const char *reason = json_string_value(json_object_get(queue, "reason"));
+	const long long stalls = json_integer_value(json_object_get(queue, "stalls"));
+
+	fprintf(p->out, "    queue %-3lld  %-10s  worker %lld",
 		(long long)json_integer_value(json_object_get(queue, "queue")), string_of(queue, "mode"),
 		(long long)json_integer_value(json_object_get(queue, "worker")));
+	if (where && strcmp(where, "any CPU"))
+		fprintf(p->out, " on %s", where);
+	if (reason && reason[0])
+		fprintf(p->out, "  %s", reason);
+	if (stalls)
+		fprintf(p->out, "  stalled and kicked %lld time%s", stalls, stalls == 1 ? "" : "s");
+	putc('\n', p->out);
 }
 
 static void print_port(const struct page *p, const json_t *port)
 {
 	const char *note = json_string_value(json_object_get(port, "note"));
+	const char *offloads = json_string_value(json_object_get(port, "offloads"));
 	json_t *queue;
 	size_t i;
 
 	fprintf(p->out, "  %-12s %-8s  XDP %s%s%s\n", string_of(port, "device"), string_of(port, "role"),
 		string_of(port, "attach"), note && note[0] ? "  " : "", note ? note : "");
+	if (offloads && offloads[0])
+		fprintf(p->out, "    still on, and XDP does not see all of every frame: %s\n", offloads);
 	json_array_foreach(json_object_get(port, "queues"), i, queue) print_queue(p, queue);
 }
 
@@ -104,8 +118,9 @@ static void print_dataplane(const struct page *p, const struct dp_state *dp)
 	put_state(p, PAINT_GOOD, "running");
 	fprintf(p->out, "pid %d", (int)dp->pid);
 	if (dp->ports)
-		fprintf(p->out, ", %lld worker%s, crypto %s", (long long)workers, workers == 1 ? "" : "s",
-			string_of(dp->ports, "crypto"));
+		fprintf(p->out, ", %lld worker%s, crypto %s%s", (long long)workers, workers == 1 ? "" : "s",
+			string_of(dp->ports, "crypto"),
+			json_is_true(json_object_get(dp->ports, "hugepages")) ? ", huge pages" : "");
 	fprintf(p->out, "%s%s\n", dp->note[0] ? ", " : "", dp->note);
 	json_array_foreach(json_object_get(dp->ports, "ports"), i, port) print_port(p, port);
 }

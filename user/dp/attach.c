@@ -96,13 +96,31 @@ static enum found_mode attached_mode(const struct port *port)
 	return query.attach_mode == XDP_ATTACHED_SKB ? FOUND_GENERIC : FOUND_NATIVE;
 }
 
+/* "xdp_pass (id 12)": what is there */
+static void name_attached(const struct port *port, char out[static 64])
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t id = 0, len = sizeof(info);
+	int fd = bpf_xdp_query_id(port->ifindex, 0, &id) || !id ? -1 : bpf_prog_get_fd_by_id(id);
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+		info.name[0] = '\0';
+	if (fd >= 0)
+		close(fd);
+	snprintf(out, 64, "%s (id %u)", info.name[0] ? info.name : "no name", id);
+}
+
 static void explain_refusal(const struct port *port, int err, char *why, size_t why_size)
 {
-	if (err == -EBUSY || err == -EEXIST)
+	char other[64];
+
+	if (err == -EBUSY || err == -EEXIST) {
+		name_attached(port, other);
 		snprintf(why, why_size,
-			 "%s: another XDP program is attached: remove it (ip link set dev %s xdp off), or attach xswan's "
-			 "programs yourself and set attach = external", port->device, port->device);
-	else
+			 "%s: another XDP program is attached, %s: remove it (ip link set dev %s xdp off; xdp-loader unload %s "
+			 "--all if it is xdp_dispatcher), or attach xswan's programs yourself and set attach = external",
+			 port->device, other, port->device, port->device);
+	} else
 		snprintf(why, why_size, "%s: cannot attach the XDP program %s: %s", port->device, role_program[port->role],
 			 strerror(-err));
 }

@@ -2,7 +2,6 @@
 #include "dataplane.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,8 @@
 #include "../lib/log.h"
 #include "attach.h"
 #include "locals.h"
+#include "offloads.h"
+#include "report.h"
 #include "tunnel_if.h"
 #include "vnet_if.h"
 
@@ -44,6 +45,7 @@ static int probe_ports(struct dataplane *dp, const struct gateway_conf *conf, ch
 		memcpy(port->device, conf->ports[i].device, sizeof(port->device));
 		port->role = conf->ports[i].role;
 		port->vnet = conf->ports[i].vnet;
+		port->keep_offloads = conf->ports[i].keep_offloads;
 		port->index = i;
 		dp->port_count++;
 		err = port_probe(port, why, why_size);
@@ -107,9 +109,11 @@ static int open_port(struct dataplane *dp, struct port *port, enum attach_mode a
 			err = programs_set_vnet(&dp->programs, port, why, why_size);
 		return err ? err : attach_vnet(&dp->programs, port, why, why_size);
 	}
+	if (port->role != XSWAN_ROLE_TUNNEL)
+		offloads_apply(dp->programs.instance, port, !port->keep_offloads);
 	err = attach_port(&dp->programs, port, attach, why, why_size);
 	if (!err)
-		err = port_open_queues(port, &dp->umem, &dp->xsk_umem, why, why_size);
+		err = port_open_queues(port, &dp->umem, dp->xsk_umem, why, why_size);
 	return err ? err : port_publish_queues(port, dp->programs.xsks_fd, why, why_size);
 }
 
@@ -121,33 +125,18 @@ static int open_ports(struct dataplane *dp, enum attach_mode attach, char *why, 
 		struct port *port = &dp->ports[i];
 
 		err = open_port(dp, port, attach, why, why_size);
+		for (uint32_t q = 0; q < port->queue_count; q++)
+			port->queues[q].worker = q % dp->owner_count;
 		if (!err)
 			err = programs_set_port(&dp->programs, port, dp->host.ifindex, why, why_size);
 	}
 	return err;
 }
 
-static const char *queue_mode(const struct queue *q)
-{
-	if (q->vnet)
-		return "vnet";
-	return q->zero_copy ? "zero-copy" : "copy";
-}
-
-static void report_ports(const struct dataplane *dp)
-{
-	for (int i = 0; i < dp->port_count; i++) {
-		const struct port *port = &dp->ports[i];
-
-		log_info("%s: %s%s, %u queue%s, %s%s%s%s", port->device, port->attach, port->vnet ? "" : " XDP",
-			 port->queue_count, port->queue_count == 1 ? "" : "s", port->vnet ? "" : "AF_XDP ",
-			 queue_mode(&port->queues[0]), port->note[0] ? ": " : "", port->note);
-	}
-}
-
 int dataplane_open(struct dataplane *dp, const struct gateway_conf *conf, const char *instance, char *why,
 		   size_t why_size)
 {
+	cpu_set_t anywhere;
 	int err;
 
 	*dp = (struct dataplane){ .crypto = crypto_backend_find(strcmp(conf->crypto, "auto") ? conf->crypto : NULL) };
@@ -165,7 +154,12 @@ int dataplane_open(struct dataplane *dp, const struct gateway_conf *conf, const 
 	err = add_tunnel_port(dp, conf, why, why_size);
 	if (err)
 		return err;
+	err = placement_choose(&dp->placement, &conf->cpus, dp->ports, dp->port_count, why, why_size);
+	if (err)
+		return err;
+	placement_enter(&dp->placement, &anywhere);
 	err = umem_map(&dp->umem, conf->frames);
+	placement_leave(&anywhere);
 	if (err) {
 		snprintf(why, why_size, "cannot map %u UMEM frames: %s", conf->frames, strerror(-err));
 		return err;
@@ -180,7 +174,7 @@ int dataplane_open(struct dataplane *dp, const struct gateway_conf *conf, const 
 	err = open_ports(dp, conf->attach, why, why_size);
 	if (err)
 		return err;
-	report_ports(dp);
+	report_log(dp);
 	return locals_sync(dp->programs.local4_fd);
 }
 
@@ -217,8 +211,9 @@ void dataplane_stop(struct dataplane *dp)
 	free(dp->assist);
 	for (int i = 0; i < dp->port_count; i++)
 		port_free(&dp->ports[i]);
-	if (dp->xsk_umem)
-		xsk_umem__delete(dp->xsk_umem);
+	for (int i = 0; i < 2; i++)
+		if (dp->xsk_umem[i])
+			xsk_umem__delete(dp->xsk_umem[i]);
 	free(dp->ports);
 	sa_table_free(dp->sas);
 	programs_unload(&dp->programs);
@@ -259,6 +254,21 @@ static void refresh_port(struct dataplane *dp, struct port *port)
 		log_warn("%s", why);
 }
 
+/* Somebody used ethtool -L. Frames on a queue without a socket are dropped, and one that has gone carries nothing. */
+static bool queues_changed(const struct port *port)
+{
+	struct port now = *port;
+
+	if (port->vnet) /* it has those of its own device */
+		return false;
+	port_count_queues(&now);
+	if (now.queue_count == port->queue_count && now.tx_queue_count == port->tx_queue_count)
+		return false;
+	log_warn("%s: it has %u receive and %u transmit queues now (%u and %u before): starting over", port->device,
+		 now.queue_count, now.tx_queue_count, port->queue_count, port->tx_queue_count);
+	return true;
+}
+
 static bool interface_replaced(struct dataplane *dp, struct port *port)
 {
 	const int now = if_nametoindex(port->device);
@@ -285,8 +295,11 @@ bool dataplane_refresh(struct dataplane *dp)
 	for (int i = 0; i < dp->port_count; i++) {
 		if (interface_replaced(dp, &dp->ports[i]))
 			return false;
-		if (!dp->ports[i].gone)
-			refresh_port(dp, &dp->ports[i]);
+		if (dp->ports[i].gone)
+			continue;
+		if (queues_changed(&dp->ports[i]))
+			return false;
+		refresh_port(dp, &dp->ports[i]);
 	}
 	port_refresh(&dp->host);
 	if (largest_mtu(dp) != mtu && tunnel_if_set_mtu(dp->host.device, largest_mtu(dp)))
@@ -298,45 +311,11 @@ bool dataplane_refresh(struct dataplane *dp)
 	return true;
 }
 
-static json_t *port_json(const struct port *port)
-{
-	static const char *const role[] = {
-		[XSWAN_ROLE_OUTSIDE] = "outside",
-		[XSWAN_ROLE_INSIDE] = "inside",
-		[XSWAN_ROLE_TUNNEL] = "tunnel",
-	};
-	json_t *queues = json_array();
-
-	for (uint32_t i = 0; i < port->queue_count; i++)
-		json_array_append_new(queues, json_pack("{s:i, s:s, s:i}", "queue", i, "mode",
-							queue_mode(&port->queues[i]), "worker",
-							port->queues[i].worker));
-	return json_pack("{s:s, s:s, s:s, s:o, s:s}", "device", port->device, "role", role[port->role], "attach",
-			 port->attach, "queues", queues, "note", port->note);
-}
-
-int dataplane_publish(const struct dataplane *dp, const char *instance)
-{
-	char path[INSTANCE_PATH], fresh[INSTANCE_PATH];
-	json_t *ports = json_array(), *root;
-	int err;
-
-	for (int i = 0; i < dp->port_count; i++)
-		json_array_append_new(ports, port_json(&dp->ports[i]));
-	root = json_pack("{s:i, s:i, s:s, s:b, s:o}", "workers", dp->worker_count, "owners", dp->owner_count, "crypto", dp->crypto->name, "hugepages",
-			 dp->umem.huge, "ports", ports);
-	instance_run_path(instance, "ports.json.new", fresh);
-	err = root && !json_dump_file(root, fresh, JSON_INDENT(2)) ? 0 : -EIO;
-	if (!err && rename(fresh, instance_run_path(instance, "ports.json", path)))
-		err = -errno;
-	json_decref(root);
-	return err;
-}
-
 int dataplane_detach(const struct gateway_conf *conf, const char *instance, char *why, size_t why_size)
 {
 	int err = attach_remove_all(instance);
 
+	offloads_restore(instance);
 	if (!err)
 		err = tunnel_if_remove(conf->tunnel);
 	if (err)

@@ -24,9 +24,6 @@ void dataplane_stop(struct dataplane *dp);
  * interface now, and the process has to start over, for its programs and sockets are on the old one.
  */
 bool dataplane_refresh(struct dataplane *dp);
-/* Writes ports.json, which says how each queue runs. 0 or -errno. */
-int dataplane_publish(const struct dataplane *dp, const char *instance);
-
 /* Removes everything an instance left attached or pinned. 0 or -errno with a sentence in why. */
 int dataplane_detach(const struct gateway_conf *conf, const char *instance, char *why, size_t why_size);
 

@@ -19,6 +19,7 @@
 #include "control.h"
 #include "dataplane.h"
 #include "monitor.h"
+#include "report.h"
 
 static const char *config_dir = CONFIG_DIR_DEFAULT, *instance = INSTANCE_DEFAULT;
 static bool debug, detach, version, help;
@@ -88,7 +89,15 @@ static void refresh(void *arg)
 
 static void on_second(evutil_socket_t fd, short what, void *arg)
 {
-	refresh(arg);
+	struct service *s = arg;
+	int err;
+
+	for (int i = 0; i < s->dp->port_count; i++)
+		port_count_lost(&s->dp->ports[i], s->dp->programs.drops);
+	err = report_publish(s->dp, instance);
+	if (err)
+		log_debug("ports.json: %s", strerror(-err));
+	refresh(s);
 }
 
 static int loop(struct service *s)
@@ -142,7 +151,7 @@ static int run(struct dataplane *dp, const struct gateway_conf *conf, char *why,
 	err = dataplane_open(dp, conf, instance, why, why_size);
 	if (err)
 		return err;
-	err = dataplane_publish(dp, instance);
+	err = report_publish(dp, instance);
 	if (err) {
 		snprintf(why, why_size, "cannot write /run/xswan/%s/ports.json: %s", instance, strerror(-err));
 		return err;

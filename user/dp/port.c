@@ -60,7 +60,7 @@ static uint32_t max_u32(uint32_t a, uint32_t b)
  * Drivers disagree on whether rx, tx or combined counts a channel, and some do not answer at
  * all: take the larger, and ask sysfs when there is none.
  */
-static void count_queues(struct port *p)
+void port_count_queues(struct port *p)
 {
 	struct ethtool_channels ch = { .cmd = ETHTOOL_GCHANNELS };
 	struct ifreq ifr = { .ifr_data = (void *)&ch };
@@ -137,7 +137,7 @@ int port_probe(struct port *p, char *why, size_t why_size)
 		snprintf(why, why_size, "%s: MTU %u: this version works up to %u", p->device, p->mtu, PORT_MTU_MAX);
 		return -EMSGSIZE;
 	}
-	count_queues(p);
+	port_count_queues(p);
 	if (p->queue_count > XSWAN_QUEUES) {
 		snprintf(why, why_size, "%s: %u receive queues, more than %u: reduce them with ethtool -L", p->device,
 			 p->queue_count, XSWAN_QUEUES);
@@ -168,6 +168,7 @@ void port_free(struct port *p)
 	p->queues = NULL;
 }
 
+/* With the rings of the queue that is the first to have it. */
 static int make_umem(struct queue *q, const struct umem *u, struct xsk_umem **xsk_umem)
 {
 	const struct xsk_umem_config config = {
@@ -180,28 +181,57 @@ static int make_umem(struct queue *q, const struct umem *u, struct xsk_umem **xs
 	return xsk_umem__create(xsk_umem, u->area, u->size, &q->fill, &q->comp, &config);
 }
 
-static int make_socket(struct queue *q, struct xsk_umem *xsk_umem)
+static int bind_socket(struct queue *q, const struct umem *u, struct xsk_umem **xsk_umem, uint16_t mode)
 {
-	struct xsk_socket_config config = {
+	const struct xsk_socket_config config = {
 		.rx_size = RING_SIZE,
 		.tx_size = RING_SIZE,
 		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
-		.bind_flags = XDP_USE_NEED_WAKEUP,
+		.bind_flags = XDP_USE_NEED_WAKEUP | mode,
 	};
-	int err;
+	const bool first = !*xsk_umem;
+	int err = first ? make_umem(q, u, xsk_umem) : 0;
 
-	/* Under a generic program a driver may bind for zero-copy and then never send. */
-	if (q->port->generic)
-		config.bind_flags |= XDP_COPY;
+	if (err)
+		return err;
 	/* After a restart the kernel may still be freeing the previous socket of the queue. */
 	for (int try = 0; try < 50; try++) {
-		err = xsk_socket__create_shared(&q->xsk, q->port->device, q->queue, xsk_umem, &q->rx, &q->tx, &q->fill,
+		err = xsk_socket__create_shared(&q->xsk, q->port->device, q->queue, *xsk_umem, &q->rx, &q->tx, &q->fill,
 						&q->comp, &config);
 		if (err != -EBUSY)
 			break;
 		poll(NULL, 0, 20);
 	}
+	if (err && first) {
+		xsk_umem__delete(*xsk_umem);
+		*xsk_umem = NULL;
+	}
 	return err;
+}
+
+/*
+ * Zero-copy where the driver has it, and why not elsewhere: the kernel would choose by itself, and not say. Sockets
+ * that share a UMEM all have the mode of the first, so the same memory is registered twice, once for each mode.
+ */
+static int make_socket(struct queue *q, const struct umem *u, struct xsk_umem *xsk_umem[2])
+{
+	const struct queue *before = q->queue ? q - 1 : NULL;
+	int err;
+
+	/* Under a generic program a driver may bind for zero-copy and then never send. */
+	if (q->port->generic) {
+		snprintf(q->reason, sizeof(q->reason), "generic XDP has no zero-copy");
+		return bind_socket(q, u, &xsk_umem[0], XDP_COPY);
+	}
+	if (before && before->reason[0]) { /* of the same driver */
+		memcpy(q->reason, before->reason, sizeof(q->reason));
+		return bind_socket(q, u, &xsk_umem[0], XDP_COPY);
+	}
+	err = bind_socket(q, u, &xsk_umem[1], XDP_ZEROCOPY);
+	if (!err || err == -EBUSY)
+		return err;
+	snprintf(q->reason, sizeof(q->reason), "zero-copy refused: %s", strerror(-err));
+	return bind_socket(q, u, &xsk_umem[0], XDP_COPY);
 }
 
 static void tune_socket(struct queue *q)
@@ -219,14 +249,12 @@ static void tune_socket(struct queue *q)
 		q->zero_copy = options.flags & XDP_OPTIONS_ZEROCOPY;
 }
 
-int port_open_queues(struct port *p, const struct umem *u, struct xsk_umem **xsk_umem, char *why, size_t why_size)
+int port_open_queues(struct port *p, const struct umem *u, struct xsk_umem *xsk_umem[2], char *why, size_t why_size)
 {
 	for (uint32_t i = 0; i < p->queue_count; i++) {
 		struct queue *q = &p->queues[i];
-		int err = *xsk_umem ? 0 : make_umem(q, u, xsk_umem);
+		int err = make_socket(q, u, xsk_umem);
 
-		if (!err)
-			err = make_socket(q, *xsk_umem);
 		if (err) {
 			snprintf(why, why_size, "%s queue %u: cannot open an AF_XDP socket: %s%s", p->device, i,
 				 strerror(-err),
@@ -236,6 +264,23 @@ int port_open_queues(struct port *p, const struct umem *u, struct xsk_umem **xsk
 		tune_socket(q);
 	}
 	return 0;
+}
+
+void port_count_lost(struct port *p, uint64_t *drops)
+{
+	for (uint32_t i = 0; i < p->queue_count; i++) {
+		struct queue *q = &p->queues[i];
+		uint64_t *line = drops + (size_t)q->worker * XSWAN_DROP_SLOTS;
+		struct xdp_statistics now;
+		socklen_t len = sizeof(now);
+
+		if (!q->xsk || getsockopt(q->fd, SOL_XDP, XDP_STATISTICS, &now, &len) || len < sizeof(now))
+			continue;
+		line[XSWAN_DROP_RX_RING_FULL] += now.rx_ring_full - q->lost_ring_full;
+		line[XSWAN_DROP_RX_NO_FRAME] += now.rx_dropped - q->lost_no_frame;
+		q->lost_ring_full = now.rx_ring_full;
+		q->lost_no_frame = now.rx_dropped;
+	}
 }
 
 int port_publish_queues(const struct port *p, int xsks_fd, char *why, size_t why_size)

@@ -31,6 +31,8 @@ struct port {
 	uint32_t tx_queue_count; /* a socket on a queue beyond these receives, and never sends */
 	struct queue *queues;
 	bool gone; /* removed; said so */
+	bool keep_offloads; /* the operator wants them as they are */
+	char offloads[96]; /* done by the card before XDP sees a frame, and not wanted: names, with spaces between */
 	bool vnet; /* its back-end is a TAP device (vnet.h), not AF_XDP */
 	int vnet_ifindex; /* of that device */
 	const char *attach; /* "native", "generic", "external", "tc" */
@@ -45,6 +47,7 @@ struct queue {
 	int fd; /* of the socket, or the device */
 	struct vnet *vnet; /* of a port whose back-end is vnet; the rings are not used then */
 	bool zero_copy;
+	char reason[64]; /* why not zero-copy */
 	struct xsk_socket *xsk;
 	struct xsk_ring_cons rx;
 	struct xsk_ring_prod tx;
@@ -53,21 +56,29 @@ struct queue {
 	uint32_t tx_unkicked; /* in the ring since the last wake-up call */
 	uint32_t tx_outstanding; /* in the ring or under way, not completed */
 	uint64_t stalls; /* wake-ups repeated because nothing completed */
+	uint64_t lost_ring_full, lost_no_frame; /* counted so far, of what the kernel says (main thread) */
 };
 
 /* Fills in what the kernel knows of the interface: index, MAC, MTU, address, queue count. */
 int port_probe(struct port *p, char *why, size_t why_size);
+void port_count_queues(struct port *p); /* that part alone */
 /* Reads MAC, MTU and address again; true when one changed. */
 bool port_refresh(struct port *p);
 /* Has the interface been removed, or another one taken its name? */
 bool port_is_gone(const struct port *p);
+/*
+ * Counts the packets that the kernel could not put into the rings since the last call, into the worker's line of
+ * drops_dp: two reasons that only this function counts.
+ */
+void port_count_lost(struct port *p, uint64_t *drops);
 void port_free(struct port *p);
 
 /*
- * Opens the socket of each queue on the shared UMEM. *xsk_umem is created with the first.
+ * Opens the socket of each queue on the shared UMEM. xsk_umem: its registration with the kernel for queues that copy
+ * and for those that do not, each created with the first that needs it; NULL before.
  * 0 or -errno with a sentence in why.
  */
-int port_open_queues(struct port *p, const struct umem *u, struct xsk_umem **xsk_umem, char *why, size_t why_size);
+int port_open_queues(struct port *p, const struct umem *u, struct xsk_umem *xsk_umem[2], char *why, size_t why_size);
 /* Enters the sockets into the XSKMAP. */
 int port_publish_queues(const struct port *p, int xsks_fd, char *why, size_t why_size);
 

@@ -214,9 +214,8 @@ static int take_queues(struct worker *w)
 		struct port *port = &w->dp->ports[i];
 
 		for (uint32_t q = 0; q < port->queue_count; q++) {
-			if (q % w->dp->owner_count != w->id)
+			if (port->queues[q].worker != w->id)
 				continue;
-			port->queues[q].worker = w->id;
 			w->queues[w->queue_count++] = &port->queues[q];
 			if (!w->tx[port->index])
 				w->tx[port->index] = &port->queues[q];
@@ -304,6 +303,8 @@ int worker_start(struct worker *w)
 	sigfillset(&all); /* signals are the main thread's */
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	err = -pthread_create(&w->thread, NULL, run, w);
+	if (!err && placement_apply(&w->dp->placement, w->thread, w->id))
+		log_warn("worker %u cannot be moved to where the network cards are", w->id);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	w->running = !err;
 	return err;

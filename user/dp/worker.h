@@ -11,6 +11,7 @@
 
 #include "assist.h"
 #include "crypto.h"
+#include "placement.h"
 #include "port.h"
 #include "programs.h"
 #include "sa_table.h"
@@ -26,7 +27,8 @@ struct dataplane {
 	struct port host; /* xswN itself: index, MAC and MTU alone */
 	bool forwarding_off;
 	struct umem umem;
-	struct xsk_umem *xsk_umem;
+	struct xsk_umem *xsk_umem[2]; /* registrations of umem: copy, zero-copy */
+	struct placement placement;
 	struct programs programs;
 	struct sa_table *sas;
 	struct assist *assist;

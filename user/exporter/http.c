@@ -11,6 +11,7 @@
 #include <event2/http.h>
 
 #include "../lib/counters.h"
+#include "../lib/instance.h"
 #include "../lib/log.h"
 #include "metrics.h"
 
@@ -50,6 +51,7 @@ static void reply_text(struct evhttp_request *req, int code, const char *reason,
 
 static void gather(struct exporter *x, struct metrics *m)
 {
+	char pid[INSTANCE_PATH], ports[INSTANCE_PATH];
 	struct vici_client client;
 	int err;
 
@@ -60,6 +62,9 @@ static void gather(struct exporter *x, struct metrics *m)
 		log_warn("%s", client.error);
 	x->silent = err;
 	m->up = !err;
+	dp_state_load(&m->dp, x->instance, instance_run_path(x->instance, "xswan-dp.pid", pid),
+		      instance_run_path(x->instance, "ports.json", ports));
+	m->have_dp = true;
 	m->have_drops = !counters_read_drops(x->instance, m->drops);
 	m->have_counters = !counters_read_ike(x->instance, m->counters);
 	vici_client_close(&client);
@@ -76,6 +81,7 @@ static int render(struct exporter *x, char **text, size_t *len)
 	gather(x, m);
 	err = metrics_write(m, out);
 	gateway_free(&m->gw);
+	dp_state_free(&m->dp);
 out:
 	if (out && fclose(out))
 		err = -ENOMEM;

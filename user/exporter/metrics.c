@@ -5,6 +5,7 @@
  * could raise an alert about it.
  */
 #include "metrics.h"
+#include "text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -125,35 +126,15 @@ static int collect(struct table *t, const struct gateway *gw)
 
 /* ---- text format ---- */
 
-static void put_family(FILE *out, const char *name, const char *type, const char *help)
-{
-	fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
-/* name="value" with backslash, quote and newline escaped, as the format asks for */
-static void put_label(FILE *out, const char *name, const char *value)
-{
-	fprintf(out, "%s=\"", name);
-	for (; *value; value++) {
-		if (*value == '\n')
-			fputs("\\n", out);
-		else if (*value == '\\' || *value == '"')
-			fprintf(out, "\\%c", *value);
-		else
-			putc(*value, out);
-	}
-	putc('"', out);
-}
-
 /* direction NULL: the family has none */
 static void put_series(FILE *out, const char *family, const struct series *s, const char *direction, uint64_t value)
 {
 	fprintf(out, "%s{", family);
-	put_label(out, "conn", s->conn);
+	text_label(out, "conn", s->conn);
 	putc(',', out);
-	put_label(out, "child", s->child);
+	text_label(out, "child", s->child);
 	putc(',', out);
-	put_label(out, "peer_id", s->peer);
+	text_label(out, "peer_id", s->peer);
 	if (direction)
 		fprintf(out, ",direction=\"%s\"", direction);
 	fprintf(out, "} %" PRIu64 "\n", value);
@@ -161,23 +142,23 @@ static void put_series(FILE *out, const char *family, const struct series *s, co
 
 static void write_children(const struct table *t, FILE *out)
 {
-	put_family(out, "xswan_child_up", "gauge", "1 when an SA of this configured child carries packets, else 0.");
+	text_family(out, "xswan_child_up", "gauge", "1 when an SA of this configured child carries packets, else 0.");
 	for (size_t i = 0; i < t->count; i++)
 		put_series(out, "xswan_child_up", &t->series[i], NULL, t->series[i].up);
 
-	put_family(out, "xswan_child_packets_total", "counter", "Inner packets.");
+	text_family(out, "xswan_child_packets_total", "counter", "Inner packets.");
 	for (size_t i = 0; i < t->count; i++) {
 		put_series(out, "xswan_child_packets_total", &t->series[i], "in", t->series[i].in.packets);
 		put_series(out, "xswan_child_packets_total", &t->series[i], "out", t->series[i].out.packets);
 	}
 
-	put_family(out, "xswan_child_bytes_total", "counter", "Bytes of inner packets.");
+	text_family(out, "xswan_child_bytes_total", "counter", "Bytes of inner packets.");
 	for (size_t i = 0; i < t->count; i++) {
 		put_series(out, "xswan_child_bytes_total", &t->series[i], "in", t->series[i].in.bytes);
 		put_series(out, "xswan_child_bytes_total", &t->series[i], "out", t->series[i].out.bytes);
 	}
 
-	put_family(out, "xswan_child_idle_seconds", "gauge", "Seconds since the last packet; absent before the first.");
+	text_family(out, "xswan_child_idle_seconds", "gauge", "Seconds since the last packet; absent before the first.");
 	for (size_t i = 0; i < t->count; i++) {
 		if (t->series[i].in.idle != GATEWAY_NEVER)
 			put_series(out, "xswan_child_idle_seconds", &t->series[i], "in", t->series[i].in.idle);
@@ -188,32 +169,32 @@ static void write_children(const struct table *t, FILE *out)
 
 static void write_daemon(const struct metrics *m, FILE *out)
 {
-	put_family(out, "xswan_up", "gauge", "1 when xswan-ike answers, else 0.");
+	text_family(out, "xswan_up", "gauge", "1 when xswan-ike answers, else 0.");
 	fprintf(out, "xswan_up %d\n", m->up);
-	put_family(out, "xswan_build_info", "gauge", "Always 1; versions of this exporter and of xswan-ike.");
+	text_family(out, "xswan_build_info", "gauge", "Always 1; versions of this exporter and of xswan-ike.");
 	fputs("xswan_build_info{", out);
-	put_label(out, "version", XSWAN_VERSION);
+	text_label(out, "version", XSWAN_VERSION);
 	putc(',', out);
-	put_label(out, "ike_version", m->up ? m->gw.version : "");
+	text_label(out, "ike_version", m->up ? m->gw.version : "");
 	fputs("} 1\n", out);
 	if (!m->up)
 		return;
-	put_family(out, "xswan_ike_sas", "gauge", "IKE SAs, half-open ones included.");
+	text_family(out, "xswan_ike_sas", "gauge", "IKE SAs, half-open ones included.");
 	fprintf(out, "xswan_ike_sas %" PRIu64 "\n", m->gw.ike_sas);
-	put_family(out, "xswan_ike_sas_half_open", "gauge", "IKE SAs whose peer has not authenticated yet.");
+	text_family(out, "xswan_ike_sas_half_open", "gauge", "IKE SAs whose peer has not authenticated yet.");
 	fprintf(out, "xswan_ike_sas_half_open %" PRIu64 "\n", m->gw.half_open);
 }
 
 static void write_counters(const struct metrics *m, FILE *out)
 {
 	if (m->have_drops) {
-		put_family(out, "xswan_drops_total", "counter", "Packets dropped, by reason.");
+		text_family(out, "xswan_drops_total", "counter", "Packets dropped, by reason.");
 		for (int i = XSWAN_DROP_NONE + 1; i < XSWAN_DROP_COUNT; i++)
 			fprintf(out, "xswan_drops_total{reason=\"%s\"} %" PRIu64 "\n", counters_drop_name[i],
 				m->drops[i]);
 	}
 	if (m->have_counters) {
-		put_family(out, "xswan_ike_events_total", "counter", "What xswan-ike did and refused, by event.");
+		text_family(out, "xswan_ike_events_total", "counter", "What xswan-ike did and refused, by event.");
 		for (int i = 0; i < XSWAN_IKE_COUNTER_COUNT; i++)
 			fprintf(out, "xswan_ike_events_total{event=\"%s\"} %" PRIu64 "\n", counters_ike_name[i],
 				m->counters[i]);
@@ -233,6 +214,8 @@ int metrics_write(const struct metrics *m, FILE *out)
 		write_children(&table, out);
 	}
 	write_counters(m, out);
+	if (m->have_dp)
+		metrics_write_dataplane(&m->dp, out);
 out:
 	free(table.series);
 	return err;

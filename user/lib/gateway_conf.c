@@ -46,6 +46,12 @@ static const struct choice levels[] = {
 	{ NULL, 0 },
 };
 
+static const struct choice offloads[] = {
+	{ "auto", false },
+	{ "keep", true },
+	{ NULL, 0 },
+};
+
 static const struct choice crypto[] = {
 	{ "auto", 0 },
 	{ "ipsec-mb", 0 },
@@ -105,6 +111,7 @@ static void load_port(struct gateway_conf *conf, struct section *s, struct probl
 	struct gateway_port *port = &conf->ports[conf->port_count];
 	bool named = device && device_name(device, "", p);
 	const struct choice *c = choose(s, "role", roles, p), *backend = choose(s, "backend", backends, p);
+	const struct choice *keep = choose(s, "offloads", offloads, p);
 
 	s->used = true;
 	if (!device)
@@ -124,6 +131,7 @@ static void load_port(struct gateway_conf *conf, struct section *s, struct probl
 	strcpy(port->device, device->value);
 	port->role = c->value;
 	port->vnet = backend && backend->value;
+	port->keep_offloads = keep && keep->value;
 	conf->port_count++;
 }
 
@@ -153,6 +161,16 @@ static void load_workers(struct gateway_conf *conf, struct section *s, struct pr
 		conf->workers = n;
 }
 
+static void load_cpus(struct gateway_conf *conf, struct section *s, struct problems *p)
+{
+	struct setting *k = section_get(s, "cpus");
+
+	if (k && !cpu_list_parse(&conf->cpus, k->value)) {
+		problem_setting(p, k, "'%s' is not a list of CPUs like 2-5,8", k->value);
+		conf->cpus.count = 0;
+	}
+}
+
 static void load_tunnel(struct gateway_conf *conf, struct section *s, struct problems *p)
 {
 	struct setting *k = section_get(s, "tunnel");
@@ -176,6 +194,7 @@ static void load_dataplane(struct gateway_conf *conf, struct section *s, struct 
 	if (backend)
 		strcpy(conf->crypto, backend->word);
 	load_workers(conf, s, p);
+	load_cpus(conf, s, p);
 	load_tunnel(conf, s, p);
 	if (section_get_number(s, "frames", FRAMES_MIN, FRAMES_MAX, &frames, p) < 0)
 		return;

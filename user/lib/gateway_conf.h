@@ -11,12 +11,14 @@
  *           device = eth1
  *           role = inside
  *           backend = af_xdp # af_xdp; vnet: super-packets, for veth and virtio
+ *           offloads = auto  # auto: what hides parts of frames from XDP is switched off; keep
  *       }
  *   }
  *   dataplane {
  *       attach = auto        # auto: native where the driver can, else generic; native; generic; external
  *       crypto = auto        # auto, ipsec-mb, openssl
  *       workers = auto       # auto: one per CPU and receive queue, whichever is fewer
+ *       cpus = 2-5           # worker i on the i-th; without: on the NUMA node of the network cards
  *       frames = 16384       # UMEM frames of 4096 bytes, shared by all interfaces
  *       tunnel = xsw0        # the host's interface into the tunnels
  *   }
@@ -40,6 +42,7 @@
 
 #include <xswan/maps.h>
 
+#include "cpu_list.h"
 #include "log.h"
 
 enum attach_mode { ATTACH_AUTO, ATTACH_NATIVE, ATTACH_GENERIC, ATTACH_EXTERNAL };
@@ -48,6 +51,7 @@ struct gateway_port {
 	char device[IFNAMSIZ];
 	enum xswan_role role; /* OUTSIDE or INSIDE */
 	bool vnet; /* backend = vnet */
+	bool keep_offloads;
 };
 
 struct gateway_conf {
@@ -56,6 +60,7 @@ struct gateway_conf {
 	enum attach_mode attach;
 	char crypto[16]; /* "auto" or a back-end's name */
 	uint32_t workers; /* 0: auto */
+	struct cpu_list cpus; /* empty: not configured */
 	uint32_t frames; /* power of two */
 	char tunnel[IFNAMSIZ];
 	uint32_t retransmit_tries;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What can be seen of xswan-dp from outside: its lock, its pins, and the ports.json that it publishes. */
-#ifndef XSWAN_CLI_DP_STATE_H
-#define XSWAN_CLI_DP_STATE_H
+#ifndef XSWAN_DP_STATE_H
+#define XSWAN_DP_STATE_H
 
 #include <stdbool.h>
 #include <sys/types.h>

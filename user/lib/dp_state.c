@@ -10,7 +10,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "../lib/instance.h"
+#include "instance.h"
 
 /*
  * The daemon holds a lock on its pid file as long as it lives. The number in it is looked at

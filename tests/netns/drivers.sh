@@ -43,13 +43,19 @@ answers()
 	client ping -n -c 1 -W 1 $SERVER
 }
 
+# iproute2 pins maps; `ip netns exec` makes a mount namespace, so that nothing of them is left
+somebody_attaches()
+{
+	ip netns exec "$RUN_ID-ga" ip link set dev wan xdp obj "$(realpath "$BUILD")/xswan.bpf.o" sec xdp/tunnel
+}
+
 need "topology" topology_up
 need "configuration" gateway_conf a
 need "configuration of gateway B" gateway_conf b
 bpffs_up
 
 # --- another XDP program ---
-need "somebody else's XDP program on wan" ga ip link set dev wan xdp obj "$BUILD/xswan.bpf.o" sec xdp/tunnel
+need "somebody else's XDP program on wan" somebody_attaches
 check "the refusal names it" refused_with 'wan: another XDP program is attached, tunnel_dp \(id [0-9]+\)'
 check "it is taken off" ga ip link set dev wan xdp off
 

@@ -366,7 +366,7 @@ static void test_open_trailer(void **state)
 	plain[95] = 6;
 	craft_drops(&t, plain, 96, XSWAN_DROP_NEXT_HEADER); /* transport mode */
 	plain[95] = 41;
-	craft_drops(&t, plain, 96, XSWAN_DROP_NEXT_HEADER); /* IPv6 inside */
+	craft_drops(&t, plain, 96, XSWAN_DROP_INNER_MALFORMED); /* says IPv6 and is not */
 	plain[95] = 59;
 	craft_drops(&t, plain, 96, XSWAN_DROP_DUMMY); /* RFC 4303 section 2.6 */
 	memcpy(plain, (const uint8_t[]){ 1, 2, 2, 59 }, 4);

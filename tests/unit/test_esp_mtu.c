@@ -31,8 +31,19 @@ static void test_numbers(void **state)
 		{ XSWAN_ALG_CHACHA20_POLY1305, 6, 0, 1500, 1426 },
 		{ XSWAN_ALG_NONE, 4, 0, 1500, 0 },
 		{ XSWAN_ALGS, 4, 0, 1500, 0 },
+	}, transport[] = {
+		{ GCM, 4, 0, 1500, 1466 }, /* no outer header: 34, and 1446 bytes of payload to align */
+		{ GCM, 6, XSWAN_SA_UDP_ENCAP, 1500, 1458 },
+		{ XSWAN_ALG_AES_CBC_128_SHA2_256, 4, 0, 1500, 1458 }, /* 20 that stay outside, 90 blocks less the trailer */
+		{ XSWAN_ALG_AES_CBC_128_SHA2_256, 6, 0, 1500, 1446 }, /* 40, and 88 blocks */
 	};
 
+	for (size_t i = 0; i < sizeof(transport) / sizeof(transport[0]); i++) {
+		const struct xswan_sa sa = { .mode = XSWAN_MODE_TRANSPORT, .alg = transport[i].alg,
+					     .family = transport[i].family, .flags = transport[i].flags };
+
+		assert_int_equal(esp_mtu_inner(&sa, transport[i].path), transport[i].inner);
+	}
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct xswan_sa sa = { .alg = cases[i].alg, .family = cases[i].family, .flags = cases[i].flags };
 
@@ -43,10 +54,11 @@ static void test_numbers(void **state)
 /* One byte more would not fit, for every path. */
 static void test_largest(void **state)
 {
-	for (int variant = 0; variant < 4 * (XSWAN_ALGS - 1); variant++) {
-		const struct xswan_sa sa = { .alg = 1 + variant / 4,
+	for (int variant = 0; variant < 8 * (XSWAN_ALGS - 1); variant++) {
+		const struct xswan_sa sa = { .alg = 1 + variant / 8,
 					     .family = variant & 1 ? 6 : 4,
-					     .flags = variant & 2 ? XSWAN_SA_UDP_ENCAP : 0 };
+					     .flags = variant & 2 ? XSWAN_SA_UDP_ENCAP : 0,
+					     .mode = variant & 4 ? XSWAN_MODE_TRANSPORT : XSWAN_MODE_TUNNEL };
 
 		for (uint32_t path = 128; path < 10000; path++) {
 			uint32_t inner = esp_mtu_inner(&sa, path);

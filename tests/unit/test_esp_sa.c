@@ -16,12 +16,12 @@ static void set_uid(struct xswan_dp_sa_add *m)
 
 static void set_mode(struct xswan_dp_sa_add *m)
 {
-	m->sa.mode = 2;
+	m->sa.mode = 3;
 }
 
 static void set_family(struct xswan_dp_sa_add *m)
 {
-	m->sa.family = 6;
+	m->sa.family = 5;
 }
 
 static void set_alg(struct xswan_dp_sa_add *m)
@@ -89,7 +89,34 @@ static void set_many_ts(struct xswan_dp_sa_add *m)
 
 static void set_ts_family(struct xswan_dp_sa_add *m)
 {
-	m->remote_ts[0].family = 6;
+	m->remote_ts[0].family = 0;
+}
+
+static void set_header(struct xswan_dp_sa_add *m)
+{
+	m->sa.header = 0x40;
+}
+
+static void set_two_dfs(struct xswan_dp_sa_add *m)
+{
+	m->sa.header = XSWAN_HEADER_SET_DF | XSWAN_HEADER_CLEAR_DF;
+}
+
+static void set_dscp(struct xswan_dp_sa_add *m)
+{
+	m->sa.header = XSWAN_HEADER_SET_DSCP;
+	m->sa.dscp = 64;
+}
+
+static void set_transport_tfc(struct xswan_dp_sa_add *m)
+{
+	m->sa.mode = XSWAN_MODE_TRANSPORT;
+	m->sa.tfc = 1000;
+}
+
+static void set_ts6_range(struct xswan_dp_sa_add *m)
+{
+	m->remote_ts[0] = (struct xswan_ts){ .family = 6, .addr_min = { 2 }, .addr_max = { 1 } };
 }
 
 static void set_ts_range(struct xswan_dp_sa_add *m)
@@ -112,8 +139,8 @@ static void test_refused(void **state)
 	} table[] = {
 		{ set_direction, -EINVAL, "direction 3" },
 		{ set_uid, -EINVAL, "uid 0" },
-		{ set_mode, -EOPNOTSUPP, "mode 2: only tunnel mode is supported" },
-		{ set_family, -EAFNOSUPPORT, "outer family 6: only IPv4 is supported" },
+		{ set_mode, -EOPNOTSUPP, "mode 3 is neither tunnel nor transport" },
+		{ set_family, -EAFNOSUPPORT, "outer family 5 is neither 4 nor 6" },
 		{ set_alg, -EOPNOTSUPP, "algorithm 99 is not known" },
 		{ set_alg_key, -EINVAL,
 		  "key of 20 bytes; aes256ctr-sha512 takes 100, salt and integrity key included" },
@@ -128,7 +155,12 @@ static void test_refused(void **state)
 		{ set_window_wide, -EINVAL, "replay window of 65537 packets; possible are 32 to 65536" },
 		{ set_no_ts, -EINVAL, "0 local traffic selectors; 1 to 16 are possible" },
 		{ set_many_ts, -EINVAL, "17 remote traffic selectors; 1 to 16 are possible" },
-		{ set_ts_family, -EAFNOSUPPORT, "remote traffic selector 0: only IPv4 is supported" },
+		{ set_ts_family, -EAFNOSUPPORT, "remote traffic selector 0: family 0 is neither 4 nor 6" },
+		{ set_header, -EINVAL, "unknown header flags 0x40" },
+		{ set_two_dfs, -EINVAL, "DF cannot be both set and cleared" },
+		{ set_dscp, -EINVAL, "DSCP 64 is larger than 63" },
+		{ set_transport_tfc, -EINVAL, "header flags 0x0, TFC padding to 1000: tunnel mode alone has them" },
+		{ set_ts6_range, -EINVAL, "remote traffic selector 0: range ends before it begins" },
 		{ set_ts_range, -EINVAL, "local traffic selector 0: range ends before it begins" },
 		{ set_ts_ports, -EINVAL, "local traffic selector 0: range ends before it begins" },
 	};

@@ -3,8 +3,10 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <string.h>
 
+#include "ip6_chain.h"
 #include "wire.h"
 
 typedef uint64_t lanes __attribute__((vector_size(16)));
@@ -59,16 +61,21 @@ uint64_t checksum_add(uint64_t sum, const void *data, size_t len)
 	return sum;
 }
 
-/* RFC 9293 section 3.1, RFC 768: addresses, protocol and length. */
-static uint64_t pseudo_sum(const struct wire_ip4 *ip, uint32_t l4_len)
-{
-	return (uint64_t)ip->src + ip->dst + htonl((uint32_t)ip->proto << 16 | l4_len);
-}
-
 #define TCP_CHECK_OFFSET 16u
 #define TCP_HEADER 20u
 #define UDP_LEN_OFFSET 4u
 #define UDP_CHECK_OFFSET 6u
+#define ICMP6_CHECK_OFFSET 2u
+#define ICMP6_HEADER 4u
+
+/* What a transport checksum covers. */
+struct l4 {
+	uint64_t pseudo; /* sum of the pseudo-header: RFC 9293 section 3.1, RFC 768, RFC 8200 section 8.1 */
+	uint8_t *at;
+	uint32_t len;
+	uint32_t check; /* offset of the checksum */
+	uint8_t proto;
+};
 
 /* The bytes that UDP's own length field says it has; 0 when it lies. */
 static uint32_t udp_len(const uint8_t *udp, uint32_t max)
@@ -80,34 +87,81 @@ static uint32_t udp_len(const uint8_t *udp, uint32_t max)
 	return len >= WIRE_UDP_LEN && len <= max ? len : 0;
 }
 
-static void complete(const struct wire_ip4 *ip, uint8_t *l4, uint32_t l4_len, uint32_t check_offset)
+/* The rest of l4, once at, len, proto and the sum of the addresses are there. False: nothing with a checksum. */
+static inline bool find_check(struct l4 *l4)
 {
-	uint64_t pseudo = pseudo_sum(ip, l4_len);
-	uint16_t partial = checksum_fold(pseudo), check;
+	if (l4->proto == IPPROTO_TCP && l4->len >= TCP_HEADER) {
+		l4->check = TCP_CHECK_OFFSET;
+	} else if (l4->proto == IPPROTO_UDP && l4->len >= WIRE_UDP_LEN) {
+		l4->len = udp_len(l4->at, l4->len);
+		l4->check = UDP_CHECK_OFFSET;
+	} else if (l4->proto == IPPROTO_ICMPV6 && l4->len >= ICMP6_HEADER) {
+		l4->check = ICMP6_CHECK_OFFSET;
+	} else {
+		return false;
+	}
+	l4->pseudo += htonl((uint32_t)l4->proto << 16 | l4->len);
+	return l4->len;
+}
 
-	memcpy(&check, l4 + check_offset, sizeof(check));
-	if (check != partial) /* includes UDP's 0, "no checksum": the sum of a pseudo-header is never 0 */
-		return;
-	memset(l4 + check_offset, 0, sizeof(check));
-	check = ~checksum_fold(checksum_add(pseudo, l4, l4_len));
-	if (!check && ip->proto == IPPROTO_UDP)
+static bool __attribute__((noinline, cold)) find_l4_ip6(struct l4 *l4, uint8_t *packet, uint32_t len)
+{
+	const struct wire_ip6 *ip = (const struct wire_ip6 *)packet;
+	struct ip6_chain chain;
+
+	if (ip6_chain_walk(&chain, packet, len) != XSWAN_DROP_NONE || chain.fragment)
+		return false;
+	*l4 = (struct l4){ .at = packet + chain.end, .len = len - chain.end, .proto = chain.proto };
+	l4->pseudo = checksum_add(0, ip->src, sizeof(ip->src) + sizeof(ip->dst));
+	return find_check(l4);
+}
+
+static inline bool find_l4(struct l4 *l4, uint8_t *packet, uint32_t len)
+{
+	const struct wire_ip4 *ip = (const struct wire_ip4 *)packet;
+	const uint32_t header = wire_ip4_header_len(ip);
+
+	if (__builtin_expect(wire_version(packet) == 6, false))
+		return find_l4_ip6(l4, packet, len);
+	if (ip->frag & htons(WIRE_IP4_MF | WIRE_IP4_OFFSET))
+		return false;
+	*l4 = (struct l4){
+		.pseudo = (uint64_t)ip->src + ip->dst, .at = packet + header, .len = len - header, .proto = ip->proto
+	};
+	return find_check(l4);
+}
+
+static void renew(const struct l4 *l4)
+{
+	uint16_t check = 0;
+
+	memcpy(l4->at + l4->check, &check, sizeof(check));
+	check = ~checksum_fold(checksum_add(l4->pseudo, l4->at, l4->len));
+	if (!check && l4->proto == IPPROTO_UDP)
 		check = 0xffff; /* RFC 768 */
-	memcpy(l4 + check_offset, &check, sizeof(check));
+	memcpy(l4->at + l4->check, &check, sizeof(check));
 }
 
 void checksum_complete(uint8_t *packet, uint32_t len)
 {
-	const struct wire_ip4 *ip = (const struct wire_ip4 *)packet;
-	uint32_t header = wire_ip4_header_len(ip), l4_len = len - header;
-	uint8_t *l4 = packet + header;
+	struct l4 l4;
+	uint16_t check;
 
-	if (ip->frag & htons(WIRE_IP4_MF | WIRE_IP4_OFFSET))
+	if (!find_l4(&l4, packet, len) || l4.proto == IPPROTO_ICMPV6)
 		return;
-	if (ip->proto == IPPROTO_TCP && l4_len >= TCP_HEADER) {
-		complete(ip, l4, l4_len, TCP_CHECK_OFFSET);
-	} else if (ip->proto == IPPROTO_UDP && l4_len >= WIRE_UDP_LEN) {
-		l4_len = udp_len(l4, l4_len);
-		if (l4_len)
-			complete(ip, l4, l4_len, UDP_CHECK_OFFSET);
-	}
+	memcpy(&check, l4.at + l4.check, sizeof(check));
+	if (check == checksum_fold(l4.pseudo)) /* never UDP's 0, "no checksum": the sum of a pseudo-header is not 0 */
+		renew(&l4);
+}
+
+void checksum_renew(uint8_t *packet, uint32_t len)
+{
+	struct l4 l4;
+	uint16_t check;
+
+	if (!find_l4(&l4, packet, len))
+		return;
+	memcpy(&check, l4.at + l4.check, sizeof(check));
+	if (check || l4.proto != IPPROTO_UDP || wire_version(packet) == 6)
+		renew(&l4);
 }

@@ -28,11 +28,17 @@ static inline uint16_t checksum_replace(uint16_t check, uint16_t old, uint16_t n
 }
 
 /*
- * Completes the TCP or UDP checksum of a whole IPv4 packet whose header is valid and whose
+ * Completes the TCP or UDP checksum of a whole IPv4 or IPv6 packet whose header is valid and whose
  * length is `len`. A packet that a local socket sent over a veth or virtio interface holds
  * only the sum of the pseudo-header there, and relies on hardware that will never see it.
  * A packet whose checksum is right stays as it is; others, and fragments, are left alone.
  */
 void checksum_complete(uint8_t *ip, uint32_t len);
+
+/*
+ * Computes the TCP, UDP or ICMPv6 checksum of such a packet again, after a change of the addresses that it covers. UDP
+ * over IPv4 without a checksum stays without.
+ */
+void checksum_renew(uint8_t *ip, uint32_t len);
 
 #endif

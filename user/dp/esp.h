@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ESP tunnel mode (RFC 4303; the algorithms are those of user/lib/esp_alg.h) as a library: no I/O, no clock.
- * Packets are sealed and opened in place, in batches.
+ * ESP (RFC 4303; the algorithms are those of user/lib/esp_alg.h) in tunnel and transport mode, IPv4 and IPv6 inside
+ * and outside, bare or in UDP (RFC 3948), as a library: no I/O, no clock. Packets are sealed and opened in place, in
+ * batches.
  */
 #ifndef XSWAN_DP_ESP_H
 #define XSWAN_DP_ESP_H
@@ -26,8 +27,13 @@ struct esp_packet {
 	uint8_t *data; /* IP header; seal moves it back by the outer headers, open forward */
 	uint32_t len; /* of the IP packet: trailing link padding already cut */
 	uint32_t headroom, tailroom; /* writable bytes around it; kept up to date */
+	/* between the phases of sealing, for SAs of a shape (esp_sa.h) */
+	uint16_t head; /* transport mode: bytes of IP header, which stay outside */
+	uint16_t fill; /* bytes of padding for traffic flow confidentiality (RFC 4303 section 2.7) */
 	struct esp_sa *sa;
 	enum xswan_drop drop; /* result; XSWAN_DROP_NONE: sealed or opened */
+	uint16_t next; /* between the phases of sealing: the next header that goes into the trailer, */
+	uint16_t next_at; /* and in transport mode the offset of the byte that said so in the IP header */
 	uint64_t seq; /* result */
 };
 
@@ -61,6 +67,8 @@ enum xswan_dp_limit_kind esp_sa_hard(const struct esp_sa *sa); /* nothing is sea
 /* CLOCK_BOOTTIME, seconds. Returns when to call again; 0: never. */
 uint64_t esp_sa_set_clock(struct esp_sa *sa, uint64_t now);
 
+/* The largest inner packet, of which these are the first bytes, that it seals; 0: no limit. */
+uint32_t esp_sa_mtu(const struct esp_sa *sa, const uint8_t *packet);
 bool esp_sa_selects_ports(const struct esp_sa *sa); /* does a selector name ports, which a later fragment does not show? */
 
 struct esp_worker *esp_worker_new(const struct crypto_backend *crypto); /* NULL: out of memory */
@@ -69,17 +77,21 @@ void esp_worker_free(struct esp_worker *w);
 void esp_worker_set_now(struct esp_worker *w, uint64_t boottime_seconds); /* for last_use; once per batch */
 
 /*
- * Seals up to ESP_BATCH inner IPv4 packets, each for packet->sa (outbound). Outer header: TTL 64,
- * DSCP copied, ECN by RFC 6040 normal mode, DF copied from the inner header (RFC 4301 section 8.1).
- * Inner TTL is the caller's business. On a drop the packet's bytes are undefined, but for
- * TOO_BIG, which leaves it as it came (less what lay behind its end), to be answered by ICMP.
+ * Seals up to ESP_BATCH inner packets, each for packet->sa (outbound). Tunnel mode: an outer header of its own, TTL or
+ * hop limit 64, the rest as the SA's header flags say (include/xswan/maps.h). In transport mode ESP goes behind the
+ * packet's own IP header, with options, or hop-by-hop and routing headers (RFC 4303 section 3.1.1). Inner TTL is the
+ * caller's business. On a drop the packet's bytes are undefined, but for TOO_BIG, which leaves it as it came (less
+ * what lay behind its end), to be answered by ICMP. An inner IPv6 packet of up to 1280 bytes is never too big: the
+ * sealed one may be larger than the path's MTU then, and is to be fragmented (RFC 2473 section 7.1, RFC 8200 section 5).
  */
 void esp_seal(struct esp_worker *w, struct esp_packet *packets, unsigned int count);
 
 /*
- * Opens up to ESP_BATCH whole outer IPv4 packets (ESP or ESP in UDP as the SA says), each for
+ * Opens up to ESP_BATCH whole outer packets (ESP or ESP in UDP as the SA says), each for
  * packet->sa (inbound). Every check of SPI, addresses and ports against the SA is made here
  * again. Order: parse, replay check, ICV, replay commit, padding, next header, ECN, selectors.
+ * What comes out is an IP packet in either mode. TCP and UDP checksums of transport mode in UDP, which a NAT under
+ * way has made wrong, are computed again (RFC 3948 section 3.1.2): the ICV has vouched for what they cover.
  */
 void esp_open(struct esp_worker *w, struct esp_packet *packets, unsigned int count);
 

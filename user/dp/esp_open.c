@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opening: outer IPv4, perhaps UDP, ESP -> inner IPv4 packet.
+ * Opening: outer IP, perhaps UDP, ESP -> inner packet.
  *
  * Nothing that steered the packet here is trusted: addresses, ports and SPI are compared
  * with the SA again. The replay window decides before the ICV, to be cheap, and again
@@ -10,6 +10,9 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+
+#include "checksum.h"
+#include "esp_outer.h"
 
 static void relax(void)
 {
@@ -39,7 +42,26 @@ static enum xswan_drop parse_udp(const struct esp_sa *sa, const uint8_t *data, u
 		return XSWAN_DROP_ESP_MALFORMED;
 	if (udp->sport != sa->sport || udp->dport != sa->dport)
 		return XSWAN_DROP_SA_ADDRESS;
-	*len = ntohs(udp->len) - WIRE_UDP_LEN; /* the checksum is of no matter: RFC 3948 section 2.1 */
+	/* the checksum, 0 or not, is of no matter, since the ICV covers more: RFC 3948 section 2.1, RFC 6936 */
+	*len = ntohs(udp->len) - WIRE_UDP_LEN;
+	return XSWAN_DROP_NONE;
+}
+
+static enum xswan_drop parse_ip4(const struct esp_sa *sa, const struct esp_packet *p, uint32_t *header, uint32_t *len)
+{
+	const struct wire_ip4 *ip = (const struct wire_ip4 *)p->data;
+	uint32_t total;
+
+	if (p->len < WIRE_IP4_LEN || wire_version(p->data) != 4)
+		return XSWAN_DROP_ESP_MALFORMED;
+	*header = wire_ip4_header_len(ip);
+	total = ntohs(ip->total_len);
+	if (*header < WIRE_IP4_LEN || total < *header || total > p->len ||
+	    ip->frag & htons(WIRE_IP4_MF | WIRE_IP4_OFFSET))
+		return XSWAN_DROP_ESP_MALFORMED;
+	if (ip->src != sa->src || ip->dst != sa->dst || ip->proto != (sa->udp ? IPPROTO_UDP : IPPROTO_ESP))
+		return XSWAN_DROP_SA_ADDRESS;
+	*len = total - *header;
 	return XSWAN_DROP_NONE;
 }
 
@@ -47,20 +69,12 @@ static enum xswan_drop parse_udp(const struct esp_sa *sa, const uint8_t *data, u
 static enum xswan_drop parse_outer(const struct esp_sa *sa, const struct esp_packet *p, struct wire_esp **esp,
 				   uint32_t *esp_len)
 {
-	const struct wire_ip4 *ip = (const struct wire_ip4 *)p->data;
-	uint32_t header, total;
-	enum xswan_drop drop;
+	uint32_t header;
+	enum xswan_drop drop = sa->shape & ESP_SHAPE_IP6 ? esp_outer_parse6(sa, p, &header, esp_len) :
+							   parse_ip4(sa, p, &header, esp_len);
 
-	if (p->len < WIRE_IP4_LEN || ip->version_ihl >> 4 != 4)
-		return XSWAN_DROP_ESP_MALFORMED;
-	header = wire_ip4_header_len(ip);
-	total = ntohs(ip->total_len);
-	if (header < WIRE_IP4_LEN || total < header || total > p->len ||
-	    ip->frag & htons(WIRE_IP4_MF | WIRE_IP4_OFFSET))
-		return XSWAN_DROP_ESP_MALFORMED;
-	if (ip->src != sa->src || ip->dst != sa->dst || ip->proto != (sa->udp ? IPPROTO_UDP : IPPROTO_ESP))
-		return XSWAN_DROP_SA_ADDRESS;
-	*esp_len = total - header;
+	if (drop != XSWAN_DROP_NONE)
+		return drop;
 	if (sa->udp) {
 		drop = parse_udp(sa, p->data + header, esp_len);
 		if (drop != XSWAN_DROP_NONE)
@@ -189,41 +203,71 @@ static int64_t strip_trailer(const uint8_t *plain, uint32_t len, uint8_t *next_h
 	return first - plain;
 }
 
-static enum xswan_drop check_inner(const struct esp_sa *sa, uint8_t outer_tos, uint8_t *data, uint32_t *len)
+static bool is_selected(const struct esp_sa *sa, const struct inner *in)
+{
+	if (in->ip6)
+		return esp_sa_selects6(sa, in, false);
+	return inner_selected(in, esp_sa_remote(sa), sa->remote_count, esp_sa_local(sa), sa->local_count);
+}
+
+static enum xswan_drop open_tunnel(const struct esp_sa *sa, const struct esp_packet *p, uint8_t *data, uint32_t *len,
+				   uint8_t next_header)
 {
 	struct inner in;
 
+	if (next_header != ESP_NEXT_IP4 && next_header != ESP_NEXT_IP6)
+		return XSWAN_DROP_NEXT_HEADER;
 	/* What follows the inner packet is padding for traffic flow confidentiality: RFC 4303 section 2.7. */
 	*len = inner_parse(&in, data, *len);
 	if (!*len)
+		return in.fault;
+	if (!in.ip6 != (next_header == ESP_NEXT_IP4))
 		return XSWAN_DROP_INNER_MALFORMED;
-	if (!inner_decapsulate_ecn(data, outer_tos))
+	if (sa->shape ? !esp_outer_decapsulate(sa, p->data, data) :
+			!inner_decapsulate_ecn(data, ((const struct wire_ip4 *)p->data)->tos))
 		return XSWAN_DROP_ECN_INVALID;
-	if (!inner_selected(&in, esp_sa_remote(sa), sa->remote_count, esp_sa_local(sa), sa->local_count))
+	return is_selected(sa, &in) ? XSWAN_DROP_NONE : XSWAN_DROP_TS_MISMATCH;
+}
+
+static enum xswan_drop open_transport(const struct esp_sa *sa, const struct esp_packet *p, uint8_t **data, uint32_t *len,
+				      uint8_t next_header)
+{
+	struct inner in;
+
+	*data = esp_outer_rejoin(sa, p, *data, len, next_header);
+	if (!*data)
+		return XSWAN_DROP_ESP_MALFORMED;
+	if (!inner_parse(&in, *data, *len))
+		return in.fault;
+	if (!is_selected(sa, &in))
 		return XSWAN_DROP_TS_MISMATCH;
+	if (sa->udp)
+		checksum_renew(*data, *len);
 	return XSWAN_DROP_NONE;
 }
 
 /* What authenticated: the peer made it, so mistakes here are the peer's own. */
 static enum xswan_drop finish_packet(const struct esp_sa *sa, struct esp_packet *p, const struct crypto_op *op)
 {
-	uint8_t next_header;
-	int64_t payload = strip_trailer(op->data, op->len, &next_header);
-	uint32_t len = (uint32_t)payload, front = (uint32_t)(op->data - p->data);
+	uint8_t next_header, *data = op->data;
+	int64_t payload = strip_trailer(data, op->len, &next_header);
+	uint32_t len = (uint32_t)payload, front;
 	enum xswan_drop drop;
 
 	if (payload < 0)
 		return XSWAN_DROP_ESP_MALFORMED;
 	if (next_header == ESP_NEXT_DUMMY)
 		return XSWAN_DROP_DUMMY;
-	if (next_header != ESP_NEXT_IP4)
-		return XSWAN_DROP_NEXT_HEADER;
-	drop = check_inner(sa, ((struct wire_ip4 *)p->data)->tos, op->data, &len);
+	if (sa->shape & ESP_SHAPE_TRANSPORT)
+		drop = open_transport(sa, p, &data, &len, next_header);
+	else
+		drop = open_tunnel(sa, p, data, &len, next_header);
 	if (drop != XSWAN_DROP_NONE)
 		return drop;
+	front = (uint32_t)(data - p->data);
 	p->headroom += front;
 	p->tailroom += p->len - front - len;
-	p->data = op->data;
+	p->data = data;
 	p->len = len;
 	return XSWAN_DROP_NONE;
 }

@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "../lib/esp_alg.h"
 #include "../lib/secmem.h"
@@ -19,6 +20,8 @@
 
 #define OUTER_TTL 64 /* RFC 4301 section 5.1.2.1, note 2: the gateway's choice */
 #define SPI_RESERVED 255u /* RFC 4303 section 2.1 */
+#define DSCP_MAX 63u
+#define IP6_MTU_MIN 1280u /* RFC 8200 section 5 */
 
 static int __attribute__((format(printf, 4, 5))) refuse(char *why, size_t size, int err, const char *fmt, ...)
 {
@@ -34,15 +37,33 @@ static int check_outer(const struct xswan_sa *sa, char *why, size_t size)
 {
 	const uint8_t known = XSWAN_SA_LIVE | XSWAN_SA_UDP_ENCAP | XSWAN_SA_ESN;
 
-	if (sa->mode != XSWAN_MODE_TUNNEL)
-		return refuse(why, size, -EOPNOTSUPP, "mode %u: only tunnel mode is supported", sa->mode);
-	if (sa->family != 4)
-		return refuse(why, size, -EAFNOSUPPORT, "outer family %u: only IPv4 is supported", sa->family);
+	if (sa->mode != XSWAN_MODE_TUNNEL && sa->mode != XSWAN_MODE_TRANSPORT)
+		return refuse(why, size, -EOPNOTSUPP, "mode %u is neither tunnel nor transport", sa->mode);
+	if (sa->family != 4 && sa->family != 6)
+		return refuse(why, size, -EAFNOSUPPORT, "outer family %u is neither 4 nor 6", sa->family);
 	if (sa->flags & ~known)
 		return refuse(why, size, -EINVAL, "unknown flags 0x%x", sa->flags & ~known);
 	if (sa->flags & XSWAN_SA_UDP_ENCAP && (!sa->sport || !sa->dport))
 		return refuse(why, size, -EINVAL, "UDP encapsulation without ports (%u, %u)", ntohs(sa->sport),
 			      ntohs(sa->dport));
+	return 0;
+}
+
+static int check_header(const struct xswan_sa *sa, char *why, size_t size)
+{
+	const uint8_t both = XSWAN_HEADER_SET_DF | XSWAN_HEADER_CLEAR_DF;
+	const uint8_t known = XSWAN_HEADER_SET_DSCP | XSWAN_HEADER_DSCP_IN | XSWAN_HEADER_NO_ECN | both |
+			      XSWAN_HEADER_FLOW_LABEL;
+
+	if (sa->header & ~known)
+		return refuse(why, size, -EINVAL, "unknown header flags 0x%x", sa->header & ~known);
+	if ((sa->header & both) == both)
+		return refuse(why, size, -EINVAL, "DF cannot be both set and cleared");
+	if (sa->dscp > DSCP_MAX)
+		return refuse(why, size, -EINVAL, "DSCP %u is larger than %u", sa->dscp, DSCP_MAX);
+	if (sa->mode == XSWAN_MODE_TRANSPORT && (sa->header || sa->tfc)) /* RFC 4303 section 2.7 for the latter */
+		return refuse(why, size, -EINVAL, "header flags 0x%x, TFC padding to %u: tunnel mode alone has them",
+			      sa->header, sa->tfc);
 	return 0;
 }
 
@@ -79,36 +100,86 @@ static int check_direction(const struct xswan_dp_sa_add *m, char *why, size_t si
 	return 0;
 }
 
-static int read_selectors(struct esp_selector *out, const struct xswan_ts *ts, uint32_t count, const char *side,
-			  char *why, size_t size)
+/* Selectors of both families, of one side, go to *out4 and *out6, which move on. */
+static int read_selectors(struct esp_selector **out4, struct esp_selector6 **out6, const struct xswan_ts *ts,
+			  uint32_t count, const char *side, char *why, size_t size)
 {
-	int err;
-
-	if (!count || count > XSWAN_DP_TS_MAX)
-		return refuse(why, size, -EINVAL, "%u %s traffic selectors; 1 to %u are possible", count, side,
-			      XSWAN_DP_TS_MAX);
 	for (uint32_t i = 0; i < count; i++) {
-		err = esp_selector_from_ts(&out[i], &ts[i]);
-		if (err == -EAFNOSUPPORT)
-			return refuse(why, size, err, "%s traffic selector %u: only IPv4 is supported", side, i);
+		int err = ts[i].family == 4 ? esp_selector_from_ts((*out4)++, &ts[i]) : esp_selector6_from_ts((*out6)++, &ts[i]);
+
 		if (err)
 			return refuse(why, size, err, "%s traffic selector %u: range ends before it begins", side, i);
 	}
 	return 0;
 }
 
+/* How many are of IPv6; -errno. */
+static int count_selectors6(const struct xswan_ts *ts, uint32_t count, const char *side, char *why, size_t size)
+{
+	int six = 0;
+
+	if (!count || count > XSWAN_DP_TS_MAX)
+		return refuse(why, size, -EINVAL, "%u %s traffic selectors; 1 to %u are possible", count, side,
+			      XSWAN_DP_TS_MAX);
+	for (uint32_t i = 0; i < count; i++) {
+		if (ts[i].family != 4 && ts[i].family != 6)
+			return refuse(why, size, -EAFNOSUPPORT, "%s traffic selector %u: family %u is neither 4 nor 6",
+				      side, i, ts[i].family);
+		six += ts[i].family == 6;
+	}
+	return six;
+}
+
 static int set_selectors(struct esp_sa *sa, const struct xswan_dp_sa_add *m, char *why, size_t size)
 {
-	int err = read_selectors(sa->selector, m->local_ts, m->local_ts_count, "local", why, size);
+	const int local6 = count_selectors6(m->local_ts, m->local_ts_count, "local", why, size);
+	const int remote6 = local6 < 0 ? local6 :
+					 count_selectors6(m->remote_ts, m->remote_ts_count, "remote", why, size);
+	struct esp_selector *out4 = sa->selector;
+	struct esp_selector6 *out6 = NULL;
+	int err;
 
-	if (err)
-		return err;
-	err = read_selectors(sa->selector + m->local_ts_count, m->remote_ts, m->remote_ts_count, "remote", why, size);
-	if (err)
-		return err;
-	sa->local_count = (uint8_t)m->local_ts_count;
-	sa->remote_count = (uint8_t)m->remote_ts_count;
-	return 0;
+	if (remote6 < 0)
+		return remote6;
+	if (local6 + remote6) {
+		sa->selectors6 = malloc(sizeof(*sa->selectors6) + (size_t)(local6 + remote6) * sizeof(*out6));
+		if (!sa->selectors6)
+			return refuse(why, size, -ENOMEM, "out of memory");
+		sa->selectors6->local_count = (uint8_t)local6;
+		sa->selectors6->remote_count = (uint8_t)remote6;
+		out6 = sa->selectors6->selector;
+	}
+	sa->local_count = (uint8_t)(m->local_ts_count - (uint32_t)local6);
+	sa->remote_count = (uint8_t)(m->remote_ts_count - (uint32_t)remote6);
+	err = read_selectors(&out4, &out6, m->local_ts, m->local_ts_count, "local", why, size);
+	return err ? err : read_selectors(&out4, &out6, m->remote_ts, m->remote_ts_count, "remote", why, size);
+}
+
+bool esp_sa_selects6(const struct esp_sa *sa, const struct inner *in, bool outbound)
+{
+	const struct esp_selectors6 *s = sa->selectors6;
+	const struct esp_selector6 *local, *remote;
+
+	if (!s)
+		return false;
+	local = s->selector;
+	remote = local + s->local_count;
+	return outbound ? inner_selected6(in, local, s->local_count, remote, s->remote_count) :
+			  inner_selected6(in, remote, s->remote_count, local, s->local_count);
+}
+
+static uint8_t shape_of(const struct xswan_sa *sa)
+{
+	return (uint8_t)((sa->family == 6 ? ESP_SHAPE_IP6 : 0) |
+			 (sa->mode == XSWAN_MODE_TRANSPORT ? ESP_SHAPE_TRANSPORT : 0) |
+			 (sa->header ? ESP_SHAPE_HEADER : 0) | (sa->tfc ? ESP_SHAPE_TFC : 0));
+}
+
+static uint8_t outer_len_of(const struct xswan_sa *sa)
+{
+	uint32_t ip = sa->family == 6 ? WIRE_IP6_LEN : WIRE_IP4_LEN;
+
+	return (uint8_t)((sa->mode == XSWAN_MODE_TUNNEL ? ip : 0) + (sa->flags & XSWAN_SA_UDP_ENCAP ? WIRE_UDP_LEN : 0));
 }
 
 static void set_common(struct esp_sa *sa, const struct xswan_dp_sa_add *m)
@@ -117,7 +188,8 @@ static void set_common(struct esp_sa *sa, const struct xswan_dp_sa_add *m)
 	sa->dir = m->dir;
 	sa->udp = m->sa.flags & XSWAN_SA_UDP_ENCAP;
 	sa->esn = m->sa.flags & XSWAN_SA_ESN;
-	sa->outer_len = WIRE_IP4_LEN + (sa->udp ? WIRE_UDP_LEN : 0);
+	sa->shape = shape_of(&m->sa);
+	sa->outer_len = outer_len_of(&m->sa);
 	sa->spi = m->sa.spi;
 	memcpy(&sa->src, m->sa.src, sizeof(sa->src));
 	memcpy(&sa->dst, m->sa.dst, sizeof(sa->dst));
@@ -150,23 +222,39 @@ static int set_key(struct esp_sa *sa, const struct xswan_dp_sa_add *m, char *why
 	return 0;
 }
 
+static uint32_t template_ip4(struct esp_outbound *out, const struct xswan_sa *sa, uint8_t proto)
+{
+	struct wire_ip4 ip = { .version_ihl = 0x45, .ttl = OUTER_TTL, .proto = proto };
+
+	memcpy(&ip.src, sa->src, sizeof(ip.src));
+	memcpy(&ip.dst, sa->dst, sizeof(ip.dst));
+	memcpy(out->header, &ip, sizeof(ip));
+	out->ip_sum = checksum_fold(checksum_add(0, &ip, sizeof(ip)));
+	return sizeof(ip);
+}
+
+static uint32_t template_ip6(struct esp_outbound *out, const struct xswan_sa *sa, uint8_t proto)
+{
+	struct wire_ip6 ip = { .version_class_flow = htonl(6u << 28), .hop_limit = OUTER_TTL, .next = proto };
+
+	memcpy(ip.src, sa->src, sizeof(ip.src));
+	memcpy(ip.dst, sa->dst, sizeof(ip.dst));
+	memcpy(out->header, &ip, sizeof(ip));
+	return sizeof(ip);
+}
+
 static void set_template(struct esp_sa *sa)
 {
+	const struct wire_udp udp = { .sport = sa->sport, .dport = sa->dport };
+	const uint8_t proto = sa->udp ? IPPROTO_UDP : IPPROTO_ESP;
 	struct esp_outbound *out = &sa->out;
-	struct wire_ip4 ip = {
-		.version_ihl = 0x45,
-		.ttl = OUTER_TTL,
-		.proto = sa->udp ? IPPROTO_UDP : IPPROTO_ESP,
-		.src = sa->src,
-		.dst = sa->dst,
-	};
-	struct wire_udp udp = { .sport = sa->sport, .dport = sa->dport };
+	uint32_t len = 0;
 
-	memcpy(out->header, &ip, sizeof(ip));
+	if (sa->config.mode == XSWAN_MODE_TUNNEL)
+		len = sa->config.family == 6 ? template_ip6(out, &sa->config, proto) : template_ip4(out, &sa->config, proto);
 	if (sa->udp)
-		memcpy(out->header + sizeof(ip), &udp, sizeof(udp));
+		memcpy(out->header + len, &udp, sizeof(udp));
 	memcpy(out->header + sa->outer_len, &sa->spi, sizeof(sa->spi));
-	out->ip_sum = checksum_fold(checksum_add(0, &ip, sizeof(ip)));
 }
 
 static void stat_reset(struct xswan_sa_stat *stat, uint64_t uid)
@@ -217,6 +305,7 @@ int esp_sa_new(struct esp_sa **out, const struct crypto_backend *crypto, const s
 
 	*out = NULL;
 	err = check_outer(&m->sa, why, why_size);
+	err = err ? err : check_header(&m->sa, why, why_size);
 	err = err ? err : check_key(m, why, why_size);
 	err = err ? err : check_direction(m, why, why_size);
 	if (err)
@@ -267,6 +356,7 @@ void esp_sa_free(struct esp_sa *sa)
 	if (sa->dir == XSWAN_DP_IN)
 		replay_free(&sa->in.replay);
 	sa->crypto->key_free((struct crypto_key *)sa->key);
+	free(sa->selectors6);
 	secmem_free(sa, sizeof(*sa));
 }
 
@@ -292,12 +382,27 @@ enum xswan_dp_limit_kind esp_sa_hard(const struct esp_sa *sa)
 	return __atomic_load_n(&sa->life.hard, __ATOMIC_ACQUIRE);
 }
 
+uint32_t esp_sa_mtu(const struct esp_sa *sa, const uint8_t *packet)
+{
+	const bool must_fit = sa->mtu && sa->mtu < IP6_MTU_MIN && wire_version(packet) == 6;
+
+	return must_fit && sa->config.mode == XSWAN_MODE_TUNNEL ? IP6_MTU_MIN : sa->mtu;
+}
+
+static bool names_ports(const struct esp_selector_ports *s)
+{
+	return !s->any_port;
+}
+
 bool esp_sa_selects_ports(const struct esp_sa *sa)
 {
-	const struct esp_selector *s = sa->selector;
+	const struct esp_selectors6 *six = sa->selectors6;
 
 	for (uint32_t i = 0; i < sa->local_count + sa->remote_count; i++)
-		if (s[i].port_min > 0 || s[i].port_max < UINT16_MAX)
+		if (names_ports(&sa->selector[i].ports))
+			return true;
+	for (uint32_t i = 0; six && i < six->local_count + six->remote_count; i++)
+		if (names_ports(&six->selector[i].ports))
 			return true;
 	return false;
 }

@@ -16,13 +16,28 @@
 
 #define ESP_TRAILER 2u /* pad length and next header */
 #define ESP_NEXT_IP4 4u
+#define ESP_NEXT_IP6 41u
 #define ESP_NEXT_DUMMY 59u /* RFC 4303 section 2.6 */
-#define ESP_OUTER_MAX (WIRE_IP4_LEN + WIRE_UDP_LEN)
+#define ESP_OUTER_MAX (WIRE_IP6_LEN + WIRE_UDP_LEN)
 
-/* The outer headers and the SPI; only lengths, TOS, ID, DF and what follows from them vary. */
+/* What an SA has that few have: 0 is tunnel mode over IPv4 with headers by default, and has the shortest way. */
+enum esp_shape {
+	ESP_SHAPE_IP6 = 1 << 0, /* outside */
+	ESP_SHAPE_TRANSPORT = 1 << 1,
+	ESP_SHAPE_HEADER = 1 << 2, /* header flags */
+	ESP_SHAPE_TFC = 1 << 3,
+};
+
+/* The outer headers and the SPI; only lengths, TOS, ID, DF and what follows from them vary. In transport mode only UDP. */
 struct esp_outbound {
 	uint8_t header[ESP_OUTER_MAX + 4];
-	uint32_t ip_sum; /* checksum_add of the IP header without those, folded */
+	uint32_t ip_sum; /* checksum_add of the IPv4 header without those, folded */
+};
+
+/* IPv6 selectors, of the few SAs that have some: local ones, then remote ones. */
+struct esp_selectors6 {
+	uint8_t local_count, remote_count;
+	struct esp_selector6 selector[];
 };
 
 /*
@@ -42,10 +57,10 @@ struct esp_sa {
 	uint64_t number_mark; /* the next limit of `life`, in numbers */
 	uint8_t salt[CRYPTO_SALT];
 	__be32 spi;
-	__be32 src, dst;
+	__be32 src, dst; /* outer; IPv6 ones are in `config` */
 	__be16 sport, dport;
 	uint16_t mtu; /* outbound; 0: no limit */
-	uint8_t outer_len; /* bytes before the ESP header, when the IP header has no options */
+	uint8_t outer_len; /* outbound: bytes that go before the ESP header */
 	uint8_t local_count, remote_count;
 	bool udp, esn;
 	uint8_t front, overhead; /* outbound: bytes before the inner packet; these, trailer and ICV */
@@ -54,6 +69,7 @@ struct esp_sa {
 	uint8_t least; /* inbound: bytes of the shortest ESP packet, a trailer and nothing else */
 	uint8_t pad_mask; /* alignment of what is encrypted, less one */
 	bool iv_random; /* else it is the sequence number */
+	uint8_t shape; /* enum esp_shape */
 
 	uint64_t byte_mark __attribute__((aligned(CACHE_LINE))); /* the next limit of `life`, in bytes */
 	union {
@@ -64,15 +80,16 @@ struct esp_sa {
 	/* The local ones, then the remote ones: mostly one of each, in one line. */
 	struct esp_selector selector[2 * XSWAN_DP_TS_MAX] __attribute__((aligned(CACHE_LINE)));
 
-	/* Cold. */
+	/* Cold, but for what shapes other than 0 read. */
 	struct esp_life life;
 	struct xswan_sa config;
+	struct esp_selectors6 *selectors6; /* NULL: none */
 	const struct crypto_backend *crypto;
 	struct xswan_sa_drops *drops; /* NULL: counted in stat alone */
 	enum xswan_dp_dir dir;
 } __attribute__((aligned(CACHE_LINE)));
 
-_Static_assert(offsetof(struct esp_sa, iv_random) < CACHE_LINE, "what every packet reads is one line");
+_Static_assert(offsetof(struct esp_sa, shape) < CACHE_LINE, "what every packet reads is one line");
 _Static_assert(offsetof(struct esp_sa, byte_mark) == CACHE_LINE, "what a direction needs is the next");
 _Static_assert(offsetof(struct esp_sa, selector) == 2 * CACHE_LINE, "and selectors the third");
 
@@ -93,6 +110,9 @@ static inline const struct esp_selector *esp_sa_remote(const struct esp_sa *sa)
 {
 	return sa->selector + sa->local_count;
 }
+
+/* Is the packet within the SA's selectors? `outbound`: from local to remote, else the other way. */
+bool esp_sa_selects6(const struct esp_sa *sa, const struct inner *in, bool outbound);
 
 /* What a packet needs besides the SA's own lines, and besides the key, which is the back-end's business. */
 prefetch_inline void esp_sa_prefetch(const struct esp_sa *sa, enum esp_direction direction)

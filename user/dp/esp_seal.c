@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sealing: inner IPv4 packet -> outer IPv4, perhaps UDP, ESP.
+ * Sealing: inner packet -> outer IP, perhaps UDP, ESP. The way of most SAs, tunnel mode over IPv4, is here; what other
+ * shapes have before ESP is esp_outer.c's.
  *
- *	| outer IPv4 | UDP |  SPI  seq | IV | inner packet | pad, pad length, 4 | ICV |
- *	                                    |  <------- encrypted ------------> |
- *	                   |  <------- authenticated -------------------------> |
+ *	| outer IP | UDP |  SPI  seq | IV | inner packet | pad, pad length, next | ICV |
+ *	                                  |  <------- encrypted ---------------> |
+ *	                 |  <------- authenticated ----------------------------> |
  *
  * Every check comes before the first change, so that a packet which is too big is still
  * whole when the caller answers it.
@@ -16,26 +17,58 @@
 
 #include "../lib/esp_alg.h"
 #include "checksum.h"
+#include "esp_outer.h"
 
-static uint32_t sealed_len(const struct esp_sa *sa, uint32_t inner_len)
+/*
+ * What follows exists twice, `shaped` being a constant in each: SAs of shape 0 pay nothing for what others can do. Theirs
+ * is all that the packet's own fields say of head, fill and next header.
+ */
+#define both_ways static inline __attribute__((always_inline))
+
+/* Bytes to encrypt but for the trailer. */
+both_ways uint32_t plain_len(const struct esp_packet *p, bool shaped)
 {
-	return sa->overhead + inner_len + esp_pad(sa, inner_len);
+	return shaped ? p->len - p->head + p->fill : p->len;
 }
 
-static enum xswan_drop check_packet(const struct esp_sa *sa, struct esp_packet *p)
+/* The whole packet, headers that stay outside included. */
+both_ways uint32_t sealed_len(const struct esp_sa *sa, const struct esp_packet *p, bool shaped)
+{
+	const uint32_t plain = plain_len(p, shaped), kept = shaped ? p->head : 0;
+
+	return kept + sa->overhead + plain + esp_pad(sa, plain);
+}
+
+both_ways enum xswan_drop check_shape(const struct esp_sa *sa, struct esp_packet *p, const struct inner *in, bool shaped)
+{
+	if (!shaped)
+		return XSWAN_DROP_NONE;
+	p->head = p->fill = 0;
+	p->next = in->ip6 ? ESP_NEXT_IP6 : ESP_NEXT_IP4;
+	return esp_outer_check(sa, p, in);
+}
+
+both_ways enum xswan_drop check_packet(const struct esp_sa *sa, struct esp_packet *p, bool shaped)
 {
 	uint32_t front = sa->front, total;
 	struct inner in;
 	uint32_t len = inner_parse(&in, p->data, p->len);
+	enum xswan_drop drop;
 
 	if (!len)
-		return XSWAN_DROP_INNER_MALFORMED;
+		return in.fault;
 	p->tailroom += p->len - len;
 	p->len = len;
-	if (!inner_selected(&in, esp_sa_local(sa), sa->local_count, esp_sa_remote(sa), sa->remote_count))
+	if (in.ip6 ? !esp_sa_selects6(sa, &in, true) :
+		     !inner_selected(&in, esp_sa_local(sa), sa->local_count, esp_sa_remote(sa), sa->remote_count))
 		return XSWAN_DROP_TS_MISMATCH;
-	total = sealed_len(sa, len);
-	if ((sa->mtu && len > sa->mtu) || total > UINT16_MAX)
+	if (sa->mtu && len > sa->mtu && len > esp_sa_mtu(sa, p->data))
+		return XSWAN_DROP_TOO_BIG;
+	drop = check_shape(sa, p, &in, shaped);
+	if (drop != XSWAN_DROP_NONE)
+		return drop;
+	total = sealed_len(sa, p, shaped);
+	if (total > UINT16_MAX)
 		return XSWAN_DROP_TOO_BIG;
 	if (p->headroom < front || p->tailroom < total - front - len)
 		return XSWAN_DROP_NO_ROOM;
@@ -68,10 +101,10 @@ static uint64_t take_numbers(struct esp_sa *sa, unsigned int want, unsigned int 
 	return last + 1;
 }
 
-/* RFC 4301 section 5.1.2.1, RFC 6040 section 4.1: DSCP, ECN and DF are those of the inner header. */
-static void write_outer(const struct esp_sa *sa, uint8_t *data, const struct wire_ip4 *inner, uint32_t total,
-			uint16_t id)
+/* RFC 4301 section 5.1.2.1, RFC 6040 section 4.1: DSCP, ECN and DF are those of the inner header, and IPv6 means DF. */
+static void write_outer(const struct esp_sa *sa, uint8_t *data, const struct esp_packet *p, uint32_t total)
 {
+	const struct wire_ip4 *inner = (const struct wire_ip4 *)p->data;
 	struct wire_ip4 *ip = (struct wire_ip4 *)data;
 	struct wire_udp *udp = (struct wire_udp *)(ip + 1);
 
@@ -81,10 +114,15 @@ static void write_outer(const struct esp_sa *sa, uint8_t *data, const struct wir
 	} else {
 		memcpy(data, sa->out.header, WIRE_IP4_LEN + 4);
 	}
-	ip->tos = inner->tos;
+	if (__builtin_expect(wire_version(p->data) == 4, true)) {
+		ip->tos = inner->tos;
+		ip->frag = inner->frag & htons(WIRE_IP4_DF);
+	} else {
+		ip->tos = wire_class(p->data);
+		ip->frag = esp_outer_df6(sa, p) ? htons(WIRE_IP4_DF) : 0;
+	}
 	ip->total_len = htons((uint16_t)total);
-	ip->id = id;
-	ip->frag = inner->frag & htons(WIRE_IP4_DF);
+	ip->id = htons((uint16_t)p->seq);
 	ip->check = (uint16_t)~checksum_fold((uint64_t)sa->out.ip_sum + htons(ip->tos) + ip->total_len + ip->id +
 					     ip->frag);
 }
@@ -93,13 +131,13 @@ static void write_outer(const struct esp_sa *sa, uint8_t *data, const struct wir
  * RFC 4303 section 2.4: pad bytes count 1, 2, 3. Always as many as there may be, which is quicker than the right
  * number: what is too much lies in the place of the trailer and of the ICV, which are written later.
  */
-static void write_trailer(uint8_t *end, uint32_t pad)
+static void write_trailer(uint8_t *end, uint32_t pad, uint16_t next)
 {
 	static const uint8_t count[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
 
 	memcpy(end, count, sizeof(count));
 	end[pad] = (uint8_t)pad;
-	end[pad + 1] = ESP_NEXT_IP4;
+	end[pad + 1] = (uint8_t)next;
 }
 _Static_assert(ESP_TRAILER + ESP_ALG_ICV_MIN >= 16, "the pad bytes that are too many");
 
@@ -113,23 +151,34 @@ static void write_iv(struct esp_worker *w, const struct esp_sa *sa, uint8_t *iv,
 		memcpy(iv, &counter, sizeof(counter));
 }
 
-static void prepare_packet(struct esp_worker *w, const struct esp_sa *sa, struct esp_packet *p, struct crypto_op *op)
+both_ways uint16_t next_header(const struct esp_packet *p, bool shaped)
 {
-	uint32_t pad = esp_pad(sa, p->len), front = sa->front;
-	uint8_t *data = p->data - front;
-	struct wire_esp *esp = (struct wire_esp *)(data + sa->outer_len);
+	if (shaped)
+		return p->next;
+	return wire_version(p->data) == 4 ? ESP_NEXT_IP4 : ESP_NEXT_IP6;
+}
+
+both_ways void prepare_packet(struct esp_worker *w, const struct esp_sa *sa, struct esp_packet *p, struct crypto_op *op,
+			      bool shaped)
+{
+	const uint32_t len = plain_len(p, shaped), pad = esp_pad(sa, len);
+	uint8_t *plain = p->data + (shaped ? p->head : 0), *data = p->data - sa->front;
+	struct wire_esp *esp = (struct wire_esp *)(plain - sa->esp_len);
 	uint8_t *iv = (uint8_t *)(esp + 1);
 
 	checksum_complete(p->data, p->len);
-	write_trailer(p->data + p->len, pad);
-	write_outer(sa, data, (struct wire_ip4 *)p->data, sealed_len(sa, p->len), htons((uint16_t)p->seq));
+	write_trailer(plain + len, pad, next_header(p, shaped));
+	if (shaped)
+		esp_outer_write(sa, data, p, sealed_len(sa, p, shaped));
+	else
+		write_outer(sa, data, p, sealed_len(sa, p, shaped));
 	esp->seq = htonl((uint32_t)p->seq);
 	write_iv(w, sa, iv, p->seq);
 
 	op->key = sa->key;
-	op->data = p->data;
-	op->len = p->len + pad + ESP_TRAILER;
-	op->icv = p->data + op->len;
+	op->data = plain;
+	op->len = len + pad + ESP_TRAILER;
+	op->icv = plain + op->len;
 	op->aad_len = esp_aad(op->aad, sa, p->seq);
 	esp_nonce(op->nonce, sa, iv);
 }
@@ -144,8 +193,8 @@ static unsigned int refuse_run(struct esp_packet *p, unsigned int count)
 }
 
 /* `left`: packets of the batch from here on. Returns the number of operations with those of this run. */
-static unsigned int prepare_run(struct esp_worker *w, struct esp_packet *p, unsigned int count, unsigned int left,
-				unsigned int ops)
+both_ways unsigned int prepare_run(struct esp_worker *w, struct esp_packet *p, unsigned int count, unsigned int left,
+				   unsigned int ops, bool shaped)
 {
 	struct esp_sa *sa = p->sa;
 	unsigned int good = 0, granted;
@@ -153,7 +202,7 @@ static unsigned int prepare_run(struct esp_worker *w, struct esp_packet *p, unsi
 
 	for (unsigned int i = 0; i < count; i++) {
 		esp_prefetch_ahead(p, i, left);
-		p[i].drop = check_packet(sa, &p[i]);
+		p[i].drop = check_packet(sa, &p[i], shaped);
 		good += p[i].drop == XSWAN_DROP_NONE;
 	}
 	if (sa->iv_random && !esp_worker_has_ivs(w, good))
@@ -171,22 +220,25 @@ static unsigned int prepare_run(struct esp_worker *w, struct esp_packet *p, unsi
 		}
 		granted--;
 		p[i].seq = seq++;
-		prepare_packet(w, sa, &p[i], &w->op[ops++]);
+		prepare_packet(w, sa, &p[i], &w->op[ops++], shaped);
 	}
 	return ops;
 }
 
-static void finish_packet(const struct esp_sa *sa, struct esp_packet *p)
+both_ways void finish_packet(const struct esp_sa *sa, struct esp_packet *p, bool shaped)
 {
-	uint32_t front = sa->front, total = sealed_len(sa, p->len);
+	uint32_t front = sa->front, total = sealed_len(sa, p, shaped);
 
 	p->data -= front;
 	p->headroom -= front;
 	p->tailroom -= total - front - p->len;
 	p->len = total;
+	if (shaped)
+		esp_outer_finish(sa, p);
 }
 
-static unsigned int finish_run(struct esp_worker *w, struct esp_packet *p, unsigned int count, unsigned int ops)
+both_ways unsigned int finish_run(struct esp_worker *w, struct esp_packet *p, unsigned int count, unsigned int ops,
+				  bool shaped)
 {
 	struct esp_sa *sa = p->sa;
 	struct esp_tally tally = { 0 };
@@ -200,7 +252,7 @@ static unsigned int finish_run(struct esp_worker *w, struct esp_packet *p, unsig
 		}
 		tally.packets++;
 		tally.bytes += p[i].len;
-		finish_packet(sa, &p[i]);
+		finish_packet(sa, &p[i], shaped);
 	}
 	esp_tally_flush(&tally, sa, w->now);
 	return ops;
@@ -212,8 +264,11 @@ unsigned int esp_seal_begin(struct esp_worker *w, struct esp_packet *packets, un
 
 	esp_prefetch_first(packets, count, ESP_SEAL);
 	for (first = 0; first < count; first = end) {
+		struct esp_packet *p = packets + first;
+
 		end = esp_run_end(packets, first, count);
-		ops = prepare_run(w, packets + first, end - first, count - first, ops);
+		ops = p->sa->shape ? prepare_run(w, p, end - first, count - first, ops, true) :
+				     prepare_run(w, p, end - first, count - first, ops, false);
 	}
 	return ops;
 }
@@ -223,7 +278,9 @@ void esp_seal_end(struct esp_worker *w, struct esp_packet *packets, unsigned int
 	unsigned int first, end, ops = 0;
 
 	for (first = 0; first < count; first = end) {
+		struct esp_packet *p = packets + first;
+
 		end = esp_run_end(packets, first, count);
-		ops = finish_run(w, packets + first, end - first, ops);
+		ops = p->sa->shape ? finish_run(w, p, end - first, ops, true) : finish_run(w, p, end - first, ops, false);
 	}
 }

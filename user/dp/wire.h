@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * IPv4, UDP and ESP headers as they lie in a frame, at any alignment: behind a 14-byte
+ * IPv4, IPv6, UDP and ESP headers as they lie in a frame, at any alignment: behind a 14-byte
  * Ethernet header nothing is aligned. All fields in network byte order.
  */
 #ifndef XSWAN_DP_WIRE_H
 #define XSWAN_DP_WIRE_H
 
+#include <netinet/in.h>
 #include <stdint.h>
 
 #define WIRE_IP4_LEN 20u /* without options */
+#define WIRE_IP6_LEN 40u
 #define WIRE_UDP_LEN 8u
 #define WIRE_IP4_DF 0x4000u
 #define WIRE_IP4_MF 0x2000u
@@ -27,6 +29,27 @@ struct wire_ip4 { /* RFC 791 section 3.1 */
 	uint32_t dst;
 } __attribute__((packed));
 
+struct wire_ip6 { /* RFC 8200 section 3 */
+	uint32_t version_class_flow; /* 4, 8 and 20 bits */
+	uint16_t payload_len;
+	uint8_t next;
+	uint8_t hop_limit;
+	uint8_t src[16];
+	uint8_t dst[16];
+} __attribute__((packed));
+
+struct wire_ext { /* RFC 8200 section 4: how hop-by-hop, destination options and routing headers begin */
+	uint8_t next;
+	uint8_t len; /* in units of 8 bytes, without the first */
+} __attribute__((packed));
+
+struct wire_fragment { /* RFC 8200 section 4.5 */
+	uint8_t next;
+	uint8_t reserved;
+	uint16_t offset; /* in units of 8 bytes in the upper 13 bits; the lowest bit says that more follow */
+	uint32_t id;
+} __attribute__((packed));
+
 struct wire_udp { /* RFC 768 */
 	uint16_t sport;
 	uint16_t dport;
@@ -40,12 +63,30 @@ struct wire_esp { /* RFC 4303 section 2; the IV follows, as long as the algorith
 } __attribute__((packed));
 
 _Static_assert(sizeof(struct wire_ip4) == WIRE_IP4_LEN, "RFC 791");
+_Static_assert(sizeof(struct wire_ip6) == WIRE_IP6_LEN && sizeof(struct wire_fragment) == 8, "RFC 8200");
 _Static_assert(sizeof(struct wire_udp) == WIRE_UDP_LEN, "RFC 768");
 _Static_assert(sizeof(struct wire_esp) == 8, "RFC 4303");
 
 static inline uint32_t wire_ip4_header_len(const struct wire_ip4 *ip)
 {
 	return (ip->version_ihl & 0xfu) * 4;
+}
+
+/* Of a packet that has at least its first byte: 4, 6, or what else it says. */
+static inline uint8_t wire_version(const uint8_t *packet)
+{
+	return packet[0] >> 4;
+}
+
+/* TOS or traffic class: DSCP and ECN. The packet has two bytes at least. */
+static inline uint8_t wire_class(const uint8_t *packet)
+{
+	return wire_version(packet) == 6 ? (uint8_t)(packet[0] << 4 | packet[1] >> 4) : packet[1];
+}
+
+static inline void wire_ip6_set_class(struct wire_ip6 *ip, uint8_t class)
+{
+	ip->version_class_flow = (ip->version_class_flow & htonl(0xf00fffffu)) | htonl((uint32_t)class << 20);
 }
 
 #endif

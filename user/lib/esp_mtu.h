@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What ESP in tunnel mode adds to a packet (RFC 4303 section 2), with IV, ICV and alignment of
+ * What ESP adds to a packet (RFC 4303 section 2), with IV, ICV and alignment of
  * the SA's algorithm. The controller announces the tunnel's MTU by it; the tests hold the
  * dataplane to it.
  */

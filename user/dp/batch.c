@@ -17,14 +17,12 @@ static bool frame_packet(struct worker *w, const struct xdp_desc *desc, uint32_t
 {
 	uint8_t *frame = frame_data(w, desc->addr);
 	const uint32_t start = desc->addr & (FRAME_SIZE - 1);
-	const struct iphdr *ip;
 	uint32_t len;
 
-	if (l3_offset < ETH_HLEN || l3_offset > L2_MAX || desc->len < l3_offset + sizeof(*ip))
+	if (l3_offset < ETH_HLEN || l3_offset > L2_MAX || desc->len < l3_offset)
 		return false;
-	ip = (const struct iphdr *)(frame + l3_offset);
-	len = ntohs(ip->tot_len);
-	if (ip->version != 4 || ip->ihl < 5 || len < ip->ihl * 4u || len > desc->len - l3_offset)
+	len = ip_len(frame + l3_offset, desc->len - l3_offset);
+	if (!len)
 		return false;
 	*p = (struct esp_packet){
 		.data = frame + l3_offset,
@@ -92,7 +90,7 @@ static void prepare_seal(struct worker *w, struct queue *q, const struct xdp_des
 	struct esp_packet *p = &b->packets[b->count];
 	uint8_t *frame = frame_data(w, desc->addr);
 	const struct xswan_tunnel *tunnel;
-	uint16_t mtu;
+	uint32_t mtu;
 
 	if (!frame_packet(w, desc, meta->l3_offset, p) || meta->index >= XSWAN_TUNNELS) {
 		worker_drop(w, frame, XSWAN_DROP_INNER_MALFORMED);
@@ -106,19 +104,19 @@ static void prepare_seal(struct worker *w, struct queue *q, const struct xdp_des
 	}
 	/* What comes from the tunnel interface was routed, and its TTL decremented, by the kernel. */
 	if (q->port->role == XSWAN_ROLE_INSIDE) {
-		if (((struct iphdr *)p->data)->ttl <= 1) {
+		if (ip_hops(p->data) <= 1) {
 			worker_drop_packet(w, p, XSWAN_DROP_TTL_EXPIRED);
 			return;
 		}
-		ip_decrement_ttl((struct iphdr *)p->data);
+		ip_count_hop(p->data);
 	}
-	mtu = esp_sa_config(p->sa)->mtu;
+	mtu = esp_sa_mtu(p->sa, p->data);
 	if (!mtu || p->len <= mtu)
 		b->count++;
-	else if (((struct iphdr *)p->data)->frag_off & htons(IP_DF))
-		send_too_big(w, p, q->port, meta->l3_offset, mtu);
+	else if (ip_may_fragment(p->data) && esp_sa_config(p->sa)->mode == XSWAN_MODE_TUNNEL)
+		prepare_fragments(w, p, (uint16_t)mtu);
 	else
-		prepare_fragments(w, p, mtu);
+		send_too_big(w, p, q->port, meta->l3_offset, (uint16_t)mtu);
 }
 
 void batch_add_frame(struct worker *w, struct queue *q, const struct xdp_desc *desc, const struct xswan_meta *meta)

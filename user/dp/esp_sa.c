@@ -21,7 +21,6 @@
 #define OUTER_TTL 64 /* RFC 4301 section 5.1.2.1, note 2: the gateway's choice */
 #define SPI_RESERVED 255u /* RFC 4303 section 2.1 */
 #define DSCP_MAX 63u
-#define IP6_MTU_MIN 1280u /* RFC 8200 section 5 */
 
 static int __attribute__((format(printf, 4, 5))) refuse(char *why, size_t size, int err, const char *fmt, ...)
 {
@@ -384,9 +383,9 @@ enum xswan_dp_limit_kind esp_sa_hard(const struct esp_sa *sa)
 
 uint32_t esp_sa_mtu(const struct esp_sa *sa, const uint8_t *packet)
 {
-	const bool must_fit = sa->mtu && sa->mtu < IP6_MTU_MIN && wire_version(packet) == 6;
+	const bool must_fit = sa->mtu && sa->mtu < WIRE_IP6_MTU_MIN && wire_version(packet) == 6;
 
-	return must_fit && sa->config.mode == XSWAN_MODE_TUNNEL ? IP6_MTU_MIN : sa->mtu;
+	return must_fit && sa->config.mode == XSWAN_MODE_TUNNEL ? WIRE_IP6_MTU_MIN : sa->mtu;
 }
 
 static bool names_ports(const struct esp_selector_ports *s)

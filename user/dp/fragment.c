@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "checksum.h"
+#include "ip6_chain.h"
+#include "ip_header.h"
 
 #define OPTION_COPIED 0x80
 
@@ -61,7 +63,8 @@ uint32_t fragment_make(const uint8_t *packet, uint32_t len, uint32_t mtu, uint32
 
 	memcpy(out, packet, header);
 	memcpy(out + header, packet + header + offset, part);
-	blank_options(out + sizeof(*ip), header - sizeof(*ip));
+	if (n)
+		blank_options(out + sizeof(*ip), header - sizeof(*ip));
 	set_header((struct iphdr *)out, header + part, offset, left > step);
 	return header + part;
 }
@@ -75,4 +78,51 @@ uint32_t fragment_first(uint8_t *packet, uint32_t len, uint32_t mtu)
 		return len;
 	set_header(ip, first, 0, true);
 	return first;
+}
+
+/* Bytes of payload in each fragment but the last. */
+static uint32_t payload_per_fragment6(uint32_t head, uint32_t mtu)
+{
+	const uint32_t headers = head + (uint32_t)sizeof(struct wire_fragment);
+
+	return mtu > headers ? (mtu - headers) & ~7u : 0;
+}
+
+uint32_t fragment_outer_count(const uint8_t *packet, uint32_t len, uint32_t mtu)
+{
+	struct ip6_chain chain;
+	uint32_t step;
+
+	if (ip_may_fragment(packet))
+		return fragment_count(packet, len, mtu);
+	if (wire_version(packet) != 6 || ip6_chain_walk(&chain, packet, len) != XSWAN_DROP_NONE)
+		return 0;
+	step = payload_per_fragment6(chain.esp_at, mtu);
+	return step ? (len - chain.esp_at + step - 1) / step : 0;
+}
+
+uint32_t fragment_outer_make(const uint8_t *packet, uint32_t len, uint32_t mtu, uint32_t n, uint32_t id, uint8_t *out)
+{
+	struct wire_fragment *header;
+	struct ip6_chain chain;
+	uint32_t step, offset, left, part;
+
+	if (wire_version(packet) == 4)
+		return fragment_make(packet, len, mtu, n, out);
+	if (ip6_chain_walk(&chain, packet, len) != XSWAN_DROP_NONE)
+		return 0;
+	step = payload_per_fragment6(chain.esp_at, mtu);
+	offset = n * step;
+	left = len - chain.esp_at - offset;
+	part = left < step ? left : step;
+	memcpy(out, packet, chain.esp_at);
+	header = (struct wire_fragment *)(out + chain.esp_at);
+	*header = (struct wire_fragment){ .next = packet[chain.esp_next_at],
+					  .offset = htons((uint16_t)(offset | (left > step))),
+					  .id = htonl(id) };
+	out[chain.esp_next_at] = IPPROTO_FRAGMENT;
+	memcpy(header + 1, packet + chain.esp_at + offset, part);
+	((struct wire_ip6 *)out)->payload_len =
+		htons((uint16_t)(chain.esp_at - WIRE_IP6_LEN + sizeof(*header) + part));
+	return chain.esp_at + (uint32_t)sizeof(*header) + part;
 }

@@ -6,7 +6,6 @@
 #include <libmnl/libmnl.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
-#include <netinet/ip.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +14,8 @@
 
 #include <xswan/nexthop.h>
 
+#include "ip_header.h"
+
 #define ENTRIES 1024u /* power of two */
 /*
  * The fast path does not use the kernel's neighbour entries in a way that it notices, and a stale one would
@@ -22,12 +23,18 @@
  */
 #define NEIGHBOUR_SECONDS 15
 
+/* What the kernel is asked by. IPv4 addresses take the first 4 of 16 bytes. */
+struct key {
+	uint64_t src[2], dst[2];
+	int ifindex; /* came in by */
+	uint8_t family, tos; /* AF_INET, AF_INET6; IPv6: traffic class */
+	uint16_t reserved;
+};
+
 struct entry {
 	struct nexthop hop;
-	uint32_t src, dst; /* __be32 */
+	struct key key;
 	uint32_t generation; /* 0: empty */
-	int ifindex; /* came in by */
-	uint8_t tos;
 	uint64_t probe_at;
 	struct xswan_nexthop answer;
 };
@@ -84,9 +91,9 @@ static struct nlmsghdr *neighbour_request(char *buf, uint16_t type, uint16_t fla
 	nlh->nlmsg_type = type;
 	nlh->nlmsg_flags = NLM_F_REQUEST | flags;
 	ndm = mnl_nlmsg_put_extra_header(nlh, sizeof(*ndm));
-	ndm->ndm_family = AF_INET;
+	ndm->ndm_family = answer->family;
 	ndm->ndm_ifindex = answer->out_ifindex;
-	mnl_attr_put(nlh, NDA_DST, 4, answer->gateway);
+	mnl_attr_put(nlh, NDA_DST, answer->family == AF_INET6 ? 16 : 4, answer->gateway);
 	return nlh;
 }
 
@@ -132,17 +139,21 @@ static const struct port *port_by_ifindex(const struct nexthop_cache *c, uint32_
 	return NULL;
 }
 
-static void ask(struct nexthop_cache *c, struct entry *e, const struct iphdr *ip)
+static void ask(struct nexthop_cache *c, struct entry *e, const uint8_t *packet)
 {
 	struct xswan_nexthop *q = &e->answer;
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = q, .data_size_in = sizeof(*q), .data_out = q,
 		    .data_size_out = sizeof(*q));
 
 	*q = (struct xswan_nexthop){
-		.family = AF_INET, .l4_protocol = ip->protocol, .tos = ip->tos, .ifindex = e->ifindex
+		.family = e->key.family,
+		.l4_protocol = e->key.family == AF_INET6 ? ((const struct wire_ip6 *)packet)->next :
+							   ((const struct wire_ip4 *)packet)->proto,
+		.tos = e->key.tos,
+		.ifindex = e->key.ifindex,
 	};
-	memcpy(q->src, &ip->saddr, 4);
-	memcpy(q->dst, &ip->daddr, 4);
+	memcpy(q->src, e->key.src, sizeof(q->src));
+	memcpy(q->dst, e->key.dst, sizeof(q->dst));
 	e->hop = (struct nexthop){ .kind = NEXTHOP_KERNEL };
 	if (bpf_prog_test_run_opts(c->prog_fd, &run) || run.retval != XSWAN_NEXTHOP_ANSWERED) {
 		q->out_ifindex = 0;
@@ -154,39 +165,52 @@ static void ask(struct nexthop_cache *c, struct entry *e, const struct iphdr *ip
 	e->hop.kind = NEXTHOP_PORT;
 	memcpy(e->hop.eth, q->dmac, ETH_ALEN);
 	memcpy(e->hop.eth + ETH_ALEN, q->smac, ETH_ALEN);
-	e->hop.eth[12] = ETH_P_IP >> 8;
-	e->hop.eth[13] = ETH_P_IP & 0xff;
+	ip_put_ethertype(e->hop.eth + 2 * ETH_ALEN, packet);
 }
 
-static bool is_for(const struct entry *e, const struct iphdr *ip, int ifindex)
+static void key_of(struct key *k, const uint8_t *packet, int ifindex)
 {
-	return e->src == ip->saddr && e->dst == ip->daddr && e->ifindex == ifindex && e->tos == ip->tos;
+	const struct wire_ip4 *ip = (const struct wire_ip4 *)packet;
+	const struct wire_ip6 *ip6 = (const struct wire_ip6 *)packet;
+
+	*k = (struct key){ .ifindex = ifindex };
+	if (wire_version(packet) == 6) {
+		k->family = AF_INET6;
+		k->tos = wire_class(packet);
+		memcpy(k->src, ip6->src, sizeof(k->src));
+		memcpy(k->dst, ip6->dst, sizeof(k->dst));
+		return;
+	}
+	k->family = AF_INET;
+	k->tos = ip->tos;
+	memcpy(k->src, &ip->src, sizeof(ip->src));
+	memcpy(k->dst, &ip->dst, sizeof(ip->dst));
 }
 
-static struct entry *slot_of(struct nexthop_cache *c, const struct iphdr *ip, int ifindex)
+static struct entry *slot_of(struct nexthop_cache *c, const struct key *k)
 {
-	uint64_t key = ((uint64_t)ip->saddr << 32 | ip->daddr) ^ (uint64_t)ip->tos << 20 ^ (uint32_t)ifindex;
+	uint64_t hash = (k->src[0] ^ k->src[1] * 3) * 0x9e3779b97f4a7c15u;
 
-	return &c->entries[(key * 0x9e3779b97f4a7c15u) >> 54];
+	hash ^= k->dst[0] ^ k->dst[1] * 3 ^ (uint64_t)k->tos << 40 ^ (uint64_t)k->ifindex << 48;
+	return &c->entries[(hash * 0x9e3779b97f4a7c15u) >> 54];
 }
 
 const struct nexthop *nexthop_find(struct nexthop_cache *c, const uint8_t *packet, int ifindex, uint64_t now)
 {
-	const struct iphdr *ip = (const struct iphdr *)packet;
 	const uint32_t current = __atomic_load_n(&generation, __ATOMIC_ACQUIRE);
-	struct entry *e = slot_of(c, ip, ifindex);
+	struct entry *e;
+	struct key key;
 
-	if (!is_for(e, ip, ifindex)) {
-		e->src = ip->saddr;
-		e->dst = ip->daddr;
-		e->ifindex = ifindex;
-		e->tos = ip->tos;
+	key_of(&key, packet, ifindex);
+	e = slot_of(c, &key);
+	if (memcmp(&e->key, &key, sizeof(key))) {
+		e->key = key;
 		e->generation = 0;
 		e->probe_at = now + NEIGHBOUR_SECONDS;
 	}
 	if (e->generation != current) {
 		e->generation = current;
-		ask(c, e, ip);
+		ask(c, e, packet);
 		if (e->answer.result == BPF_FIB_LKUP_RET_NO_NEIGH)
 			e->probe_at = 0; /* now: what is handed to the kernel may be too large to get that far */
 	}

@@ -20,7 +20,7 @@ enum nexthop_kind {
 struct nexthop {
 	enum nexthop_kind kind;
 	const struct port *port;
-	uint8_t eth[14]; /* Ethernet header for IPv4 */
+	uint8_t eth[14]; /* Ethernet header */
 };
 
 struct nexthop_cache;
@@ -30,7 +30,7 @@ struct nexthop_cache *nexthop_cache_new(int prog_fd, const struct port *ports, i
 void nexthop_cache_free(struct nexthop_cache *c);
 
 /*
- * For an IPv4 packet (header at ip) that came in on ifindex, or is ours (0). now: CLOCK_BOOTTIME, seconds.
+ * For an IPv4 or IPv6 packet (header at ip) that came in on ifindex, or is ours (0). now: CLOCK_BOOTTIME, seconds.
  * The answer holds until the next call.
  */
 const struct nexthop *nexthop_find(struct nexthop_cache *c, const uint8_t *ip, int ifindex, uint64_t now);

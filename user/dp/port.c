@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <glob.h>
+#include <ifaddrs.h>
 #include <linux/ethtool.h>
 #include <linux/if_xdp.h>
 #include <linux/sockios.h>
@@ -75,10 +76,30 @@ void port_count_queues(struct port *p)
 		p->tx_queue_count = queues_in_sysfs(p, "tx");
 }
 
+/* An address that packets to elsewhere may come from; a link-local one before none. */
+static void find_addr6(const struct port *p, uint8_t out[16])
+{
+	struct ifaddrs *all;
+	bool found = false;
+
+	if (getifaddrs(&all))
+		return;
+	for (const struct ifaddrs *ifa = all; ifa && !found; ifa = ifa->ifa_next) {
+		const struct sockaddr_in6 *sin6 = (const struct sockaddr_in6 *)ifa->ifa_addr;
+
+		if (!sin6 || sin6->sin6_family != AF_INET6 || strcmp(ifa->ifa_name, p->device))
+			continue;
+		memcpy(out, &sin6->sin6_addr, 16);
+		found = !IN6_IS_ADDR_LINKLOCAL(&sin6->sin6_addr);
+	}
+	freeifaddrs(all);
+}
+
 /* Workers read these while they change: each is written once, and only when it differs. */
 bool port_refresh(struct port *p)
 {
 	struct ifreq hw = { 0 }, mtu = { 0 }, in = { 0 };
+	uint8_t addr6[16] = { 0 };
 	uint32_t addr = 0;
 	bool changed = false;
 
@@ -94,6 +115,11 @@ bool port_refresh(struct port *p)
 		addr = ((struct sockaddr_in *)&in.ifr_addr)->sin_addr.s_addr;
 	if (p->addr != addr) {
 		__atomic_store_n(&p->addr, addr, __ATOMIC_RELAXED);
+		changed = true;
+	}
+	find_addr6(p, addr6);
+	if (memcmp(p->addr6, addr6, sizeof(addr6))) {
+		memcpy(p->addr6, addr6, sizeof(addr6));
 		changed = true;
 	}
 	return changed;

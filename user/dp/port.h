@@ -27,6 +27,7 @@ struct port {
 	uint8_t mac[6];
 	uint32_t mtu;
 	uint32_t addr; /* __be32: an IPv4 address of ours on it, 0: none */
+	uint8_t addr6[16]; /* the same for IPv6, a global one if there is one */
 	uint32_t queue_count; /* receive queues: each has a socket */
 	uint32_t tx_queue_count; /* a socket on a queue beyond these receives, and never sends */
 	struct queue *queues;

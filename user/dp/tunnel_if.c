@@ -133,7 +133,13 @@ static int configure(const char *name, const char *peer, uint32_t mtu)
 {
 	int err;
 
-	netdev_sysctl("ipv6", name, "disable_ipv6", "1");
+	/*
+	 * IPv6 needs no address to be let in, and none is made: nothing on this link would answer for it. The far end is no
+	 * interface of the host's.
+	 */
+	netdev_sysctl("ipv6", name, "addr_gen_mode", "1"); /* IN6_ADDR_GEN_MODE_NONE */
+	netdev_sysctl("ipv6", name, "accept_ra", "0");
+	netdev_sysctl("ipv6", name, "disable_ipv6", "0");
 	netdev_sysctl("ipv6", peer, "disable_ipv6", "1");
 	/* Opened packets come from xswN while the route to their source may lead elsewhere. */
 	netdev_sysctl("ipv4", name, "rp_filter", "2");

@@ -11,6 +11,7 @@
 
 #define WIRE_IP4_LEN 20u /* without options */
 #define WIRE_IP6_LEN 40u
+#define WIRE_IP6_MTU_MIN 1280u /* RFC 8200 section 5: every link takes so much */
 #define WIRE_UDP_LEN 8u
 #define WIRE_IP4_DF 0x4000u
 #define WIRE_IP4_MF 0x2000u

@@ -172,13 +172,13 @@ static void wait_for_work(struct worker *w, struct pollfd *fds)
 	__atomic_store_n(&w->asleep, true, __ATOMIC_SEQ_CST);
 	if (w->dp->worker_count < 2 || !assist_wanted(w->dp->assist)) {
 		rcu_thread_offline();
-		poll(fds, w->queue_count + 2, outstanding ? OUTSTANDING_MS : IDLE_MS);
+		poll(fds, w->queue_count + 3, outstanding ? OUTSTANDING_MS : IDLE_MS);
 		rcu_thread_online();
 	}
 	__atomic_store_n(&w->asleep, false, __ATOMIC_RELEASE);
 	if (fds[w->queue_count].revents & POLLIN && read(w->wake_fd, &calls, sizeof(calls)) < 0)
 		log_debug("worker %u: %s", w->id, strerror(errno));
-	w->esp_pending = fds[w->queue_count + 1].revents & POLLIN;
+	w->esp_pending = (fds[w->queue_count + 1].revents | fds[w->queue_count + 2].revents) & POLLIN;
 	if (outstanding)
 		kick_stalled(w);
 }
@@ -186,7 +186,7 @@ static void wait_for_work(struct worker *w, struct pollfd *fds)
 static void *run(void *arg)
 {
 	struct worker *w = arg;
-	struct pollfd *fds = calloc(w->queue_count + 2, sizeof(*fds));
+	struct pollfd *fds = calloc(w->queue_count + 3, sizeof(*fds));
 
 	rcu_register_thread();
 	if (!fds)
@@ -195,6 +195,7 @@ static void *run(void *arg)
 		fds[i] = (struct pollfd){ .fd = w->queues[i]->fd, .events = POLLIN };
 	fds[w->queue_count] = (struct pollfd){ .fd = w->wake_fd, .events = POLLIN };
 	fds[w->queue_count + 1] = (struct pollfd){ .fd = w->esp_fd, .events = POLLIN }; /* -1: ignored */
+	fds[w->queue_count + 2] = (struct pollfd){ .fd = w->esp6_fd, .events = POLLIN };
 	while (!__atomic_load_n(&w->stop, __ATOMIC_ACQUIRE)) {
 		if (!run_batches(w) && !help_others(w))
 			wait_for_work(w, fds);
@@ -239,7 +240,8 @@ static int prepare(struct worker *w, char *why, size_t why_size)
 		goto out;
 	w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	w->raw_fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
-	if (w->wake_fd < 0 || w->raw_fd < 0) {
+	w->raw6_fd = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+	if (w->wake_fd < 0 || w->raw_fd < 0 || (w->raw6_fd < 0 && errno != EAFNOSUPPORT)) {
 		err = -errno;
 		goto out;
 	}
@@ -263,8 +265,12 @@ void worker_free(struct worker *w)
 		close(w->wake_fd);
 	if (w->raw_fd >= 0)
 		close(w->raw_fd);
+	if (w->raw6_fd >= 0)
+		close(w->raw6_fd);
 	if (w->esp_fd >= 0)
 		close(w->esp_fd);
+	if (w->esp6_fd >= 0)
+		close(w->esp6_fd);
 	nexthop_cache_free(w->nexthops);
 	batch_free(w);
 	if (w->crypto)
@@ -284,7 +290,7 @@ struct worker *worker_new(struct dataplane *dp, uint32_t id, char *why, size_t w
 	memset(w, 0, sizeof(*w));
 	w->dp = dp;
 	w->id = id;
-	w->wake_fd = w->raw_fd = w->esp_fd = -1;
+	w->wake_fd = w->raw_fd = w->raw6_fd = w->esp_fd = w->esp6_fd = -1;
 	w->drops = dp->programs.drops + (size_t)id * XSWAN_DROP_SLOTS;
 	if (!prepare(w, why, why_size))
 		return w;

@@ -4,12 +4,11 @@
 #define XSWAN_DP_WORKER_IO_H
 
 #include <arpa/inet.h>
-#include <netinet/ip.h>
 #include <pthread.h>
 
 #include "assist.h"
-#include "checksum.h"
 #include "esp.h"
+#include "ip_header.h"
 #include "nexthop.h"
 #include "worker.h"
 
@@ -37,8 +36,8 @@ struct worker {
 	bool asleep; /* in poll(), or about to be */
 	bool esp_pending; /* esp_fd may have more */
 	uint32_t rounds;
-	int esp_fd; /* the first worker's: ESP that the kernel reassembled; else -1 */
-	int raw_fd; /* outer packets for which the kernel knows the way better */
+	int esp_fd, esp6_fd; /* the first worker's: ESP that the kernel reassembled; else -1 */
+	int raw_fd, raw6_fd; /* outer packets for which the kernel knows the way better; -1: a kernel without IPv6 */
 
 	struct queue *queues[XSWAN_PORTS * XSWAN_QUEUES];
 	uint32_t queue_count;
@@ -70,15 +69,6 @@ static inline uint8_t *frame_data(const struct worker *w, uint64_t addr)
 static inline uint64_t frame_addr(const struct worker *w, const uint8_t *data)
 {
 	return data - w->dp->umem.area;
-}
-
-/* Forwarding costs one hop; the checksum covers TTL and protocol as one word. */
-static inline void ip_decrement_ttl(struct iphdr *ip)
-{
-	const uint16_t old = htons(ip->ttl << 8 | ip->protocol);
-
-	ip->ttl--;
-	ip->check = checksum_replace(ip->check, old, htons(ip->ttl << 8 | ip->protocol));
 }
 
 /* Is this worker behind, and is there anybody who could help? */
@@ -118,9 +108,10 @@ uint32_t reassembled_receive(struct worker *w); /* takes what is there into batc
 void send_outer(struct worker *w, struct esp_packet *p); /* sealed: route by the outer header */
 void send_inner(struct worker *w, struct esp_packet *p); /* opened: forward by the inner header */
 void send_host(struct worker *w, struct esp_packet *p); /* into xswN-dp, out of xswN: the kernel delivers or forwards it */
+void send_frame(struct worker *w, const struct port *port, struct esp_packet *p, const uint8_t *link, uint32_t len);
 /*
- * Too big for the tunnel: answers ICMP "fragmentation needed" (RFC 1191) on the port it came from, where its
- * link header, l2_len bytes, still lies before it.
+ * Too big for the tunnel: answers ICMP "fragmentation needed" (RFC 1191) or ICMPv6 "packet too big" (RFC 4443 section
+ * 3.2) on the port it came from, where its link header, l2_len bytes, still lies before it.
  */
 void send_too_big(struct worker *w, struct esp_packet *p, const struct port *from, uint32_t l2_len, uint16_t mtu);
 

@@ -30,13 +30,13 @@ resident()
 # drops: of every reason, but those that packets of the kernel's own give rise to
 drops()
 {
-	xswan a --json drops | jq '[.drops // .total | to_entries[] | select(.key != "kernel_handoff") | .value] | add'
+	xswan a --json drops | jq '[.drops | to_entries[] | select(.key != "kernel_handoff") | .value.total] | add'
 }
 
 storm()
 {
-	"$TOOLS/sa_storm" "$RUN_ID-a" "$TUNNELS" "$1" >"$STATE/storm.json" && cat "$STATE/storm.json" >&2 &&
-		jq -e --argjson held "$2" '.held == $held' "$STATE/storm.json"
+	"$TOOLS/sa_storm" "$RUN_ID-a" "$TUNNELS" "$1" >"$STATE/$1.json" && cat "$STATE/$1.json" &&
+		jq -e --argjson held "$2" '.held == $held' "$STATE/$1.json"
 }
 
 # undisturbed COMMAND…: it succeeds, and of the pings sent both ways all the while every one is answered
@@ -59,6 +59,7 @@ need "topology" topology_up
 need "a dataplane on both gateways, one tunnel, no IKE" dataplanes_up
 need "traffic passes" wait_for 5 answered
 before=$(drops) empty=$(resident)
+need "drops can be counted" compare "$before" -ge 0
 check "$TUNNELS tunnels are installed: no packet is lost" undisturbed storm add $((2 * TUNNELS + 2))
 full=$(resident)
 printf '# %d kB resident before, %d with them: %d bytes each SA\n' "$empty" "$full" $(((full - empty) * 1024 / 2 / TUNNELS))
@@ -69,4 +70,6 @@ check "all are removed: no packet is lost" undisturbed storm remove 2
 after=$(resident)
 check "and nineteen parts of twenty of their memory come back" compare $((after - empty)) -le $(((full - empty) / 20))
 check "no drop was counted" equal "$(drops)" "$before"
+printf '# SAs a second, one request at a time: added %s, rekeyed %s, removed %s\n' \
+	"$(jq .per_second "$STATE/add.json")" "$(jq .per_second "$STATE/renew.json")" "$(jq .per_second "$STATE/remove.json")"
 check_end

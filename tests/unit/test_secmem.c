@@ -14,6 +14,8 @@
 
 #include "../../user/lib/secmem.h"
 
+#define LINKS (3 * sizeof(void *))
+
 /* The flags that the kernel shows for the mapping that holds p. */
 static void mapping_flags(const void *p, char *out, size_t size)
 {
@@ -66,8 +68,7 @@ static void test_wiped_when_freed(void **state)
 	assert_true(is_zero(p, 1000));
 	memset(p, 0xa5, 1000);
 	secmem_free(p, 1000);
-	assert_true(is_zero(p + sizeof(void *),
-			    1000 - sizeof(void *))); /* still mapped; starts with the free list's link */
+	assert_true(is_zero(p + LINKS, 1000 - LINKS)); /* still mapped; starts with the free list's links */
 	again = secmem_alloc(1000);
 	assert_ptr_equal(again, p);
 	assert_true(is_zero(again, 1000));
@@ -127,6 +128,50 @@ static void test_many(void **state)
 	}
 }
 
+static uint64_t random_state = 1;
+
+static uint32_t random_below(uint32_t limit)
+{
+	random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)((random_state >> 33) % limit);
+}
+
+/* Blocks of many sizes come and go at random: all are zeroed and apart, and when they have gone so has the memory. */
+static void test_given_back(void **state)
+{
+	static struct {
+		uint8_t *p;
+		uint32_t size;
+	} block[8000];
+	const size_t before = secmem_total();
+	size_t most = 0;
+
+	for (uint32_t step = 0; step < 100000; step++) {
+		const uint32_t n = random_below(8000);
+		uint32_t *size = &block[n].size;
+
+		if (block[n].p) {
+			assert_int_equal(block[n].p[0], (uint8_t)n);
+			assert_int_equal(block[n].p[*size - 1], (uint8_t)n);
+			secmem_free(block[n].p, *size);
+			block[n].p = NULL;
+			continue;
+		}
+		*size = 1 + random_below(random_below(16) ? 2000 : SECMEM_MAX);
+		block[n].p = secmem_alloc(*size);
+		if (!block[n].p && (errno == EPERM || errno == ENOMEM || errno == EAGAIN))
+			skip(); /* RLIMIT_MEMLOCK */
+		assert_non_null(block[n].p);
+		assert_true(is_zero(block[n].p, *size));
+		block[n].p[0] = block[n].p[*size - 1] = (uint8_t)n;
+		most = secmem_total() > most ? secmem_total() : most;
+	}
+	for (uint32_t n = 0; n < 8000; n++)
+		secmem_free(block[n].p, block[n].size);
+	assert_true(most > before + (4u << 20));
+	assert_true(secmem_total() <= before + (4u << 20)); /* the last one, and a spare */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -134,6 +179,7 @@ int main(void)
 		cmocka_unit_test(test_wiped_when_freed),
 		cmocka_unit_test(test_sizes_and_alignment),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_given_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@
 
 struct expiry {
 	int fd;
+	uint64_t looked; /* seconds: when deadlines were looked at */
 	uint64_t marked[EXPIRY_COUNT / WORD];
 	uint32_t deadline[EXPIRY_COUNT];
 };
@@ -67,20 +68,32 @@ void expiry_set_deadline(struct expiry *e, uint32_t index, uint64_t when)
 	e->deadline[index] = when < UINT32_MAX ? when : 0; /* 136 years */
 }
 
+static uint64_t due(const struct expiry *e, uint32_t first, uint64_t now)
+{
+	uint64_t bits = 0;
+
+	for (uint32_t n = 0; n < WORD; n++)
+		if (e->deadline[first + n] && e->deadline[first + n] <= now)
+			bits |= 1ull << n;
+	return bits;
+}
+
+/* Marks come one by one when a controller installs many SAs: the deadlines are not looked through for each of them. */
 void expiry_run(struct expiry *e, uint64_t now, void (*fn)(void *ctx, uint32_t index), void *ctx)
 {
+	const bool deadlines = now != e->looked;
 	uint64_t count;
 
 	if (read(e->fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		log_debug("eventfd: %s", strerror(errno));
+	e->looked = now;
 	for (uint32_t i = 0; i < EXPIRY_COUNT; i += WORD) {
 		uint64_t marked = __atomic_load_n(&e->marked[i / WORD], __ATOMIC_RELAXED);
 
 		if (marked)
 			marked = __atomic_exchange_n(&e->marked[i / WORD], 0, __ATOMIC_ACQUIRE);
-		for (uint32_t n = 0; n < WORD; n++)
-			if (e->deadline[i + n] && e->deadline[i + n] <= now)
-				marked |= 1ull << n;
+		if (deadlines)
+			marked |= due(e, i, now);
 		for (; marked; marked &= marked - 1)
 			fn(ctx, i + (uint32_t)__builtin_ctzll(marked));
 	}

@@ -25,7 +25,7 @@ void expiry_keep(struct expiry *e, uint32_t index); /* the same without fd: for 
 void expiry_wake(struct expiry *e); /* makes fd readable */
 /* When, in seconds of CLOCK_BOOTTIME, this one has to be looked at; 0: never. */
 void expiry_set_deadline(struct expiry *e, uint32_t index, uint64_t when);
-/* Takes back marks and fd's readiness, and calls fn for each that was marked or is due. */
+/* Takes back marks and fd's readiness, and calls fn for each that was marked or, once in each second, is due. */
 void expiry_run(struct expiry *e, uint64_t now, void (*fn)(void *ctx, uint32_t index), void *ctx);
 
 #endif

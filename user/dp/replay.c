@@ -2,8 +2,9 @@
 #include "replay.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "../lib/secmem.h"
 
 /* A power of two that holds the window and the word that `top` has only begun to fill. */
 static uint32_t ring_words(uint32_t window)
@@ -15,6 +16,8 @@ static uint32_t ring_words(uint32_t window)
 	return words;
 }
 
+_Static_assert(XSWAN_REPLAY_MAX / REPLAY_WORD * 2 * sizeof(uint64_t) <= SECMEM_MAX, "the longest ring");
+
 int replay_init(struct replay *r, uint32_t window, bool esn, uint64_t top)
 {
 	uint32_t words;
@@ -25,7 +28,7 @@ int replay_init(struct replay *r, uint32_t window, bool esn, uint64_t top)
 	r->window = (window + REPLAY_WORD - 1) & ~(REPLAY_WORD - 1);
 	words = ring_words(r->window);
 	r->word_mask = words - 1;
-	r->words = aligned_alloc(64, (words * sizeof(*r->words) + 63) & ~63ul);
+	r->words = secmem_alloc(words * sizeof(*r->words)); /* no secret, but it lies in the same huge pages as the rest */
 	if (!r->words)
 		return -ENOMEM;
 	memset(r->words, 0xff, words * sizeof(*r->words));
@@ -39,7 +42,7 @@ int replay_init(struct replay *r, uint32_t window, bool esn, uint64_t top)
 
 void replay_free(struct replay *r)
 {
-	free(r->words);
+	secmem_free(r->words, (r->word_mask + 1) * sizeof(*r->words));
 	r->words = NULL;
 }
 

@@ -12,15 +12,23 @@
 	(2u << 20) /* a huge page: thousands of SAs, each met now and then, would miss the TLB at every step */
 #define CLASSES (SECMEM_MAX / SECMEM_ALIGN + 1)
 
+/* A mapping that blocks are carved out of, at a multiple of CHUNK_MAX: so a block finds its chunk. */
+struct chunk {
+	size_t size, carved; /* bytes; carved counts this header */
+	size_t live; /* blocks handed out */
+} __attribute__((aligned(SECMEM_ALIGN)));
+
+/* At the beginning of a block that is not handed out; the only bytes of it that are not zero. */
 struct free_block {
-	struct free_block *next;
+	struct free_block *next, *prev;
+	size_t class;
 };
 
 static struct {
 	pthread_mutex_t lock;
-	uint8_t *chunk; /* the mapping that is being carved up */
-	size_t left; /* bytes of it not handed out yet */
-	size_t total; /* of all chunks */
+	struct chunk *current; /* the one that is being carved up; never given back */
+	struct chunk *spare; /* an empty one that is kept, so that a single SA that comes and goes costs no mapping */
+	size_t total; /* bytes of all chunks */
 	struct free_block *free[CLASSES]; /* wiped blocks, by size in units of SECMEM_ALIGN */
 } pool = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -29,37 +37,82 @@ static size_t size_class(size_t size)
 	return (size + SECMEM_ALIGN - 1) / SECMEM_ALIGN;
 }
 
-/* What is left of the old chunk becomes a free block of its size: nothing is lost. */
-static void retire_chunk(void)
+static struct chunk *chunk_of(const void *p)
 {
-	struct free_block *rest = (struct free_block *)pool.chunk;
-	size_t class = pool.left / SECMEM_ALIGN;
-
-	while (class) {
-		size_t part = class < CLASSES ? class : CLASSES - 1;
-
-		rest->next = pool.free[part];
-		pool.free[part] = rest;
-		rest = (struct free_block *)((uint8_t *)rest + part * SECMEM_ALIGN);
-		class -= part;
-	}
-	pool.left = 0;
+	return (struct chunk *)((uintptr_t)p & ~(uintptr_t)(CHUNK_MAX - 1));
 }
 
-/* Aligned to its size, a power of two. NULL: errno. */
-static uint8_t *map_aligned(size_t size)
+static void list_block(void *p, size_t class)
 {
-	uint8_t *area = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *start;
+	struct free_block *block = p, *next = pool.free[class];
+
+	*block = (struct free_block){ .next = next, .class = class };
+	if (next)
+		next->prev = block;
+	pool.free[class] = block;
+}
+
+static void unlist_block(struct free_block *block)
+{
+	if (block->next)
+		block->next->prev = block->prev;
+	if (block->prev)
+		block->prev->next = block->next;
+	else
+		pool.free[block->class] = block->next;
+	*block = (struct free_block){ 0 };
+}
+
+/* The next block of that size. The chunk has room for it. */
+static void *carve(struct chunk *c, size_t class)
+{
+	void *p = (uint8_t *)c + c->carved;
+
+	c->carved += class * SECMEM_ALIGN;
+	return p;
+}
+
+/* What is left of the old chunk becomes free blocks: nothing is lost. */
+static void retire_chunk(struct chunk *c)
+{
+	size_t class;
+
+	while (c && (class = (c->size - c->carved) / SECMEM_ALIGN)) {
+		class = class < CLASSES ? class : CLASSES - 1;
+		list_block(carve(c, class), class);
+	}
+}
+
+/* Nothing of it is handed out: all of it is free blocks. */
+static void release_chunk(struct chunk *c)
+{
+	uint8_t *p = (uint8_t *)(c + 1), *end = (uint8_t *)c + c->carved;
+
+	while (p < end) {
+		const size_t class = ((struct free_block *)p)->class;
+
+		unlist_block((struct free_block *)p);
+		p += class * SECMEM_ALIGN;
+	}
+	pool.total -= c->size;
+	munmap(c, c->size);
+}
+
+/* At a multiple of CHUNK_MAX. NULL: errno. */
+static void *map_aligned(size_t size)
+{
+	const int prot = PROT_READ | PROT_WRITE, flags = MAP_PRIVATE | MAP_ANONYMOUS;
+	uint8_t *area = mmap(NULL, size + CHUNK_MAX, prot, flags, -1, 0);
 	size_t before;
 
 	if (area == MAP_FAILED)
 		return NULL;
-	before = -(uintptr_t)area & (size - 1);
-	start = area + before;
+	before = -(uintptr_t)area & (CHUNK_MAX - 1);
 	if (before)
 		munmap(area, before);
-	munmap(start + size, size - before);
-	return start;
+	if (before < CHUNK_MAX)
+		munmap(area + before + size, CHUNK_MAX - before);
+	return area + before;
 }
 
 static size_t chunk_size(void)
@@ -72,74 +125,87 @@ static size_t chunk_size(void)
 static int add_chunk(void)
 {
 	const size_t size = chunk_size();
-	uint8_t *chunk = map_aligned(size);
+	struct chunk *c = map_aligned(size);
 	int err;
 
-	if (!chunk)
+	if (!c)
 		return -errno;
 	if (size == CHUNK_MAX)
-		(void)madvise(chunk, size, MADV_HUGEPAGE); /* a wish: ordinary pages will do */
-	if (mlock(chunk, size) || madvise(chunk, size, MADV_DONTDUMP)) {
+		(void)madvise(c, size, MADV_HUGEPAGE); /* a wish: ordinary pages will do */
+	if (mlock(c, size) || madvise(c, size, MADV_DONTDUMP)) {
 		err = -errno;
-		munmap(chunk, size);
+		munmap(c, size);
 		return err;
 	}
-	retire_chunk();
-	pool.chunk = chunk;
-	pool.left = size;
+	*c = (struct chunk){ .size = size, .carved = sizeof(*c) };
+	retire_chunk(pool.current);
+	pool.current = c;
 	pool.total += size;
 	return 0;
 }
 
-static void *carve(size_t bytes)
+/* NULL: errno */
+static void *take_block(size_t class)
 {
-	uint8_t *p;
-	int err;
+	struct free_block *block = pool.free[class];
+	int err = 0;
 
-	if (pool.left < bytes) {
-		err = add_chunk();
-		if (err) {
-			errno = -err;
-			return NULL;
-		}
+	if (block) {
+		unlist_block(block);
+		return block;
 	}
-	p = pool.chunk;
-	pool.chunk += bytes;
-	pool.left -= bytes;
-	return p;
+	if (!pool.current || pool.current->size - pool.current->carved < class * SECMEM_ALIGN)
+		err = add_chunk();
+	errno = -err;
+	return err ? NULL : carve(pool.current, class);
 }
 
 void *secmem_alloc(size_t size)
 {
-	size_t class = size_class(size);
-	struct free_block *block;
+	struct chunk *c;
+	void *p;
 
 	if (!size || size > SECMEM_MAX) {
 		errno = EINVAL;
 		return NULL;
 	}
 	pthread_mutex_lock(&pool.lock);
-	block = pool.free[class];
-	if (block) {
-		pool.free[class] = block->next;
-		block->next = NULL; /* the only bytes of a free block that are not zero */
-	} else {
-		block = carve(class * SECMEM_ALIGN);
+	p = take_block(size_class(size));
+	if (p) {
+		c = chunk_of(p);
+		c->live++;
+		if (c == pool.spare)
+			pool.spare = NULL;
 	}
 	pthread_mutex_unlock(&pool.lock);
-	return block;
+	return p;
 }
 
 void secmem_free(void *p, size_t size)
 {
-	size_t class = size_class(size);
-	struct free_block *block = p;
+	const size_t class = size_class(size);
+	struct chunk *c = chunk_of(p);
 
 	if (!p)
 		return;
 	explicit_bzero(p, class * SECMEM_ALIGN);
 	pthread_mutex_lock(&pool.lock);
-	block->next = pool.free[class];
-	pool.free[class] = block;
+	list_block(p, class);
+	if (!--c->live && c != pool.current) {
+		if (pool.spare)
+			release_chunk(c);
+		else
+			pool.spare = c;
+	}
 	pthread_mutex_unlock(&pool.lock);
+}
+
+size_t secmem_total(void)
+{
+	size_t total;
+
+	pthread_mutex_lock(&pool.lock);
+	total = pool.total;
+	pthread_mutex_unlock(&pool.lock);
+	return total;
 }

@@ -3,7 +3,8 @@
  * Memory for keys: locked (never swapped out), left out of core dumps, wiped when freed.
  *
  * Blocks are carved out of whole locked mappings, so that thousands of SAs cost neither
- * a page nor a kernel mapping each. Allocation takes a mutex: it is for control paths.
+ * a page nor a kernel mapping each, and lie in huge pages. A mapping of which nothing is in use goes back to the
+ * system. Allocation takes a mutex: it is for control paths.
  */
 #ifndef XSWAN_SECMEM_H
 #define XSWAN_SECMEM_H
@@ -17,5 +18,6 @@
 void *secmem_alloc(size_t size) __attribute__((warn_unused_result));
 /* Wipes; `size` as it was allocated. NULL is allowed. */
 void secmem_free(void *p, size_t size);
+size_t secmem_total(void); /* bytes mapped */
 
 #endif

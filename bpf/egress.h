@@ -31,8 +31,9 @@
 #define TC_ACT_OK 0
 #define TC_ACT_SHOT 2
 
-/* Ethernet, two tags, IPv4 with all its options, UDP, SPI and sequence number */
+/* Ethernet, two tags, the longest IP header there is without extensions, UDP, SPI and sequence number */
 #define HEADERS_MAX (14 + 4 * VLAN_DEPTH + 60 + 8 + 8)
+#define HEADERS_MAX_EXTENDED 512 /* and IPv6 extension headers: an skb that shows less of them is pulled again */
 
 /* Written by a worker to the device of this port (bpf/vnet.h). */
 static __always_inline bool is_from_worker(const struct __sk_buff *skb)
@@ -42,7 +43,7 @@ static __always_inline bool is_from_worker(const struct __sk_buff *skb)
 	return port && *port == skb->ifindex;
 }
 
-static __always_inline bool is_own_ipsec(struct __sk_buff *skb, const struct flow4 *flow)
+static __always_inline bool is_own_ipsec(struct __sk_buff *skb, const struct flow *flow)
 {
 	struct bpf_sock *sk;
 
@@ -59,7 +60,7 @@ static __always_inline bool is_own_ipsec(struct __sk_buff *skb, const struct flo
 	if (!sk || sk->protocol != IPPROTO_UDP || (sk->src_port != IKE_PORT && sk->src_port != IKE_NAT_PORT))
 		return false;
 	/* a tunnel device of the host (VXLAN, say) leaves the socket with what it wraps in UDP of its own */
-	return flow->ports != PORTS_KNOWN || flow->sport == sk->src_port;
+	return flow->visible != PORTS_KNOWN || flow->sport == sk->src_port;
 }
 
 static __always_inline int into_tunnel(const struct __sk_buff *skb)
@@ -72,30 +73,38 @@ static __always_inline int into_tunnel(const struct __sk_buff *skb)
 	return TC_ACT_SHOT;
 }
 
-static __always_inline void pull_headers(struct __sk_buff *skb)
+static __always_inline void pull_headers(struct __sk_buff *skb, __u32 want)
 {
-	__u32 want = skb->len < HEADERS_MAX ? skb->len : HEADERS_MAX;
-
+	if (want > skb->len)
+		want = skb->len;
 	if (skb->data_end - skb->data < want)
 		bpf_skb_pull_data(skb, want); /* when it fails parsing will, too */
+}
+
+/* As parse_frame, with the headers in linear memory first: more of them when extension headers go on. */
+static __always_inline bool pull_and_parse(struct frame *f, struct __sk_buff *skb)
+{
+	pull_headers(skb, HEADERS_MAX);
+	if (!parse_frame_skb(f, skb))
+		return false;
+	if (!f->proto_hidden)
+		return true;
+	pull_headers(skb, HEADERS_MAX_EXTENDED);
+	return parse_frame_skb(f, skb);
 }
 
 SEC("tc/egress")
 int egress(struct __sk_buff *skb)
 {
 	struct policy policy = { 0 };
-	struct flow4 flow;
 	struct frame f;
 
-	pull_headers(skb);
-	f = frame_skb(skb);
-	if (!parse_frame(&f))
+	if (!pull_and_parse(&f, skb) || stays_on_link(&f))
 		return TC_ACT_OK;
-	flow_of(&flow, &f);
-	policy_lookup(&flow, &policy);
+	policy_lookup(&f.flow, &policy);
 	if (policy.action != XSWAN_ACTION_PROTECT && policy.action != XSWAN_ACTION_DROP)
 		return TC_ACT_OK;
-	if (is_own_ipsec(skb, &flow))
+	if (is_own_ipsec(skb, &f.flow))
 		return TC_ACT_OK;
 	if (policy.action == XSWAN_ACTION_PROTECT)
 		return into_tunnel(skb);

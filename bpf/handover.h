@@ -83,7 +83,7 @@ static __always_inline int carry_out(struct xdp_md *ctx, const struct xswan_port
 }
 
 /* At most one event per tunnel and interval: of many CPUs, the one that exchanges the time raises it. */
-static __always_inline void raise_acquire(__u32 tunnel_nr, const struct flow4 *flow)
+static __always_inline void raise_acquire(__u32 tunnel_nr, const struct flow *flow)
 {
 	__u64 now = bpf_ktime_get_ns(), then, *last = bpf_map_lookup_elem(&acquired, &tunnel_nr);
 	struct xswan_event *event;
@@ -98,17 +98,17 @@ static __always_inline void raise_acquire(__u32 tunnel_nr, const struct flow4 *f
 		return; /* full: the next interval brings another */
 	*event = (struct xswan_event){ .kind = XSWAN_EVENT_ACQUIRE,
 				       .tunnel = tunnel_nr,
-				       .src = flow->src,
-				       .dst = flow->dst,
-				       .proto = flow->proto,
 				       .sport = bpf_htons(flow->sport),
-				       .dport = bpf_htons(flow->dport) };
+				       .dport = bpf_htons(flow->dport),
+				       .family = flow->family,
+				       .proto = flow->proto };
+	__builtin_memcpy(event->src, flow->src, sizeof(event->src));
+	__builtin_memcpy(event->dst, flow->dst, sizeof(event->dst));
 	bpf_ringbuf_submit(event, 0);
 }
 
 /* A packet that a rule protects: to a worker if its tunnel has an SA, else nowhere (RFC 4301 section 5.1). */
-static __always_inline struct fate seal(const struct frame *f, const struct xswan_port *port, const struct flow4 *flow,
-					__u32 tunnel_nr)
+static __always_inline struct fate seal(const struct frame *f, const struct xswan_port *port, __u32 tunnel_nr)
 {
 	const struct xswan_tunnel *t = tunnel_nr ? bpf_map_lookup_elem(&tunnel, &tunnel_nr) : NULL;
 
@@ -120,7 +120,7 @@ static __always_inline struct fate seal(const struct frame *f, const struct xswa
 			.verdict = { .kind = XSWAN_META_SEAL, .index = tunnel_nr, .l3_offset = f->l3_offset },
 		};
 	if (t && t->flags & XSWAN_TUNNEL_TRAP)
-		raise_acquire(tunnel_nr, flow);
+		raise_acquire(tunnel_nr, &f->flow);
 	return fate_drop(XSWAN_DROP_NO_SA);
 }
 

@@ -23,38 +23,47 @@ static __always_inline bool is_super_packet(const struct frame *f, const struct 
 	return f->len > PAGE_ROOM || (port && port->mtu && f->len > f->l3_offset + (__u32)port->mtu);
 }
 
-/* port: of the interface the frame came in by; NULL: xswan-dp does not know it. f is not yet parsed. */
-static __always_inline struct fate decide_inside(struct frame *f, const struct xswan_port *port)
+static __always_inline bool is_local(const struct flow *flow)
+{
+	struct xswan_local local = { .family = flow->family };
+
+	__builtin_memcpy(local.ip, flow->dst, sizeof(local.ip));
+	return bpf_map_lookup_elem(&locals, &local);
+}
+
+/* port: of the interface the frame came in by; NULL: xswan-dp does not know it. */
+static __always_inline struct fate decide_inside(const struct frame *f, const struct xswan_port *port)
 {
 	struct policy policy = { 0 };
-	struct flow4 flow;
 
-	if (!parse_frame(f))
-		return fate_pass();
 	/* the kernel does not forward what it was not addressed by (ip_forward: PACKET_HOST alone) */
-	if (mac_is_group(f->eth->h_dest) || (port && !mac_equal(f->eth->h_dest, port->mac)))
+	if (mac_is_group(f->to) || (port && !mac_equal(f->to, port->mac)))
 		return fate_pass();
-	flow_of(&flow, f);
-	policy_lookup(&flow, &policy);
+	if (stays_on_link(f))
+		return fate_pass();
+	policy_lookup(&f->flow, &policy);
 	if (policy.action != XSWAN_ACTION_PROTECT && policy.action != XSWAN_ACTION_DROP)
 		return fate_pass();
 	/* for the gateway itself: with 0.0.0.0/0 behind the tunnel a rule covers its own addresses, too */
-	if (bpf_map_lookup_elem(&local4, &f->ip->daddr))
+	if (is_local(&f->flow))
 		return fate_pass();
 	if (policy.action == XSWAN_ACTION_DROP)
 		return fate_drop(XSWAN_DROP_POLICY);
-	if (f->ip->ttl <= 1)
+	if (f->ttl <= 1)
 		return fate_pass(); /* the kernel answers with ICMP time exceeded, and forwards nothing */
-	return seal(f, port, &flow, policy.tunnel);
+	return seal(f, port, policy.tunnel);
 }
 
 SEC("xdp/inside")
 int inside(struct xdp_md *ctx)
 {
 	const struct xswan_port *port = port_of(ctx->ingress_ifindex);
-	struct frame f = frame_xdp(ctx);
-	struct fate fate = decide_inside(&f, port);
+	struct fate fate;
+	struct frame f;
 
+	if (!parse_frame_xdp(&f, ctx))
+		return XDP_PASS;
+	fate = decide_inside(&f, port);
 	if (fate.kind == FATE_WORKER && is_super_packet(&f, port))
 		return XDP_PASS;
 	return carry_out(ctx, port, &fate);
@@ -64,23 +73,15 @@ int inside(struct xdp_md *ctx)
  * Destination MACs are not checked: a frame that `egress` sent here keeps the one of the
  * next hop outside. The TTL has been counted down already by the kernel.
  */
-static __always_inline struct fate decide_tunnel(struct frame *f, const struct xswan_port *port)
+static __always_inline struct fate decide_tunnel(const struct frame *f, const struct xswan_port *port)
 {
 	struct policy policy = { 0 };
-	struct flow4 flow;
 
-	if (!parse_frame(f)) {
-		if (f->eth && f->ethertype == bpf_htons(ETH_P_ARP))
-			return fate_pass(); /* xswN's neighbour is this end */
-		/* router solicitations and the like are no one's loss; they would drown what is */
-		if (f->eth && mac_is_group(f->eth->h_dest))
-			return fate_drop(XSWAN_DROP_NONE);
-		return fate_drop(XSWAN_DROP_NO_ROUTE);
-	}
-	flow_of(&flow, f);
-	policy_lookup(&flow, &policy);
+	if (stays_on_link(f))
+		return fate_pass();
+	policy_lookup(&f->flow, &policy);
 	if (policy.action == XSWAN_ACTION_PROTECT)
-		return seal(f, port, &flow, policy.tunnel);
+		return seal(f, port, policy.tunnel);
 	return fate_drop(policy.action == XSWAN_ACTION_DROP ? XSWAN_DROP_POLICY : XSWAN_DROP_NO_ROUTE);
 }
 
@@ -88,9 +89,15 @@ SEC("xdp/tunnel")
 int tunnel_dp(struct xdp_md *ctx)
 {
 	const struct xswan_port *port = port_of(ctx->ingress_ifindex);
-	struct frame f = frame_xdp(ctx);
-	struct fate fate = decide_tunnel(&f, port);
+	struct fate fate;
+	struct frame f;
 
+	if (parse_frame_xdp(&f, ctx))
+		fate = decide_tunnel(&f, port);
+	else if (f.ethertype == bpf_htons(ETH_P_ARP))
+		fate = fate_pass(); /* xswN's neighbour is this end */
+	else
+		fate = fate_drop(XSWAN_DROP_NO_ROUTE);
 	return carry_out(ctx, port, &fate);
 }
 

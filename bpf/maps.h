@@ -35,14 +35,18 @@ MMAPABLE_ARRAY(tunnel, XSWAN_TUNNELS, struct xswan_tunnel);
 MMAPABLE_ARRAY(drops_dp, XSWAN_WORKERS * XSWAN_DROP_SLOTS, __u64);
 MMAPABLE_ARRAY(drops_ike, XSWAN_IKE_COUNTER_SLOTS, __u64);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
-	__uint(max_entries, XSWAN_SELECTORS);
-	__uint(map_flags, BPF_F_NO_PREALLOC); /* an LPM trie has no other way */
-	__type(key, struct xswan_lpm4);
-	__type(value, struct xswan_rules4);
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} selector4 SEC(".maps");
+#define LPM_TRIE(map, entries, prefix, record) \
+	struct { \
+		__uint(type, BPF_MAP_TYPE_LPM_TRIE); \
+		__uint(max_entries, entries); \
+		__uint(map_flags, BPF_F_NO_PREALLOC); /* it has no other way */ \
+		__type(key, prefix); \
+		__type(value, record); \
+		__uint(pinning, LIBBPF_PIN_BY_NAME); \
+	} map SEC(".maps")
+
+LPM_TRIE(selector, XSWAN_SELECTOR_ENTRIES, struct xswan_selector_key, struct xswan_selector);
+LPM_TRIE(rules, XSWAN_SELECTOR_ENTRIES, struct xswan_rules_key, struct xswan_rules);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -56,10 +60,10 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, XSWAN_LOCALS);
-	__type(key, __be32);
+	__type(key, struct xswan_local);
 	__type(value, __u8);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} local4 SEC(".maps");
+} locals SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);

@@ -19,6 +19,9 @@
 #define IKE_NAT_PORT 4500 /* RFC 3947 section 4: and UDP-encapsulated ESP */
 #define NAT_KEEPALIVE 0xff /* RFC 3948 section 2.3 */
 
+#define UDP_HEADER_LEN 8
+#define ESP_HEADER_LEN 8
+
 enum esp_kind {
 	ESP_NOT,
 	ESP_HEADER, /* an SPI and a sequence number */
@@ -33,51 +36,40 @@ struct esp_view {
 	bool surely; /* false: a UDP port that is IPsec's only if an SA says so */
 };
 
-static __always_inline enum esp_kind find_esp_header(struct cursor *at, __u32 len, struct esp_view *esp)
-{
-	struct ip_esp_hdr *header;
-
-	esp->offset = cursor_offset(at);
-	header = parse_esp(at);
-	if (!header || len < sizeof(*header))
-		return ESP_SHORT;
-	esp->spi = header->spi;
-	return ESP_HEADER;
-}
-
-/* The payload of a UDP datagram, len bytes by the IP header's account. */
-static __always_inline enum esp_kind find_esp_in_udp(struct cursor *at, __u32 len, struct esp_view *esp)
-{
-	struct cursor peek = *at;
-	__be32 *marker = parse_bytes(&peek, sizeof(*marker));
-	__u8 *keepalive;
-
-	if (marker && len >= sizeof(*marker))
-		return *marker ? find_esp_header(at, len, esp) : ESP_NOT; /* 0: IKE */
-	keepalive = parse_bytes(at, 1);
-	return keepalive && len == 1 && *keepalive == NAT_KEEPALIVE ? ESP_KEEPALIVE : ESP_SHORT;
-}
-
 static __always_inline enum esp_kind find_esp(const struct frame *f, struct esp_view *esp)
 {
-	__u32 len = ipv4_payload_len(f->ip);
-	struct cursor at = f->at;
-	struct udphdr *udp;
+	*esp = (struct esp_view){ .spi = f->first, .offset = f->l4_offset, .surely = true };
+	if (f->fragment || f->proto_hidden)
+		return ESP_NOT;
+	if (f->flow.proto == IPPROTO_ESP)
+		return f->seen < ESP_HEADER_LEN ? ESP_SHORT : ESP_HEADER;
+	if (f->flow.proto != IPPROTO_UDP || f->seen < UDP_HEADER_LEN)
+		return ESP_NOT;
+	esp->spi = f->third;
+	esp->offset += UDP_HEADER_LEN;
+	esp->sport = bpf_htons(f->flow.sport);
+	esp->dport = bpf_htons(f->flow.dport);
+	esp->surely = f->flow.dport == IKE_NAT_PORT;
+	if (f->seen >= UDP_HEADER_LEN + sizeof(esp->spi) && !esp->spi)
+		return ESP_NOT; /* the marker: IKE */
+	if (f->seen >= UDP_HEADER_LEN + ESP_HEADER_LEN)
+		return ESP_HEADER;
+	if (f->payload == UDP_HEADER_LEN + 1 && f->seen == f->payload && *(__u8 *)&f->third == NAT_KEEPALIVE)
+		return ESP_KEEPALIVE;
+	return ESP_SHORT;
+}
 
-	*esp = (struct esp_view){ .surely = true };
-	if (is_fragment(f->ip))
-		return ESP_NOT;
-	if (f->ip->protocol == IPPROTO_ESP)
-		return find_esp_header(&at, len, esp);
-	if (f->ip->protocol != IPPROTO_UDP)
-		return ESP_NOT;
-	udp = parse_udp(&at);
-	if (!udp || len < sizeof(*udp))
-		return ESP_NOT;
-	esp->sport = udp->source;
-	esp->dport = udp->dest;
-	esp->surely = udp->dest == bpf_htons(IKE_NAT_PORT);
-	return find_esp_in_udp(&at, len - sizeof(*udp), esp);
+static __always_inline bool same_address(const __u8 *a, const __be32 *b, __u8 family)
+{
+	const __be32 *words = (const __be32 *)a;
+
+	return words[0] == b[0] && (family == 4 || (words[1] == b[1] && words[2] == b[2] && words[3] == b[3]));
+}
+
+static __always_inline bool between_peers(const struct xswan_sa *sa, const struct flow *flow)
+{
+	return sa->family == flow->family && same_address(sa->src, flow->src, flow->family) &&
+	       same_address(sa->dst, flow->dst, flow->family);
 }
 
 /* Which SA: the SPI is the index (RFC 4301 section 4.1), and all else must agree with what is there. */
@@ -90,7 +82,7 @@ static __always_inline enum xswan_drop find_sa(const struct frame *f, const stru
 	sa = *slot ? bpf_map_lookup_elem(&sa_in, slot) : NULL;
 	if (!sa || !(sa->flags & XSWAN_SA_LIVE) || sa->spi != esp->spi)
 		return XSWAN_DROP_SPI_UNKNOWN;
-	if (sa->family != 4 || *(__be32 *)sa->src != f->ip->saddr || *(__be32 *)sa->dst != f->ip->daddr)
+	if (!between_peers(sa, &f->flow))
 		return XSWAN_DROP_SA_ADDRESS;
 	/* the SA's own ports for now: a NAT that gave the peer another one is not followed (RFC 7296 section 2.23) */
 	if (udp != !!(sa->flags & XSWAN_SA_UDP_ENCAP) || (udp && (sa->sport != esp->sport || sa->dport != esp->dport)))
@@ -107,15 +99,21 @@ struct arrival {
 /* Would the kernel route this packet onwards, rather than take it for one of ours? */
 static __always_inline bool is_transit(const struct arrival *at, const struct frame *f)
 {
-	struct bpf_fib_lookup fib = {
-		.family = AF_INET,
-		.l4_protocol = f->ip->protocol,
-		.ifindex = at->ifindex,
-		.tos = f->ip->tos,
-		.ipv4_src = f->ip->saddr,
-		.ipv4_dst = f->ip->daddr,
-	};
-	long rc = bpf_fib_lookup(at->ctx, &fib, sizeof(fib), 0);
+	struct bpf_fib_lookup fib = { .l4_protocol = f->flow.proto, .ifindex = at->ifindex };
+	long rc;
+
+	if (f->flow.family == 6) {
+		fib.family = AF_INET6;
+		fib.flowinfo = f->flowinfo;
+		__builtin_memcpy(fib.ipv6_src, f->flow.src, sizeof(fib.ipv6_src));
+		__builtin_memcpy(fib.ipv6_dst, f->flow.dst, sizeof(fib.ipv6_dst));
+	} else {
+		fib.family = AF_INET;
+		fib.tos = f->tos;
+		fib.ipv4_src = f->flow.src[0];
+		fib.ipv4_dst = f->flow.dst[0];
+	}
+	rc = bpf_fib_lookup(at->ctx, &fib, sizeof(fib), 0);
 
 	/* local, broadcast and unroutable destinations are all "not forwarded" */
 	return rc >= 0 && rc != BPF_FIB_LKUP_RET_NOT_FWDED && rc != BPF_FIB_LKUP_RET_FWD_DISABLED;
@@ -123,29 +121,34 @@ static __always_inline bool is_transit(const struct arrival *at, const struct fr
 
 /*
  * What of IPsec itself may arrive here: ESP (fragments, or on its way to someone else's SA), and
- * IKE. A later fragment of UDP shows no ports; alone it is worth nothing to whom it is for, and
- * the first fragment is judged by its ports.
+ * IKE. A later fragment of UDP shows no ports, one of IPv6 perhaps no protocol; alone it is worth nothing
+ * to whom it is for, and the first fragment is judged by its ports.
  */
-static __always_inline bool is_ipsec(const struct flow4 *flow)
+static __always_inline bool is_ipsec(const struct frame *f)
 {
+	const struct flow *flow = &f->flow;
+
+	if (flow->visible == PROTO_HIDDEN)
+		return f->fragment == FRAGMENT_LATER;
 	if (flow->proto == IPPROTO_ESP)
 		return true;
 	return flow->proto == IPPROTO_UDP &&
-	       (flow->ports == PORTS_HIDDEN || flow->dport == IKE_PORT || flow->dport == IKE_NAT_PORT);
+	       (flow->visible == PORTS_HIDDEN || flow->dport == IKE_PORT || flow->dport == IKE_NAT_PORT);
 }
 
 /* RFC 4301 section 5.2: cleartext that the policy wants protected is not let in. */
 static __always_inline struct fate admit_cleartext(const struct arrival *at, const struct frame *f)
 {
-	struct flow4 flow, reply;
 	struct policy policy = { 0 };
+	struct flow reply;
 
-	flow_of(&flow, f);
-	reply = flow_reversed(&flow);
+	if (stays_on_link(f))
+		return fate_pass();
+	reply = flow_reversed(&f->flow);
 	policy_lookup(&reply, &policy);
 	if (policy.action != XSWAN_ACTION_PROTECT && policy.action != XSWAN_ACTION_DROP)
 		return fate_pass();
-	if (is_ipsec(&flow) && !is_transit(at, f))
+	if (is_ipsec(f) && !is_transit(at, f))
 		return fate_pass();
 	return fate_drop(XSWAN_DROP_POLICY);
 }
@@ -178,14 +181,12 @@ static __always_inline struct fate receive_esp(const struct arrival *at, const s
  * group address reach local sockets even if their IP destination is one host: the policy holds for them, too.
  * Without an entry in `ports` (NULL) xswan-dp has not come yet, and only the policy is kept.
  */
-static __always_inline struct fate decide_outside(const struct arrival *at, struct frame *f,
+static __always_inline struct fate decide_outside(const struct arrival *at, const struct frame *f,
 						  const struct xswan_port *port)
 {
-	if (!parse_frame(f))
+	if (mac_is_group(f->to) && to_multicast(f))
 		return fate_pass();
-	if (mac_is_group(f->eth->h_dest) && bpf_ntohl(f->ip->daddr) >> 28 >= 0xe)
-		return fate_pass();
-	if (!port || !mac_equal(f->eth->h_dest, port->mac))
+	if (!port || !mac_equal(f->to, port->mac))
 		return admit_cleartext(at, f);
 	return receive_esp(at, f);
 }
@@ -195,9 +196,12 @@ int outside(struct xdp_md *ctx)
 {
 	const struct arrival at = { ctx, ctx->ingress_ifindex };
 	const struct xswan_port *port = port_of(at.ifindex);
-	struct frame f = frame_xdp(ctx);
-	struct fate fate = decide_outside(&at, &f, port);
+	struct fate fate;
+	struct frame f;
 
+	if (!parse_frame_xdp(&f, ctx))
+		return XDP_PASS;
+	fate = decide_outside(&at, &f, port);
 	return carry_out(ctx, port, &fate);
 }
 

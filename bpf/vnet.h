@@ -47,8 +47,8 @@ int vnet_outside(struct __sk_buff *skb)
 	struct frame f;
 	struct fate fate;
 
-	pull_headers(skb);
-	f = frame_skb(skb);
+	if (!pull_and_parse(&f, skb))
+		return TC_ACT_UNSPEC;
 	fate = decide_outside(&at, &f, port_of(at.ifindex));
 	return carry_out_tc(skb, &fate);
 }
@@ -59,8 +59,8 @@ int vnet_inside(struct __sk_buff *skb)
 	struct frame f;
 	struct fate fate;
 
-	pull_headers(skb);
-	f = frame_skb(skb);
+	if (!pull_and_parse(&f, skb))
+		return TC_ACT_UNSPEC;
 	fate = decide_inside(&f, port_of(skb->ifindex));
 	return carry_out_tc(skb, &fate);
 }

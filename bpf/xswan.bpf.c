@@ -16,8 +16,6 @@
  *
  * Programs and maps outlive the daemons. With xswan-dp away there are no sockets, and protected
  * traffic is dropped and counted; with xswan-ike away the SAs and selectors stand as they were.
- *
- * IPv6 is the kernel's, untouched, except in a tunnel, where nothing could protect it yet.
  */
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>

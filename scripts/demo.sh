@@ -60,7 +60,7 @@ instructions()
 	  build/xswan -i $A status
 	      tunnels, figures, why packets were dropped; with --json for programs. Also: down site, up net
 	  bpftool map lookup pinned /sys/fs/bpf/xswan/$A/sa_in key 1 0 0 0
-	      an SA as the dataplane sees it: never with its key. selector4 can be dumped whole
+	      an SA as the dataplane sees it: never with its key. the maps selector and rules can be dumped whole
 	  ip netns exec $RUN_ID-client ping $SERVER
 	  ip netns exec $RUN_ID-wire tcpdump -ni port-a
 	      traffic for the tunnel, and what it looks like between the gateways

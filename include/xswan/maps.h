@@ -14,9 +14,10 @@
  *   sa_in_drops  array, mmapable        slot                    struct xswan_sa_drops  xswan-dp, BPF
  *   sa_out_drops array, mmapable        slot                    struct xswan_sa_drops  xswan-dp
  *   tunnel       array, mmapable        tunnel number           struct xswan_tunnel    xswan-ike
- *   selector4    LPM trie               struct xswan_lpm4       struct xswan_rules4    xswan-ike
+ *   selector     LPM trie               xswan_selector_key      struct xswan_selector  xswan-ike
+ *   rules        LPM trie               struct xswan_rules_key  struct xswan_rules     xswan-ike
  *   ports        hash                   ifindex                 struct xswan_port      xswan-dp
- *   local4       hash                   IPv4 address            __u8                   xswan-dp
+ *   locals       hash                   struct xswan_local      __u8                   xswan-dp
  *   xsks         XSKMAP                 xsk_base + rx queue     AF_XDP socket          xswan-dp
  *   vnet         devmap hash, no pin    ifindex                 ifindex                xswan-dp
  *   drops        per-CPU array          enum xswan_drop         __u64                  BPF
@@ -38,7 +39,8 @@
 
 #define XSWAN_SA_SLOTS 131072u /* power of two; slot 0 is never used */
 #define XSWAN_TUNNELS 131072u /* tunnel number 0 is never used */
-#define XSWAN_SELECTORS 131072u
+#define XSWAN_SELECTORS 131072u /* destination prefixes, and pairs of destination and source */
+#define XSWAN_SELECTOR_ENTRIES (2u * XSWAN_SELECTORS) /* room in the maps: the old ones and the new, while they change */
 #define XSWAN_PORTS 64u
 #define XSWAN_LOCALS 4096u /* addresses of this host */
 #define XSWAN_QUEUES 64u /* per port; xsk_base is a multiple of this */
@@ -175,30 +177,60 @@ enum xswan_action {
 };
 
 /*
- * Outbound selectors, by destination prefix. The value lists every rule whose
- * destination covers the whole prefix, best priority first, so one lookup is
- * enough: xswan-ike copies the rules of shorter prefixes into longer ones.
+ * Outbound selectors (RFC 4301 section 4.4.1), both families: IPv4 addresses take the first 4 of 16 bytes.
+ *
+ * `selector` is asked for the destination. The longest prefix that covers it says which prefixes around the
+ * destination have rules: itself and shorter ones, longest first. For each of these `rules` is asked with
+ * the source, and has the rules of that destination prefix for all source prefixes that cover it. Of all
+ * rules that match a packet, the one of the lowest rank decides; of the same rank, the longer destination.
+ *
+ * So a lookup costs one search of a trie, and one for each level of destinations inside each other; and a
+ * rule is stored once, and again only for longer sources of the same destination inside its own.
  */
-struct xswan_lpm4 {
-	__u32 prefixlen;
-	__be32 dst;
+struct xswan_selector_key {
+	__u32 prefixlen; /* XSWAN_SELECTOR_BITS, and those of the destination */
+	__u32 family; /* 4 or 6 */
+	__u8 dst[16]; /* masked */
+};
+#define XSWAN_SELECTOR_BITS 32u
+
+#define XSWAN_LEVELS 8u /* destination prefixes inside each other */
+struct xswan_selector {
+	__u8 count; /* more than XSWAN_LEVELS: drop what comes here */
+	__u8 reserved[3];
+	__u8 len[XSWAN_LEVELS]; /* prefix lengths, longest first */
 };
 
-struct xswan_rule4 {
-	__be32 src; /* masked */
-	__be32 src_mask;
-	__u16 sport_min, sport_max; /* host order; 0-65535: any */
+struct xswan_rules_key {
+	__u32 prefixlen; /* XSWAN_RULES_BITS, and those of the source */
+	__u16 family; /* 4 or 6 */
+	__u16 dst_len; /* bits of dst that count: the others are 0 */
+	__u8 dst[16];
+	__u8 src[16]; /* masked */
+};
+#define XSWAN_RULES_BITS 160u
+
+struct xswan_rule {
+	__u64 rank; /* lowest first */
+	__u16 sport_min, sport_max; /* host order; 0-65535: any; ICMP: type and code (RFC 7296 section 3.13.1) */
 	__u16 dport_min, dport_max;
+	__u32 tunnel;
 	__u8 proto; /* 0: any */
 	__u8 action; /* enum xswan_action */
 	__u16 reserved;
-	__u32 tunnel;
 };
 
-#define XSWAN_RULES 8u
-struct xswan_rules4 {
-	__u32 count;
-	struct xswan_rule4 rule[XSWAN_RULES];
+#define XSWAN_RULES 16u
+struct xswan_rules {
+	__u32 count; /* more than XSWAN_RULES: drop what comes here */
+	__u32 reserved;
+	struct xswan_rule rule[XSWAN_RULES]; /* lowest rank first */
+};
+
+/* An address of this host. */
+struct xswan_local {
+	__u32 family; /* 4 or 6 */
+	__u8 ip[16];
 };
 
 enum xswan_role {
@@ -251,10 +283,11 @@ enum xswan_event_kind {
 struct xswan_event {
 	__u32 kind; /* enum xswan_event_kind */
 	__u32 tunnel;
-	__be32 src, dst;
+	__u8 src[16], dst[16]; /* IPv4 takes the first 4 bytes */
+	__be16 sport, dport; /* ICMP: type and code in both, as in a rule */
+	__u8 family; /* 4 or 6 */
 	__u8 proto;
-	__u8 pad[3];
-	__be16 sport, dport;
+	__u16 reserved;
 };
 
 #define XSWAN_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " changed size")
@@ -262,12 +295,15 @@ XSWAN_ASSERT_SIZE(struct xswan_sa, 64);
 XSWAN_ASSERT_SIZE(struct xswan_sa_stat, 64);
 XSWAN_ASSERT_SIZE(struct xswan_sa_drops, 192);
 XSWAN_ASSERT_SIZE(struct xswan_tunnel, 80);
-XSWAN_ASSERT_SIZE(struct xswan_lpm4, 8);
-XSWAN_ASSERT_SIZE(struct xswan_rule4, 24);
-XSWAN_ASSERT_SIZE(struct xswan_rules4, 196);
+XSWAN_ASSERT_SIZE(struct xswan_selector_key, 24);
+XSWAN_ASSERT_SIZE(struct xswan_selector, 12);
+XSWAN_ASSERT_SIZE(struct xswan_rules_key, 40);
+XSWAN_ASSERT_SIZE(struct xswan_rule, 24);
+XSWAN_ASSERT_SIZE(struct xswan_rules, 392);
+XSWAN_ASSERT_SIZE(struct xswan_local, 20);
 XSWAN_ASSERT_SIZE(struct xswan_port, 20);
 XSWAN_ASSERT_SIZE(struct xswan_vnet_mac, 6);
 XSWAN_ASSERT_SIZE(struct xswan_meta, 16);
-XSWAN_ASSERT_SIZE(struct xswan_event, 24);
+XSWAN_ASSERT_SIZE(struct xswan_event, 48);
 
 #endif

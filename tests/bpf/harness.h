@@ -3,7 +3,8 @@
  * The BPF object in a network namespace of its own, and one frame at a time through one of
  * its programs with BPF_PROG_TEST_RUN. No map is pinned, nothing is left behind.
  *
- * The namespace is a gateway: `out0` 192.0.2.1/24 is outside, `in0` 10.1.0.1/16 inside, and it forwards.
+ * The namespace is a gateway: `out0` 192.0.2.1/24 is outside, `in0` 10.1.0.1/16 inside, and it forwards. IPv6 is
+ * the same behind V6_PREFIX.
  */
 #ifndef XSWAN_TESTS_BPF_HARNESS_H
 #define XSWAN_TESTS_BPF_HARNESS_H
@@ -93,7 +94,11 @@ static inline int enter_gateway(void)
 		      "ip link add in0 address 02:00:00:00:00:01 type veth peer name lan0 && "
 		      "for i in out0 wan0 in0 lan0; do ip link set $i up; done && "
 		      "ip address add 192.0.2.1/24 dev out0 && ip address add 10.1.0.1/16 dev in0 && "
-		      "ip route add default via 192.0.2.254 && echo 1 >/proc/sys/net/ipv4/ip_forward");
+		      "ip route add default via 192.0.2.254 && echo 1 >/proc/sys/net/ipv4/ip_forward && "
+		      "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding && "
+		      "ip address add " V6_PREFIX "192.0.2.1/120 dev out0 nodad && "
+		      "ip address add " V6_PREFIX "10.1.0.1/112 dev in0 nodad && "
+		      "ip route add default via " V6_PREFIX "192.0.2.254");
 }
 
 static inline int harness_setup(void **state)
@@ -168,44 +173,118 @@ static inline void set_socket(uint32_t index, bool present)
 	map_set("xsks", index, &sock);
 }
 
-static inline struct xswan_rule4 rule(const char *src, int prefixlen, enum xswan_action action, uint32_t tunnel)
-{
-	struct xswan_rule4 r = { .sport_max = 0xffff, .dport_max = 0xffff, .action = action, .tunnel = tunnel };
+/* A rule and the source it is for. */
+struct test_rule {
+	const char *src;
+	uint8_t src_len; /* of an IPv4 prefix; in the other family 96 bits more, but /0 */
+	struct xswan_rule rule;
+};
 
-	r.src_mask = prefixlen ? htonl(~0u << (32 - prefixlen)) : 0;
-	inet_pton(AF_INET, src, &r.src);
-	r.src &= r.src_mask;
+static inline struct test_rule rule(const char *src, int src_len, enum xswan_action action, uint32_t tunnel)
+{
+	return (struct test_rule){
+		src, src_len, { .sport_max = 0xffff, .dport_max = 0xffff, .action = action, .tunnel = tunnel }
+	};
+}
+
+static inline struct test_rule rule_proto(struct test_rule r, uint8_t proto, uint16_t dport_min, uint16_t dport_max)
+{
+	r.rule.proto = proto;
+	r.rule.dport_min = dport_min;
+	r.rule.dport_max = dport_max;
 	return r;
 }
 
-static inline struct xswan_rule4 rule_proto(struct xswan_rule4 r, uint8_t proto, uint16_t dport_min, uint16_t dport_max)
+static inline int prefix_len(const char *addr, int len, bool v6)
 {
-	r.proto = proto;
-	r.dport_min = dport_min;
-	r.dport_max = dport_max;
-	return r;
+	return v6 && len && !strchr(addr, ':') ? 96 + len : len;
 }
 
-static inline void set_rules_record(const char *dst, int prefixlen, const struct xswan_rules4 *value)
+/* An address with what is behind its prefix cleared. */
+static inline void put_prefix(uint8_t out[static 16], const char *addr, int len, bool v6)
 {
-	struct xswan_lpm4 key = { .prefixlen = prefixlen };
+	struct in6_addr ip = { 0 };
 
-	inet_pton(AF_INET, dst, &key.dst);
-	assert_int_equal(bpf_map_update_elem(map_fd("selector4"), &key, value, BPF_ANY), 0);
+	if (v6)
+		packet_ipv6_address(addr, &ip);
+	else
+		inet_pton(AF_INET, addr, &ip);
+	memcpy(out, &ip, 16);
+	for (int bit = prefix_len(addr, len, v6); bit < 128; bit++)
+		out[bit / 8] &= ~(0x80 >> bit % 8);
 }
 
-static inline void set_rules(const char *dst, int prefixlen, const struct xswan_rule4 *rules, uint32_t count)
+/* The destination with no level around it, whatever other prefixes there are. */
+static inline void set_destination(const char *dst, int dst_len, bool v6)
 {
-	struct xswan_rules4 value = { .count = count };
+	struct xswan_selector_key key = { .family = v6 ? 6 : 4 };
+	struct xswan_selector value = { .count = 1, .len = { prefix_len(dst, dst_len, v6) } };
 
-	assert_true(count <= XSWAN_RULES);
-	memcpy(value.rule, rules, sizeof(*rules) * count);
-	set_rules_record(dst, prefixlen, &value);
+	key.prefixlen = XSWAN_SELECTOR_BITS + value.len[0];
+	put_prefix(key.dst, dst, dst_len, v6);
+	assert_int_equal(bpf_map_update_elem(map_fd("selector"), &key, &value, BPF_ANY), 0);
 }
 
-static inline void set_rule(const char *dst, int prefixlen, struct xswan_rule4 r)
+static inline void set_rules_record(const char *dst, int dst_len, const char *src, int src_len, bool v6,
+				    const struct xswan_rules *value)
 {
-	set_rules(dst, prefixlen, &r, 1);
+	struct xswan_rules_key key = { .family = v6 ? 6 : 4, .dst_len = prefix_len(dst, dst_len, v6) };
+
+	set_destination(dst, dst_len, v6);
+	key.prefixlen = XSWAN_RULES_BITS + prefix_len(src, src_len, v6);
+	put_prefix(key.dst, dst, dst_len, v6);
+	put_prefix(key.src, src, src_len, v6);
+	assert_int_equal(bpf_map_update_elem(map_fd("rules"), &key, value, BPF_ANY), 0);
+}
+
+static inline bool source_covers(const struct test_rule *outer, const struct test_rule *inner, bool v6)
+{
+	uint8_t a[16], b[16];
+
+	if (outer->src_len > inner->src_len)
+		return false;
+	put_prefix(a, outer->src, outer->src_len, v6);
+	put_prefix(b, inner->src, outer->src_len, v6);
+	return !memcmp(a, b, sizeof(a));
+}
+
+/* In their order, for each source those that cover it; and the same once more for IPv6, or for that alone. */
+static inline void set_rules(const char *dst, int dst_len, const struct test_rule *rules, uint32_t count)
+{
+	for (int v6 = !!strchr(dst, ':'); v6 < 2; v6++) {
+		set_destination(dst, dst_len, v6);
+		for (uint32_t at = 0; at < count; at++) {
+			struct xswan_rules value = { .count = 0 };
+
+			for (uint32_t i = 0; i < count; i++) {
+				struct xswan_rule *r = &value.rule[value.count];
+
+				if (!source_covers(&rules[i], &rules[at], v6))
+					continue;
+				assert_true(value.count++ < XSWAN_RULES);
+				*r = rules[i].rule;
+				r->rank = i + 1;
+				if (v6 && r->proto == IPPROTO_ICMP)
+					r->proto = IPPROTO_ICMPV6;
+			}
+			set_rules_record(dst, dst_len, rules[at].src, rules[at].src_len, v6, &value);
+		}
+	}
+}
+
+static inline void set_rule(const char *dst, int dst_len, struct test_rule r)
+{
+	set_rules(dst, dst_len, &r, 1);
+}
+
+static inline void set_local(const char *addr, bool v6, bool present)
+{
+	struct xswan_local key = { .family = v6 ? 6 : 4 };
+	const uint8_t yes = 1;
+
+	put_prefix(key.ip, addr, 32, v6);
+	assert_int_equal(present ? bpf_map_update_elem(map_fd("locals"), &key, &yes, BPF_ANY)
+				 : bpf_map_delete_elem(map_fd("locals"), &key), 0);
 }
 
 static inline void set_tunnel(uint32_t number, enum xswan_tunnel_state state, uint32_t sa_out, uint32_t flags)
@@ -262,7 +341,7 @@ static inline void assert_counted(const struct counters *before, enum xswan_drop
 
 struct xdp_result {
 	uint32_t verdict;
-	uint8_t out[2048 + SPARE_META];
+	uint8_t out[4096 + SPARE_META];
 	uint32_t len; /* of out: metadata and frame */
 	uint32_t meta_len;
 };
@@ -273,7 +352,7 @@ static inline struct xdp_result run_xdp_with_meta(int fd, const char *device, ui
 {
 	struct xdp_md in = { .data = meta_len, .data_end = meta_len + p->len }, out = { 0 };
 	struct xdp_result result = { .len = 0 };
-	uint8_t frame[2048 + SPARE_META];
+	uint8_t frame[4096 + SPARE_META];
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = meta_len + p->len, .data_out = result.out,
 		    .data_size_out = sizeof(result.out), .ctx_in = &in, .ctx_size_in = sizeof(in), .ctx_out = &out,
 		    .ctx_size_out = sizeof(out));
@@ -331,6 +410,57 @@ struct xdp_table {
 	enum xswan_role role;
 	enum xswan_meta_kind kind;
 };
+
+/* SPIs and slots of the other family. */
+#define V6_SLOTS 0x40
+
+/* Is there a packet of the other family that means the same? */
+static inline bool packet_has_twin(const struct packet_spec *spec)
+{
+	return !spec->v6 && !spec->ethertype && !spec->ihl && !spec->version;
+}
+
+static inline void packet_to_v6(struct packet_spec *spec)
+{
+	spec->v6 = true;
+	if (spec->spi & (V6_SLOTS - 1))
+		spec->spi += V6_SLOTS;
+}
+
+static inline char *twin_name(const char *what)
+{
+	char *name;
+
+	return asprintf(&name, "%s, IPv6", what) < 0 ? NULL : name;
+}
+
+/* Rows, and behind them their twins in IPv6: one test each. Returns the tests, and how many in *count. */
+static inline struct CMUnitTest *tests_of_rows(const struct xdp_row *rows, size_t row_count, CMUnitTestFunction run,
+					       bool slots, size_t *count)
+{
+	struct CMUnitTest *tests = calloc(2 * row_count, sizeof(*tests));
+	struct xdp_row *twins = calloc(row_count, sizeof(*twins));
+
+	if (!tests || !twins)
+		exit(1);
+	*count = 0;
+	for (size_t i = 0; i < row_count; i++)
+		tests[(*count)++] = (struct CMUnitTest){ .name = rows[i].what,
+							 .test_func = run,
+							 .initial_state = (void *)&rows[i] };
+	for (size_t i = 0; i < row_count; i++) {
+		if (!packet_has_twin(&rows[i].packet))
+			continue;
+		twins[i] = rows[i];
+		packet_to_v6(&twins[i].packet);
+		if (slots)
+			twins[i].index += V6_SLOTS;
+		tests[(*count)++] = (struct CMUnitTest){ .name = twin_name(rows[i].what),
+							 .test_func = run,
+							 .initial_state = &twins[i] };
+	}
+	return tests;
+}
 
 static inline void run_row(const struct xdp_table *table, const struct xdp_row *row)
 {

@@ -14,52 +14,59 @@ enum {
 	TUNNEL_UNUSED,
 };
 
-static inline struct xswan_rule4 protect(const char *src, int prefixlen, uint32_t tunnel)
+static inline struct test_rule protect(const char *src, int prefixlen, uint32_t tunnel)
 {
 	return rule(src, prefixlen, XSWAN_ACTION_PROTECT, tunnel);
 }
 
-static inline struct xswan_rule4 with_sports(struct xswan_rule4 r, uint16_t min, uint16_t max)
+static inline struct test_rule with_sports(struct test_rule r, uint16_t min, uint16_t max)
 {
-	r.sport_min = min;
-	r.sport_max = max;
+	r.rule.sport_min = min;
+	r.rule.sport_max = max;
 	return r;
 }
 
 /* 10.2.0.0/16: several rules of which the first that matches counts; within it, longer prefixes with their own. */
 static inline void set_ordered_rules(void)
 {
-	const struct xswan_rule4 net[] = {
+	const struct test_rule net[] = {
 		rule("10.1.9.0", 24, XSWAN_ACTION_BYPASS, 0),
 		rule_proto(rule("10.1.0.0", 16, XSWAN_ACTION_DROP, 0), IPPROTO_TCP, 23, 23),
 		protect("10.1.0.0", 16, TUNNEL_UP),
 		rule("0.0.0.0", 0, XSWAN_ACTION_DROP, 0),
 	};
-	const struct xswan_rule4 last_of_8[XSWAN_RULES] = {
-		protect("10.77.0.0", 32, 0), protect("10.77.0.1", 32, 0),        protect("10.77.0.2", 32, 0),
-		protect("10.77.0.3", 32, 0), protect("10.77.0.4", 32, 0),        protect("10.77.0.5", 32, 0),
-		protect("10.77.0.6", 32, 0), protect("10.1.0.0", 16, TUNNEL_UP),
-	};
-	struct xswan_rules4 beyond = { .count = XSWAN_RULES - 1 };
+	struct test_rule last_of_all[XSWAN_RULES];
+	struct xswan_rules beyond = { .count = XSWAN_RULES - 1 };
 
-	memcpy(beyond.rule, last_of_8, sizeof(last_of_8));
+	for (uint32_t i = 0; i < XSWAN_RULES; i++) {
+		last_of_all[i] = protect("10.1.0.0", 16, TUNNEL_UP);
+		if (i < XSWAN_RULES - 1)
+			last_of_all[i] = rule_proto(protect("10.1.0.0", 16, 0), 200 + i, 0, 0xffff);
+		beyond.rule[i] = last_of_all[i].rule;
+	}
 	set_rules("10.2.0.0", 16, net, COUNT(net));
 	set_rule("10.2.5.0", 24, protect("10.1.0.0", 16, TUNNEL_UP_TOO));
 	set_rule("10.2.5.7", 32, rule("10.1.0.0", 16, XSWAN_ACTION_BYPASS, 0));
 	set_rules("10.2.6.0", 24, net, 0);
-	set_rules("10.2.7.0", 24, last_of_8, COUNT(last_of_8));
-	set_rules_record("10.2.8.0", 24, &beyond);
+	set_rules("10.2.7.0", 24, last_of_all, COUNT(last_of_all));
+	for (int v6 = 0; v6 < 2; v6++)
+		set_rules_record("10.2.8.0", 24, "10.1.0.0", 16, v6, &beyond);
 }
 
 static inline void set_port_rules(void)
 {
-	const struct xswan_rule4 service[] = {
+	const struct test_rule service[] = {
 		with_sports(rule_proto(protect("10.1.0.0", 16, TUNNEL_UP), IPPROTO_UDP, 1000, 2000), 5000, 6000),
 		rule_proto(rule("10.1.0.0", 16, XSWAN_ACTION_BYPASS, 0), IPPROTO_UDP, 53, 53),
 		rule_proto(protect("10.1.0.0", 16, TUNNEL_UP_TOO), IPPROTO_TCP, 0, 0xffff),
 	};
-	const struct xswan_rule4 bypass_then_protect[] = {
+	const struct test_rule bypass_then_protect[] = {
 		rule_proto(rule("10.1.0.0", 16, XSWAN_ACTION_BYPASS, 0), IPPROTO_TCP, 22, 22),
+		protect("10.1.0.0", 16, TUNNEL_UP),
+	};
+
+	const struct test_rule bypass_tcp[] = {
+		rule_proto(rule("10.1.0.0", 16, XSWAN_ACTION_BYPASS, 0), IPPROTO_TCP, 0, 0xffff),
 		protect("10.1.0.0", 16, TUNNEL_UP),
 	};
 
@@ -69,6 +76,8 @@ static inline void set_port_rules(void)
 	set_rule("10.3.2.0", 24, rule_proto(protect("10.1.0.0", 16, TUNNEL_UP), 0, 443, 443));
 	set_rules("10.3.3.0", 24, bypass_then_protect, COUNT(bypass_then_protect));
 	set_rule("10.3.5.0", 24, with_sports(rule_proto(protect("10.1.0.0", 16, TUNNEL_UP), 0, 0, 0xffff), 0, 1023));
+	set_rule("10.3.6.0", 24, rule_proto(protect("10.1.0.0", 16, TUNNEL_UP), IPPROTO_TCP, 0, 0xffff));
+	set_rules("10.3.7.0", 24, bypass_tcp, COUNT(bypass_tcp));
 	set_rule("10.3.4.0", 24, rule_proto(rule("10.1.0.0", 16, XSWAN_ACTION_DROP, 0), IPPROTO_TCP, 23, 23));
 }
 
@@ -99,6 +108,8 @@ static inline int policy_setup(void **state)
 	set_tunnels();
 	set_ordered_rules();
 	set_port_rules();
+	set_rule("10.11.0.0", 16, protect("0.0.0.0", 0, TUNNEL_UP));
+	set_rule("f000::", 4, protect("0.0.0.0", 0, TUNNEL_UP)); /* link-local, multicast and what is between */
 	return 0;
 }
 
@@ -127,7 +138,7 @@ static inline int policy_setup(void **state)
 	{ "longer prefix", { FROM_INSIDE("10.2.5.5"), TCP(4000, 23) }, PROTECTED(TUNNEL_UP_TOO) }, \
 	{ "longest prefix", { FROM_INSIDE("10.2.5.7"), TCP(4000, 23) }, LEFT_ALONE }, \
 	{ "prefix with no rules", { FROM_INSIDE("10.2.6.5"), TCP(4000, 80) }, LEFT_ALONE }, \
-	{ "eighth rule", { FROM_INSIDE("10.2.7.5"), TCP(4000, 80) }, PROTECTED(TUNNEL_UP) }, \
+	{ "last rule of all there can be", { FROM_INSIDE("10.2.7.5"), TCP(4000, 80) }, PROTECTED(TUNNEL_UP) }, \
 	{ "rule beyond the count", { FROM_INSIDE("10.2.8.5"), TCP(4000, 80) }, LEFT_ALONE }, \
 	{ "no selector for the destination", { FROM_INSIDE("10.9.0.5"), TCP(4000, 80) }, LEFT_ALONE }, \
 	{ "unknown action", { FROM_INSIDE("10.5.0.5"), TCP(4000, 80) }, FORBIDDEN }, \
@@ -173,6 +184,54 @@ static inline int policy_setup(void **state)
 	  { FROM_INSIDE("10.3.2.5"), .proto = IPPROTO_GRE, .frag = 185 }, LEFT_ALONE }, \
 	{ "ports beyond the IP total length", { FROM_INSIDE("10.3.0.5"), UDP(1, 53), .tot_len = 23 }, FORBIDDEN }, \
 	{ "ports beyond the frame", { FROM_INSIDE("10.3.0.5"), UDP(1, 53), .cut = 5 }, FORBIDDEN }
+
+#define V6_INSIDE(dst_) .v6 = true, .src = "10.1.0.5", .dst = dst_
+
+/* IPv6 alone: what makes the link work is nobody's business, though a rule is for every address. */
+#define ND(type) .proto = IPPROTO_ICMPV6, .sport = type, .ttl = 255
+#define ON_LINK_ROWS(LEFT_ALONE) \
+	{ "to a link-local address", { V6_INSIDE("fe80::1"), TCP(4000, 80) }, LEFT_ALONE }, \
+	{ "from a link-local address", { .v6 = true, .src = "febf::1", .dst = "10.11.0.5", UDP(1, 2) }, LEFT_ALONE }, \
+	{ "multicast that stays on the link", { V6_INSIDE("ff02::5"), .proto = 89 }, LEFT_ALONE }, \
+	{ "multicast that stays on the interface", { V6_INSIDE("ff11::5"), .proto = 89 }, LEFT_ALONE }, \
+	{ "router solicitation", { V6_INSIDE("10.11.0.5"), ND(133) }, LEFT_ALONE }, \
+	{ "neighbour solicitation", { V6_INSIDE("10.11.0.5"), ND(135) }, LEFT_ALONE }, \
+	{ "neighbour solicitation before there is an address", \
+	  { .v6 = true, .src = "::", .dst = "ff02::1:ff00:5", ND(135) }, LEFT_ALONE }, \
+	{ "redirect", { V6_INSIDE("10.11.0.5"), ND(137) }, LEFT_ALONE }
+
+/* What looks like it, and is not: from behind a router, in fragments, of another type. */
+#define OFF_LINK_ROWS(PROTECTED) \
+	{ "neighbour solicitation that a router forwarded", \
+	  { V6_INSIDE("10.11.0.5"), .proto = IPPROTO_ICMPV6, .sport = 135, .ttl = 254 }, PROTECTED(TUNNEL_UP) }, \
+	{ "neighbour solicitation in fragments", \
+	  { V6_INSIDE("10.11.0.5"), ND(135), .frag = IP_MF }, PROTECTED(TUNNEL_UP) }, \
+	{ "later fragment of one", { V6_INSIDE("10.11.0.5"), ND(135), .frag = 100 }, PROTECTED(TUNNEL_UP) }, \
+	{ "atomic fragment of one", { V6_INSIDE("10.11.0.5"), ND(135), .headers = "f" }, PROTECTED(TUNNEL_UP) }, \
+	{ "echo request with its hop limit", { V6_INSIDE("10.11.0.5"), ND(128) }, PROTECTED(TUNNEL_UP) }, \
+	{ "just before link-local", { V6_INSIDE("fe7f::1"), TCP(4000, 80) }, PROTECTED(TUNNEL_UP) }, \
+	{ "just behind link-local", { V6_INSIDE("fec0::1"), TCP(4000, 80) }, PROTECTED(TUNNEL_UP) }
+
+/* Extension headers on the way to the ports, and protocols that cannot be seen. */
+#define EXTENSION_ROWS(PROTECTED, FORBIDDEN, LEFT_ALONE) \
+	{ "ports behind a hop-by-hop header", { V6_INSIDE("10.3.0.5"), UDP(5000, 1500), .headers = "h" }, PROTECTED(TUNNEL_UP) }, \
+	{ "ports behind all there can be", \
+	  { V6_INSIDE("10.3.0.5"), UDP(5000, 1500), .headers = "hdrfdd" }, PROTECTED(TUNNEL_UP) }, \
+	{ "other ports behind them", { V6_INSIDE("10.3.0.5"), UDP(1, 1500), .headers = "hdrfdd" }, LEFT_ALONE }, \
+	{ "one header too many, rules with ports", { V6_INSIDE("10.3.0.5"), UDP(1, 53), .headers = "ddddddd" }, FORBIDDEN }, \
+	{ "one header too many, rule for all", \
+	  { V6_INSIDE("10.2.5.5"), UDP(1, 53), .headers = "ddddddd" }, PROTECTED(TUNNEL_UP_TOO) }, \
+	{ "one header too many, bypass for all", { V6_INSIDE("10.2.5.7"), UDP(1, 53), .headers = "ddddddd" }, LEFT_ALONE }, \
+	{ "one header too many, rule for a protocol", \
+	  { V6_INSIDE("10.3.6.5"), UDP(1, 53), .headers = "ddddddd" }, FORBIDDEN }, \
+	{ "one header too many, bypass for a protocol is not for it", \
+	  { V6_INSIDE("10.3.7.5"), TCP(1, 53), .headers = "ddddddd" }, PROTECTED(TUNNEL_UP) }, \
+	{ "later fragment whose protocol is in an earlier one", \
+	  { V6_INSIDE("10.3.6.5"), .proto = IPPROTO_DSTOPTS, .frag = 185 }, FORBIDDEN }, \
+	{ "later fragment of a known protocol", { V6_INSIDE("10.3.6.5"), UDP(1, 2), .frag = 185 }, LEFT_ALONE }, \
+	{ "headers that end behind the payload length", \
+	  { V6_INSIDE("10.3.6.5"), .proto = IPPROTO_DSTOPTS, .headers = "h" }, FORBIDDEN }, \
+	{ "no next header", { V6_INSIDE("10.3.6.5"), .proto = IPPROTO_NONE }, LEFT_ALONE }
 
 /* clang-format on */
 

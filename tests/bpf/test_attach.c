@@ -186,7 +186,7 @@ static bool has_id(const uint32_t *ids, uint32_t count, uint32_t id)
 /* Two interfaces, two commands, one set of maps; and tc finds the same. */
 static void test_iproute2_shares_maps(void **state)
 {
-	static const char *const shared[] = { "selector4", "ports", "xsks", "drops" };
+	static const char *const shared[] = { "selector", "rules", "ports", "xsks", "drops" };
 	uint32_t outside_ids[32], inside_ids[32];
 	struct bpf_prog_info outside, inside;
 	char command[1000];
@@ -227,8 +227,11 @@ static void test_maps(void **state)
 		{ "sa_in_stat", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct xswan_sa_stat), XSWAN_SA_SLOTS, BPF_F_MMAPABLE },
 		{ "sa_out_stat", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct xswan_sa_stat), XSWAN_SA_SLOTS, BPF_F_MMAPABLE },
 		{ "tunnel", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct xswan_tunnel), XSWAN_TUNNELS, BPF_F_MMAPABLE },
-		{ "selector4", BPF_MAP_TYPE_LPM_TRIE, sizeof(struct xswan_lpm4), sizeof(struct xswan_rules4),
-		  XSWAN_SELECTORS, BPF_F_NO_PREALLOC },
+		{ "selector", BPF_MAP_TYPE_LPM_TRIE, sizeof(struct xswan_selector_key), sizeof(struct xswan_selector),
+		  XSWAN_SELECTOR_ENTRIES, BPF_F_NO_PREALLOC },
+		{ "rules", BPF_MAP_TYPE_LPM_TRIE, sizeof(struct xswan_rules_key), sizeof(struct xswan_rules),
+		  XSWAN_SELECTOR_ENTRIES, BPF_F_NO_PREALLOC },
+		{ "locals", BPF_MAP_TYPE_HASH, sizeof(struct xswan_local), 1, XSWAN_LOCALS, 0 },
 		{ "ports", BPF_MAP_TYPE_HASH, 4, sizeof(struct xswan_port), XSWAN_PORTS, 0 },
 		{ "xsks", BPF_MAP_TYPE_XSKMAP, 4, 4, XSWAN_PORTS * XSWAN_QUEUES, 0 },
 		{ "drops", BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, XSWAN_DROP_SLOTS, 0 },

@@ -50,7 +50,11 @@ static const struct tc_row rows[] = {
 	{ "forwarded, from port 4500",
 	  { FROM_INSIDE("10.2.0.5"), UDP(4500, 4500), .payload = "\0\0\0\0" }, TUNNELED(TUNNEL_UP) },
 	{ "forwarded, from port 500", { FROM_INSIDE("10.2.0.5"), UDP(500, 500) }, TUNNELED(TUNNEL_UP) },
-	{ "IPv6", { .ethertype = ETHERTYPE_IPV6 }, SENT },
+	{ "IPv6 without a header", { .ethertype = ETHERTYPE_IPV6 }, SENT },
+	ON_LINK_ROWS(SENT),
+	OFF_LINK_ROWS(TUNNELED),
+	EXTENSION_ROWS(TUNNELED, SHOT(POLICY), SENT),
+	{ "ESP behind extension headers", { V6_INSIDE("10.2.0.5"), .proto = IPPROTO_ESP, .spi = 7, .headers = "hd" }, SENT },
 	{ "ARP", { .ethertype = ETHERTYPE_ARP, .mac = TO_BROADCAST }, SENT },
 };
 /* clang-format on */
@@ -58,7 +62,7 @@ static const struct tc_row rows[] = {
 static uint32_t run_egress(const struct packet *p)
 {
 	struct __sk_buff ctx = { .ifindex = if_nametoindex("out0") };
-	uint8_t out[2048];
+	uint8_t out[4096];
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = p->data, .data_size_in = p->len, .data_out = out,
 		    .data_size_out = sizeof(out), .ctx_in = &ctx, .ctx_size_in = sizeof(ctx));
 
@@ -85,21 +89,31 @@ static void test_row(void **state)
 	assert_counted(&before, row->drop);
 }
 
-static void test_truncation(void **state)
+static void check_truncation(const struct packet_spec *spec, uint32_t ip_end, uint32_t ports_at)
 {
 	const struct xswan_port port = port_default(XSWAN_ROLE_OUTSIDE);
-	struct packet p = packet_make(&(struct packet_spec){ FROM_INSIDE("10.3.0.5"), UDP(5000, 1500), .tags = 1 });
-	const uint32_t ip_end = 18 + 20, ports_end = ip_end + 4;
+	struct packet p = packet_make(spec);
 
-	needs_root();
 	set_port("out0", &port);
-	for (p.len = ETH_HLEN + 1; p.len < ports_end + 4; p.len++) {
-		bool whole = p.len >= ports_end, parsed = p.len >= ip_end;
+	for (p.len = ETH_HLEN + 1; p.len < ports_at + 8; p.len++) {
+		bool whole = p.len >= ports_at + 4, parsed = p.len >= ip_end;
 		struct counters before = read_counters();
 
 		assert_int_equal(run_egress(&p), whole ? TC_REDIRECT : parsed ? TC_SHOT : TC_OK);
 		assert_counted(&before, !whole && parsed ? XSWAN_DROP_POLICY : XSWAN_DROP_NONE);
 	}
+}
+
+static void test_truncation(void **state)
+{
+	struct packet_spec spec = { FROM_INSIDE("10.3.0.5"), UDP(5000, 1500), .tags = 1 };
+
+	needs_root();
+	check_truncation(&spec, 18 + 20, 18 + 20);
+	spec.v6 = true;
+	check_truncation(&spec, 18 + 40, 18 + 40);
+	spec.headers = "hdrfd";
+	check_truncation(&spec, 18 + 40, 18 + 40 + 5 * 8);
 }
 
 /* Real packets from here on. */
@@ -116,22 +130,28 @@ static int listen_on(const char *device)
 	return fd;
 }
 
-/* Packets with this IPv4 destination that have come in there: veth delivers before the sender's call returns, or soon.
- */
-static int count_packets(int fd, const char *dst, int wait_ms)
+/* Packets with this destination that have come in there: veth delivers before the sender's call returns, or soon. */
+static int count_family(int fd, uint16_t ethertype, size_t at, const void *dst, size_t dst_len, int wait_ms)
 {
 	uint8_t frame[65536 + 64];
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
-	uint32_t addr = inet_addr(dst);
 	int count = 0;
 
 	while (poll(&pfd, 1, wait_ms) > 0) {
 		ssize_t len = recv(fd, frame, sizeof(frame), 0);
 
-		if (len >= 34 && frame[12] == 0x08 && !frame[13] && !memcmp(frame + 30, &addr, 4))
+		if (len >= (ssize_t)(at + dst_len) && frame[12] << 8 == (ethertype & 0xff00) &&
+		    frame[13] == (ethertype & 0xff) && !memcmp(frame + at, dst, dst_len))
 			count++;
 	}
 	return count;
+}
+
+static int count_packets(int fd, const char *dst, int wait_ms)
+{
+	const uint32_t addr = inet_addr(dst);
+
+	return count_family(fd, 0x0800, 30, &addr, sizeof(addr), wait_ms);
 }
 
 static int udp_from(uint16_t port)
@@ -170,7 +190,9 @@ static int make_tunnel(void **state)
 	if (!object)
 		return 0;
 	sh("ip link add xsw0 type veth peer name xsw0-dp && ip link set xsw0 up && ip link set xsw0-dp up && "
-	   "ip neighbour add 192.0.2.254 lladdr 02:00:00:00:00:fe dev out0");
+	   "ip neighbour add 192.0.2.254 lladdr 02:00:00:00:00:fe dev out0 && "
+	   "for a in " V6_PREFIX "192.0.2.254 fe80::77; do "
+	   "ip neighbour replace $a lladdr 02:00:00:00:00:fe dev out0; done");
 	attach_egress();
 	set_rule("10.6.0.0", 16, protect("0.0.0.0", 0, TUNNEL_UP)); /* whatever we send there, the peer within */
 	wire = listen_on("wan0");
@@ -249,7 +271,6 @@ static void test_local_gso(void **state)
 	close(fd);
 }
 
-/* IKE to a peer that the selectors cover goes out in clear, fragments and all, xswN or not. */
 /* ESP in UDP, as a worker hands it to the kernel: whole packets through a raw socket. */
 static void test_raw_socket(void **state)
 {
@@ -266,6 +287,75 @@ static void test_raw_socket(void **state)
 	close(fd);
 }
 
+static int udp6_from(uint16_t port)
+{
+	struct sockaddr_in6 local = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	int fd = socket(AF_INET6, SOCK_DGRAM, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&local, sizeof(local)), 0);
+	return fd;
+}
+
+static void send_udp6(int fd, const char *dst, const char *device, size_t len)
+{
+	static const uint8_t zeros[8192];
+	struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_port = htons(4500) };
+
+	packet_ipv6_address(dst, &to.sin6_addr);
+	to.sin6_scope_id = device ? if_nametoindex(device) : 0;
+	assert_int_equal(sendto(fd, zeros, len, 0, (struct sockaddr *)&to, sizeof(to)), len);
+}
+
+/* Packets with this IPv6 destination, at the tunnel's end and on the wire. */
+static void expect6(const char *dst, int in_tunnel, int on_wire)
+{
+	struct in6_addr addr;
+
+	packet_ipv6_address(dst, &addr);
+	assert_int_equal(count_family(tunnel_end, 0x86dd, 38, &addr, 16, 100), in_tunnel);
+	assert_int_equal(count_family(wire, 0x86dd, 38, &addr, 16, 20), on_wire);
+}
+
+static void test_ipv6(void **state)
+{
+	int fd;
+
+	needs_root();
+	fd = udp6_from(0);
+	set_xswn(true);
+	send_udp6(fd, "10.6.0.5", NULL, 100);
+	expect6("10.6.0.5", 1, 0);
+	send_udp6(fd, "10.9.0.5", NULL, 100);
+	expect6("10.9.0.5", 0, 1);
+	send_udp6(fd, "10.6.0.5", NULL, 4000); /* three fragments */
+	expect6("10.6.0.5", 3, 0);
+	send_udp6(fd, "fe80::77", "out0", 100);
+	expect6("fe80::77", 0, 1);
+	close(fd);
+	fd = udp6_from(500);
+	send_udp6(fd, "10.6.0.5", NULL, 4000);
+	expect6("10.6.0.5", 0, 3);
+	close(fd);
+}
+
+/* Neighbour discovery by unicast to an address inside the selectors, as the kernel does it of itself. */
+static void test_neighbour_discovery(void **state)
+{
+	struct in6_addr target;
+
+	needs_root();
+	set_xswn(true);
+	sh("ip route add " V6_PREFIX "10.6.0.5 dev out0 && "
+	   "ip neighbour add " V6_PREFIX "10.6.0.5 lladdr 02:00:00:00:00:fe dev out0 nud probe");
+	packet_ipv6_address("10.6.0.5", &target);
+	assert_true(count_family(wire, 0x86dd, 38, &target, 16, 700) >= 1); /* the next one comes after a second */
+	assert_int_equal(count_family(tunnel_end, 0x86dd, 38, &target, 16, 1), 0);
+	sh("ip route del " V6_PREFIX "10.6.0.5 dev out0 && ip neighbour flush dev out0 nud all");
+	sh("ip neighbour replace 192.0.2.254 lladdr 02:00:00:00:00:fe dev out0");
+}
+
+/* IKE to a peer that the selectors cover goes out in clear, fragments and all, xswN or not. */
 static void test_ike_socket(void **state)
 {
 	static const uint16_t ports[] = { 500, 4500 };
@@ -310,7 +400,7 @@ static void test_ike_socket_through_vxlan(void **state)
 		print_message("this kernel has no VXLAN\n");
 		skip();
 	}
-	sh("ip link set vx77 addrgenmode none && ip link set vx77 up && ip route add 10.7.0.0/16 dev vx77 && "
+	sh("echo 1 >/proc/sys/net/ipv6/conf/vx77/disable_ipv6 && ip link set vx77 up && ip route add 10.7.0.0/16 dev vx77 && "
 	   "ip neighbour add 10.7.0.5 lladdr 02:00:00:00:00:77 dev vx77");
 	fd = udp_from(500);
 	set_xswn(true);
@@ -379,19 +469,31 @@ int main(void)
 		real(test_local_gso),
 		real(test_ike_socket),
 		real(test_raw_socket),
+		real(test_ipv6),
+		real(test_neighbour_discovery),
 		real(test_forwarded),
 		real(test_tcp_from_ike_port),
 		real(test_ike_socket_through_vxlan),
 		real(test_headers_in_pages),
 	};
-	struct CMUnitTest tests[COUNT(rows) + COUNT(others)];
-	size_t n = COUNT(rows);
+	static struct tc_row twins[COUNT(rows)];
+	struct CMUnitTest tests[2 * COUNT(rows) + COUNT(others)];
+	size_t n = 0;
 
-	memset(tests, 0, sizeof(tests));
-	for (size_t i = 0; i < n; i++)
-		tests[i] = (struct CMUnitTest){ .name = rows[i].what,
-						.test_func = test_row,
-						.initial_state = (void *)&rows[i] };
+	memset(tests, 0, sizeof(tests)); /* those of no name are not run */
+	for (size_t i = 0; i < COUNT(rows); i++)
+		tests[n++] = (struct CMUnitTest){ .name = rows[i].what,
+						  .test_func = test_row,
+						  .initial_state = (void *)&rows[i] };
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		if (!packet_has_twin(&rows[i].packet))
+			continue;
+		twins[i] = rows[i];
+		packet_to_v6(&twins[i].packet);
+		tests[n++] = (struct CMUnitTest){ .name = twin_name(rows[i].what),
+						  .test_func = test_row,
+						  .initial_state = &twins[i] };
+	}
 	memcpy(tests + n, others, sizeof(others));
 	return cmocka_run_group_tests(tests, policy_setup, harness_teardown);
 }

@@ -14,18 +14,23 @@ static const struct xdp_row inside_rows[] = {
 	{ "another station's MAC", { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .mac = TO_ANOTHER }, PASSED },
 	{ "broadcast", { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .mac = TO_BROADCAST }, PASSED },
 	{ "multicast", { FROM_INSIDE("224.0.0.5"), .proto = 89, .mac = TO_MULTICAST }, PASSED },
-	{ "IPv6", { .ethertype = ETHERTYPE_IPV6 }, PASSED },
+	{ "IPv6 without a header", { .ethertype = ETHERTYPE_IPV6 }, PASSED },
+	{ "IPv4 behind the IPv6 ethertype", { .v6 = true, FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .version = 4 }, PASSED },
 	{ "ARP", { .ethertype = ETHERTYPE_ARP }, PASSED },
 	{ "three VLAN tags", { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .tags = 3 }, PASSED },
-	/* TCP of 20 + 20 bytes of headers */
-	{ "as large as the interface sends", { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .spi = 1, .payload_len = 1460 },
-	  WORKER(TUNNEL_UP) },
+	/* TCP of 20 + 20 bytes of headers; of IPv6 20 more */
+	{ "as large as the interface sends",
+	  { .version = 4, FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .spi = 1, .payload_len = 1460 }, WORKER(TUNNEL_UP) },
 	{ "the same behind a VLAN tag",
-	  { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .spi = 1, .payload_len = 1460, .tags = 1 }, WORKER(TUNNEL_UP) },
+	  { .version = 4, FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .spi = 1, .payload_len = 1460, .tags = 1 },
+	  WORKER(TUNNEL_UP) },
 	{ "larger: segmentation is the kernel's",
 	  { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .spi = 1, .payload_len = 1461 }, PASSED },
 	{ "larger, and forbidden",
 	  { FROM_INSIDE("10.2.0.5"), TCP(4000, 23), .spi = 1, .payload_len = 1461 }, DROPPED(POLICY) },
+	{ "IPv6 as large as the interface sends",
+	  { V6_INSIDE("10.2.0.5"), TCP(4000, 80), .spi = 1, .payload_len = 1440 }, WORKER(TUNNEL_UP) },
+	{ "larger IPv6", { V6_INSIDE("10.2.0.5"), TCP(4000, 80), .spi = 1, .payload_len = 1441 }, PASSED },
 	{ "impossible IPv4 header length", { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .ihl = 4 }, PASSED },
 
 	{ "tunnel without SA", { FROM_INSIDE("10.4.2.5"), TCP(4000, 80) }, DROPPED(NO_SA) },
@@ -42,6 +47,10 @@ static const struct xdp_row inside_rows[] = {
 	{ "no port: multicast", { FROM_INSIDE("10.2.0.5"), UDP(1, 2), .mac = TO_MULTICAST }, PASSED, .no_port = true },
 	{ "no port: forbidden", { FROM_INSIDE("10.2.0.5"), TCP(4000, 23) }, DROPPED(POLICY), .no_port = true },
 	{ "no port: not covered", { FROM_INSIDE("10.9.0.5"), TCP(4000, 80) }, PASSED, .no_port = true },
+
+	ON_LINK_ROWS(PASSED),
+	OFF_LINK_ROWS(WORKER),
+	EXTENSION_ROWS(WORKER, DROPPED(POLICY), PASSED),
 };
 
 static const struct xdp_row tunnel_rows[] = {
@@ -57,10 +66,13 @@ static const struct xdp_row tunnel_rows[] = {
 	{ "tunnel: no socket", { FROM_INSIDE("10.2.0.5"), TCP(4000, 80) }, DROPPED(NO_SOCKET), .no_socket = true },
 	{ "tunnel: no port", { FROM_INSIDE("10.2.0.5"), TCP(4000, 80) }, DROPPED(NO_SOCKET), .no_port = true },
 	{ "tunnel: ARP", { .ethertype = ETHERTYPE_ARP, .mac = TO_BROADCAST }, PASSED },
-	{ "tunnel: IPv6", { .ethertype = ETHERTYPE_IPV6 }, DROPPED(NO_ROUTE) },
-	{ "tunnel: IPv6 router solicitation", { .ethertype = ETHERTYPE_IPV6, .mac = TO_MULTICAST }, DROPPED(NONE) },
+	{ "tunnel: IPv6 without a header", { .ethertype = ETHERTYPE_IPV6 }, DROPPED(NO_ROUTE) },
 	{ "tunnel: impossible IPv4 header length",
 	  { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .ihl = 4 }, DROPPED(NO_ROUTE) },
+
+	ON_LINK_ROWS(PASSED),
+	OFF_LINK_ROWS(WORKER),
+	EXTENSION_ROWS(WORKER, DROPPED(POLICY), DROPPED(NO_ROUTE)),
 };
 /* clang-format on */
 
@@ -81,17 +93,15 @@ static void test_tunnel(void **state)
 }
 
 /* Shortened byte by byte: no IP header is the kernel's, no ports is a drop, since the rule names ports. */
-static void test_truncation(void **state)
+static void check_truncation(const struct packet_spec *spec, uint32_t ip_end, uint32_t ports_at)
 {
 	const struct xswan_port port = port_default(XSWAN_ROLE_INSIDE);
-	struct packet p = packet_make(&(struct packet_spec){ FROM_INSIDE("10.3.0.5"), UDP(5000, 1500), .tags = 1 });
-	const uint32_t ip_end = 18 + 20, ports_end = ip_end + 4;
+	struct packet p = packet_make(spec);
 
-	needs_root();
 	set_port("in0", &port);
 	set_socket(port.xsk_base, true);
-	for (p.len = ETH_HLEN; p.len < ports_end + 4; p.len++) {
-		bool whole = p.len >= ports_end, parsed = p.len >= ip_end;
+	for (p.len = ETH_HLEN; p.len < ports_at + 8; p.len++) {
+		bool whole = p.len >= ports_at + 4, parsed = p.len >= ip_end;
 		struct counters before = read_counters();
 		struct xdp_result r = run_xdp("inside", "in0", &p);
 
@@ -100,39 +110,81 @@ static void test_truncation(void **state)
 	}
 }
 
+static void test_truncation(void **state)
+{
+	struct packet_spec spec = { FROM_INSIDE("10.3.0.5"), UDP(5000, 1500), .tags = 1 };
+
+	needs_root();
+	check_truncation(&spec, 18 + 20, 18 + 20);
+	spec.v6 = true;
+	check_truncation(&spec, 18 + 40, 18 + 40);
+	spec.headers = "hdrfd";
+	check_truncation(&spec, 18 + 40, 18 + 40 + 5 * 8);
+}
+
 /* RFC 4301 section 5.1 is about outbound traffic: the gateway's own address inside a protected prefix is not. */
 static void test_local_address(void **state)
 {
-	const struct packet p = packet_make(&(struct packet_spec){ FROM_INSIDE("10.2.0.5"), TCP(4000, 80) });
-	const struct packet forbidden = packet_make(&(struct packet_spec){ FROM_INSIDE("10.2.0.5"), TCP(4000, 23) });
-	const uint32_t addr = inet_addr("10.2.0.5");
-	const uint8_t yes = 1;
-	struct counters before;
+	struct packet_spec spec = { FROM_INSIDE("10.2.0.5"), TCP(4000, 80) };
+	struct packet_spec forbidden_spec = { FROM_INSIDE("10.2.0.5"), TCP(4000, 23) };
 
 	needs_root();
-	before = read_counters();
-	map_set("local4", addr, &yes);
-	assert_int_equal(run_xdp("inside", "in0", &p).verdict, XDP_PASS);
-	assert_int_equal(run_xdp("inside", "in0", &forbidden).verdict, XDP_PASS);
-	assert_counted(&before, XSWAN_DROP_NONE);
-	assert_int_equal(bpf_map_delete_elem(map_fd("local4"), &addr), 0);
-	assert_int_equal(run_xdp("inside", "in0", &p).verdict, XDP_REDIRECT);
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct counters before = read_counters();
+		struct packet p, forbidden;
+
+		spec.v6 = forbidden_spec.v6 = v6;
+		p = packet_make(&spec);
+		forbidden = packet_make(&forbidden_spec);
+		set_local("10.2.0.5", !v6, true); /* the other family's is another address */
+		assert_int_equal(run_xdp("inside", "in0", &p).verdict, XDP_REDIRECT);
+		set_local("10.2.0.5", !v6, false);
+		set_local("10.2.0.5", v6, true);
+		assert_int_equal(run_xdp("inside", "in0", &p).verdict, XDP_PASS);
+		assert_int_equal(run_xdp("inside", "in0", &forbidden).verdict, XDP_PASS);
+		assert_counted(&before, XSWAN_DROP_NONE);
+		set_local("10.2.0.5", v6, false);
+		assert_int_equal(run_xdp("inside", "in0", &p).verdict, XDP_REDIRECT);
+	}
 }
 
-/* A count that no writer should leave behind does not lead out of the record. */
+/* A count beyond the record says that not all rules are there: nothing that might match one gets through. */
 static void test_count_beyond_rules(void **state)
 {
 	const struct packet p = packet_make(&(struct packet_spec){ FROM_INSIDE("10.2.9.5"), TCP(4000, 80) });
-	struct xswan_rules4 value = { .count = UINT32_MAX };
+	struct xswan_rules value = { .count = XSWAN_RULES + 1 };
+	struct counters before;
 
 	needs_root();
-	for (int i = 0; i < (int)XSWAN_RULES; i++)
-		value.rule[i] = protect("10.77.0.0", 32, TUNNEL_UP);
-	set_rules_record("10.2.9.0", 24, &value);
+	for (uint32_t i = 0; i < XSWAN_RULES; i++)
+		value.rule[i] = rule("10.1.0.0", 16, XSWAN_ACTION_BYPASS, 0).rule;
+	set_rules_record("10.2.9.0", 24, "10.1.0.0", 16, false, &value);
+	before = read_counters();
+	assert_int_equal(run_xdp("inside", "in0", &p).verdict, XDP_DROP);
+	assert_counted(&before, XSWAN_DROP_POLICY);
+	value.count = XSWAN_RULES;
+	set_rules_record("10.2.9.0", 24, "10.1.0.0", 16, false, &value);
 	assert_int_equal(run_xdp("inside", "in0", &p).verdict, XDP_PASS);
-	value.rule[XSWAN_RULES - 1] = protect("10.1.0.0", 16, TUNNEL_UP);
-	set_rules_record("10.2.9.0", 24, &value);
-	assert_int_equal(run_xdp("inside", "in0", &p).verdict, XDP_REDIRECT);
+}
+
+/* The same of destinations inside each other. */
+static void test_count_beyond_levels(void **state)
+{
+	const struct packet p = packet_make(&(struct packet_spec){ FROM_INSIDE("10.2.9.5"), TCP(4000, 80) });
+	struct xswan_selector_key key = { .prefixlen = XSWAN_SELECTOR_BITS + 24, .family = 4 };
+	struct xswan_selector value = { .count = XSWAN_LEVELS, .len = { 24 } };
+	struct counters before;
+
+	needs_root();
+	set_rule("10.2.9.0", 24, rule("10.1.0.0", 16, XSWAN_ACTION_BYPASS, 0));
+	put_prefix(key.dst, "10.2.9.0", 24, false);
+	assert_int_equal(bpf_map_update_elem(map_fd("selector"), &key, &value, BPF_ANY), 0);
+	assert_int_equal(run_xdp("inside", "in0", &p).verdict, XDP_PASS);
+	value.count++;
+	assert_int_equal(bpf_map_update_elem(map_fd("selector"), &key, &value, BPF_ANY), 0);
+	before = read_counters();
+	assert_int_equal(run_xdp("inside", "in0", &p).verdict, XDP_DROP);
+	assert_counted(&before, XSWAN_DROP_POLICY);
 }
 
 struct seen_events {
@@ -174,36 +226,43 @@ static void set_acquired(uint32_t tunnel, uint64_t ago)
 
 static void assert_acquire(const struct seen_events *seen, uint32_t tunnel, const struct packet_spec *packet)
 {
-	uint32_t src = inet_addr(packet->src), dst = inet_addr(packet->dst);
+	uint8_t src[16], dst[16];
 
+	put_prefix(src, packet->src, 32, packet->v6);
+	put_prefix(dst, packet->dst, 32, packet->v6);
 	assert_int_equal(seen->last.kind, XSWAN_EVENT_ACQUIRE);
 	assert_int_equal(seen->last.tunnel, tunnel);
-	assert_int_equal(seen->last.src, src);
-	assert_int_equal(seen->last.dst, dst);
+	assert_int_equal(seen->last.family, packet->v6 ? 6 : 4);
+	assert_memory_equal(seen->last.src, src, sizeof(src));
+	assert_memory_equal(seen->last.dst, dst, sizeof(dst));
 	assert_int_equal(seen->last.proto, packet->proto);
 	assert_int_equal(seen->last.sport, htons(packet->sport));
 	assert_int_equal(seen->last.dport, htons(packet->dport));
-	assert_int_equal(seen->last.pad[0] | seen->last.pad[1] | seen->last.pad[2], 0);
+	assert_int_equal(seen->last.reserved, 0);
 }
 
 static void test_acquire(void **state)
 {
-	const struct packet_spec spec = { FROM_INSIDE("10.4.1.5"), UDP(4000, 80) };
-	const struct packet p = packet_make(&spec);
+	struct packet_spec spec = { FROM_INSIDE("10.4.1.5"), UDP(4000, 80) };
 	const struct xswan_port port = port_default(XSWAN_ROLE_TUNNEL);
 	struct seen_events seen;
 	struct ring_buffer *ring;
-	struct counters before;
 
 	needs_root();
 	set_port("lo", &port);
 	ring = open_events(&seen);
-	set_acquired(TUNNEL_TRAP, 0);
-	before = read_counters();
-	assert_int_equal(run_xdp("tunnel_dp", "lo", &p).verdict, XDP_DROP);
-	assert_counted(&before, XSWAN_DROP_NO_SA);
-	assert_int_equal(ring_buffer__consume(ring), 1);
-	assert_acquire(&seen, TUNNEL_TRAP, &spec);
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct counters before = read_counters();
+		struct packet p;
+
+		spec.v6 = v6;
+		p = packet_make(&spec);
+		set_acquired(TUNNEL_TRAP, 0);
+		assert_int_equal(run_xdp("tunnel_dp", "lo", &p).verdict, XDP_DROP);
+		assert_counted(&before, XSWAN_DROP_NO_SA);
+		assert_int_equal(ring_buffer__consume(ring), 1);
+		assert_acquire(&seen, TUNNEL_TRAP, &spec);
+	}
 	ring_buffer__free(ring);
 }
 
@@ -293,23 +352,20 @@ int main(void)
 		cmocka_unit_test(test_truncation),
 		cmocka_unit_test(test_local_address),
 		cmocka_unit_test(test_count_beyond_rules),
+		cmocka_unit_test(test_count_beyond_levels),
 		cmocka_unit_test(test_acquire),
 		cmocka_unit_test(test_acquire_rate),
 		cmocka_unit_test(test_no_acquire_unless_wanted),
 		cmocka_unit_test(test_events_full),
 	};
-	struct CMUnitTest tests[COUNT(inside_rows) + COUNT(tunnel_rows) + COUNT(others)];
-	size_t n = 0;
+	size_t insides, tunnels;
+	const struct CMUnitTest *in = tests_of_rows(inside_rows, COUNT(inside_rows), test_inside, false, &insides);
+	const struct CMUnitTest *tunnel = tests_of_rows(tunnel_rows, COUNT(tunnel_rows), test_tunnel, false, &tunnels);
+	struct CMUnitTest tests[2 * (COUNT(inside_rows) + COUNT(tunnel_rows)) + COUNT(others)];
 
-	memset(tests, 0, sizeof(tests));
-	for (size_t i = 0; i < COUNT(inside_rows); i++, n++)
-		tests[n] = (struct CMUnitTest){ .name = inside_rows[i].what,
-						.test_func = test_inside,
-						.initial_state = (void *)&inside_rows[i] };
-	for (size_t i = 0; i < COUNT(tunnel_rows); i++, n++)
-		tests[n] = (struct CMUnitTest){ .name = tunnel_rows[i].what,
-						.test_func = test_tunnel,
-						.initial_state = (void *)&tunnel_rows[i] };
-	memcpy(tests + n, others, sizeof(others));
+	memset(tests, 0, sizeof(tests)); /* those of no name are not run */
+	memcpy(tests, in, insides * sizeof(*in));
+	memcpy(tests + insides, tunnel, tunnels * sizeof(*tunnel));
+	memcpy(tests + insides + tunnels, others, sizeof(others));
 	return cmocka_run_group_tests(tests, policy_setup, harness_teardown);
 }

@@ -16,7 +16,7 @@
 #define SPI_NAT 0xa5c00008u /* UDP 4500 to 4500 */
 #define SPI_PORT 0xa5c00009u /* UDP 61000 to 5500: both ends behind port mappings */
 #define SPI_GONE 0xa5c0000au /* removed: all is still there but LIVE */
-#define SPI_IPV6 0xa5c0000bu
+#define SPI_OTHER 0xa5c0000bu
 #define SPI_SLOT_0 0xa5c00000u
 
 #define ESP_PEER .src = PEER, .dst = US, .proto = IPPROTO_ESP
@@ -24,6 +24,9 @@
 #define FROM_TO(src_, dst_) .src = src_, .dst = dst_
 #define CLEAR(proto_, sport_, dport_) \
 	.src = "10.2.0.5", .dst = "10.1.0.5", .proto = proto_, .sport = sport_, .dport = dport_
+
+#define V6(packet) .v6 = true, packet
+#define ND(type) .proto = IPPROTO_ICMPV6, .sport = type, .ttl = 255
 
 static const struct xdp_table table = { "outside", "out0", XSWAN_ROLE_OUTSIDE, XSWAN_META_OPEN };
 
@@ -61,7 +64,7 @@ static const struct xdp_row rows[] = {
 	  { FROM_TO(PEER, US), UDP(4501, 4500), .spi = SPI_NAT },
 	  DROPPED(SA_ADDRESS) },
 	{ "ESP in UDP to another port", { FROM_TO(PEER, US), UDP(61000, 4500), .spi = SPI_PORT }, DROPPED(SA_ADDRESS) },
-	{ "ESP in IPv4 for an SA over IPv6", { ESP_PEER, .spi = SPI_IPV6 }, DROPPED(SA_ADDRESS) },
+	{ "ESP for an SA over the other family", { ESP_PEER, .spi = SPI_OTHER }, DROPPED(SA_ADDRESS) },
 	{ "ESP header cut by one byte",
 	  { ESP_PEER, .spi = SPI_PLAIN, .payload_len = 8, .cut = 1 }, DROPPED(ESP_TRUNCATED) },
 	{ "ESP of 7 bytes, and link padding", { ESP_PEER, .spi = SPI_PLAIN, .tot_len = 27 }, DROPPED(ESP_TRUNCATED) },
@@ -92,7 +95,7 @@ static const struct xdp_row rows[] = {
 	{ "DNS from an unprotected host", { FROM_TO(PEER, US), UDP(53, 5000), .payload = "answer" }, PASSED },
 	{ "ping from an unprotected host", { FROM_TO(PEER, "10.1.0.5"), .proto = IPPROTO_ICMP, .sport = 8 }, PASSED },
 	{ "UDP header cut", { NAT_PEER, .tot_len = 24, .cut = 4 }, PASSED },
-	{ "IPv6", { .ethertype = ETHERTYPE_IPV6 }, PASSED },
+	{ "IPv6 without a header", { .ethertype = ETHERTYPE_IPV6 }, PASSED },
 	{ "ARP", { .ethertype = ETHERTYPE_ARP, .mac = TO_BROADCAST }, PASSED },
 	{ "IPv4 header shorter than 20 bytes", { ESP_PEER, .spi = SPI_PLAIN, .ihl = 4 }, PASSED },
 	{ "IPv4 header longer than the frame", { ESP_PEER, .ihl = 15 }, PASSED },
@@ -126,7 +129,7 @@ static const struct xdp_row rows[] = {
 	  { CLEAR(IPPROTO_ESP, 0, 0), .spi = 0xa5c00100 }, DROPPED(POLICY) },
 	{ "cleartext in a broadcast frame", { CLEAR(IPPROTO_TCP, 80, 4000), .mac = TO_BROADCAST }, DROPPED(POLICY) },
 	{ "multicast from a protected host",
-	  { FROM_TO("10.6.0.1", "224.0.0.5"), .proto = 89, .mac = TO_MULTICAST }, PASSED },
+	  { .version = 4, FROM_TO("10.6.0.1", "224.0.0.5"), .proto = 89, .mac = TO_MULTICAST }, PASSED },
 	{ "cleartext from outside the selectors", { FROM_TO("10.7.0.5", "10.1.0.5"), TCP(1, 2) }, PASSED },
 	{ "cleartext to outside the selectors", { FROM_TO("10.2.0.5", "10.7.0.5"), TCP(1, 2) }, PASSED },
 	{ "cleartext that a bypass rule allows", { FROM_TO("10.2.0.5", "10.1.9.9"), TCP(1, 2) }, PASSED },
@@ -147,6 +150,37 @@ static const struct xdp_row rows[] = {
 	  { FROM_TO("10.6.0.1", US), .proto = IPPROTO_ESP, .spi = 0xa5c00100, .frag = IP_MF }, PASSED },
 	{ "anything else from there", { FROM_TO("10.6.0.1", US), UDP(53, 53), .payload = "dns" }, DROPPED(POLICY) },
 
+	/* IPv6 alone */
+	{ "ESP behind extension headers", { V6(ESP_PEER), .spi = SPI_PLAIN + V6_SLOTS, .headers = "hdrddd" }, WORKER(7 + V6_SLOTS) },
+	{ "ESP in UDP behind extension headers", { V6(NAT_PEER), .spi = SPI_NAT + V6_SLOTS, .headers = "hd" }, WORKER(8 + V6_SLOTS) },
+	{ "ESP behind more than are looked at is the kernel's", { V6(ESP_PEER), .spi = SPI_PLAIN + V6_SLOTS, .headers = "ddddddd" }, PASSED },
+	{ "ESP behind the longest header", { V6(ESP_PEER), .spi = SPI_PLAIN + V6_SLOTS, .headers = "D" }, WORKER(7 + V6_SLOTS) },
+	{ "atomic fragment of ESP", { V6(ESP_PEER), .spi = SPI_PLAIN + V6_SLOTS, .headers = "f" }, PASSED },
+	{ "later fragment of options, perhaps before ESP",
+	  { V6(FROM_TO("10.6.0.1", US)), .proto = IPPROTO_DSTOPTS, .frag = 100 }, PASSED },
+	{ "first fragment without the header it is about",
+	  { V6(FROM_TO("10.6.0.1", US)), .proto = IPPROTO_DSTOPTS, .frag = IP_MF }, DROPPED(POLICY) },
+	{ "too many headers from a protected host",
+	  { V6(FROM_TO("10.6.0.1", US)), TCP(1, 2), .headers = "ddddddd" }, DROPPED(POLICY) },
+	{ "cleartext behind extension headers", { V6(CLEAR(IPPROTO_TCP, 80, 4000)), .headers = "hd" }, DROPPED(POLICY) },
+	{ "the last word of the source differs",
+	  { V6(FROM_TO("198.51.100.8", US)), .proto = IPPROTO_ESP, .spi = SPI_PLAIN + V6_SLOTS }, DROPPED(SA_ADDRESS) },
+	{ "the first word of the source differs",
+	  { .v6 = true, .src = "2001:db9::198.51.100.9", .dst = US, .proto = IPPROTO_ESP, .spi = SPI_PLAIN + V6_SLOTS },
+	  DROPPED(SA_ADDRESS) },
+	{ "the third word of the destination differs",
+	  { .v6 = true, .src = PEER, .dst = "2001:db8::1:192.0.2.1", .proto = IPPROTO_ESP, .spi = SPI_PLAIN + V6_SLOTS },
+	  PASSED }, /* routed on */
+	{ "neighbour solicitation from a protected address",
+	  { .v6 = true, .src = "10.6.0.1", .dst = US, ND(135) }, PASSED },
+	{ "neighbour solicitation that came through a router",
+	  { .v6 = true, .src = "10.6.0.1", .dst = US, .proto = IPPROTO_ICMPV6, .sport = 135, .ttl = 254 }, DROPPED(POLICY) },
+	{ "router advertisement", { .v6 = true, .src = "fe80::1", .dst = "ff02::1", ND(134), .mac = TO_MULTICAST }, PASSED },
+	{ "from a link-local address to a protected one", { .v6 = true, .src = "fe80::1", .dst = US, TCP(1, 2) }, PASSED },
+	{ "multicast frame to one protected host",
+	  { V6(CLEAR(IPPROTO_TCP, 80, 4000)), .mac = TO_MULTICAST }, DROPPED(POLICY) },
+	{ "multicast beyond the link", { .v6 = true, .src = "10.6.0.1", .dst = "ff0e::5", UDP(1, 2), .mac = TO_MULTICAST }, PASSED },
+
 	/* the daemon is not there */
 	{ "no socket: ESP is dropped", { ESP_PEER, .spi = SPI_PLAIN }, DROPPED(NO_SOCKET), .no_socket = true },
 	{ "no port: ESP is the kernel's", { ESP_PEER, .spi = SPI_PLAIN }, PASSED, .no_port = true },
@@ -156,38 +190,44 @@ static const struct xdp_row rows[] = {
 };
 /* clang-format on */
 
-static void set_sa(uint32_t spi, const char *src, const char *dst, uint16_t sport, uint16_t dport)
+/* One over IPv4, and its twin over IPv6. */
+static void set_sa(uint32_t spi, const char *src, const char *dst, uint16_t sport, uint16_t dport, bool v6)
 {
+	const bool live = spi != SPI_GONE;
+
+	v6 ^= spi == SPI_OTHER;
+	if (v6 != (spi == SPI_OTHER))
+		spi += spi == SPI_SLOT_0 ? 0 : V6_SLOTS;
 	struct xswan_sa sa = {
 		.uid = spi, .spi = htonl(spi), .tunnel = 1, .sport = htons(sport), .dport = htons(dport)
 	};
 
-	sa.family = 4;
+	sa.family = v6 ? 6 : 4;
 	sa.alg = XSWAN_ALG_AES_GCM_16_256;
 	sa.mode = XSWAN_MODE_TUNNEL;
-	sa.flags = (spi == SPI_GONE ? 0 : XSWAN_SA_LIVE) | (sport ? XSWAN_SA_UDP_ENCAP : 0);
-	if (spi == SPI_IPV6)
-		sa.family = 6;
-	inet_pton(AF_INET, src, sa.src);
-	inet_pton(AF_INET, dst, sa.dst);
+	sa.flags = (live ? XSWAN_SA_LIVE : 0) | (sport ? XSWAN_SA_UDP_ENCAP : 0);
+	put_prefix(sa.src, src, 32, v6);
+	put_prefix(sa.dst, dst, 32, v6);
 	map_set("sa_in", XSWAN_SPI_SLOT(spi), &sa);
 }
 
 static int setup(void **state)
 {
-	struct xswan_rule4 server = rule_proto(rule("10.1.0.0", 16, XSWAN_ACTION_PROTECT, 1), IPPROTO_TCP, 443, 443);
-	struct xswan_rule4 net[2];
+	struct test_rule server = rule_proto(rule("10.1.0.0", 16, XSWAN_ACTION_PROTECT, 1), IPPROTO_TCP, 443, 443);
+	struct test_rule net[2];
 
 	if (harness_setup(state))
 		return -1;
 	if (!object)
 		return 0;
-	set_sa(SPI_PLAIN, PEER, US, 0, 0);
-	set_sa(SPI_NAT, PEER, US, 4500, 4500);
-	set_sa(SPI_PORT, PEER, US, 61000, 5500);
-	set_sa(SPI_GONE, PEER, US, 0, 0);
-	set_sa(SPI_IPV6, PEER, US, 0, 0);
-	set_sa(SPI_SLOT_0, PEER, US, 0, 0);
+	for (int v6 = 0; v6 < 2; v6++) {
+		set_sa(SPI_PLAIN, PEER, US, 0, 0, v6);
+		set_sa(SPI_NAT, PEER, US, 4500, 4500, v6);
+		set_sa(SPI_PORT, PEER, US, 61000, 5500, v6);
+		set_sa(SPI_GONE, PEER, US, 0, 0, v6);
+		set_sa(SPI_OTHER, PEER, US, 0, 0, v6);
+		set_sa(SPI_SLOT_0, PEER, US, 0, 0, v6);
+	}
 	net[0] = rule("10.1.9.0", 24, XSWAN_ACTION_BYPASS, 0);
 	net[1] = rule("10.1.0.0", 16, XSWAN_ACTION_PROTECT, 1);
 	set_rules("10.2.0.0", 16, net, 2);
@@ -230,6 +270,15 @@ static void test_truncation(void **state)
 	check_truncation(&(struct packet_spec){ ESP_PEER, .spi = SPI_PLAIN, .options = 5 }, 14 + 40, 14 + 40 + 8);
 	/* with UDP the port must be there before it is a matter of ESP */
 	check_truncation(&(struct packet_spec){ NAT_PEER, .spi = SPI_NAT }, 14 + 20 + 8, 14 + 20 + 8 + 8);
+
+	check_truncation(&(struct packet_spec){ V6(ESP_PEER), .spi = SPI_PLAIN + V6_SLOTS }, 14 + 40, 14 + 40 + 8);
+	check_truncation(&(struct packet_spec){ V6(ESP_PEER), .spi = SPI_PLAIN + V6_SLOTS, .tags = 2 }, 22 + 40, 22 + 40 + 8);
+	check_truncation(&(struct packet_spec){ V6(NAT_PEER), .spi = SPI_NAT + V6_SLOTS }, 14 + 40 + 8, 14 + 40 + 8 + 8);
+	/* without all extension headers nobody knows that it is ESP; of the last one 8 bytes tell */
+	check_truncation(&(struct packet_spec){ V6(ESP_PEER), .spi = SPI_PLAIN + V6_SLOTS, .headers = "hdrddd" },
+			 14 + 40 + 6 * 8, 14 + 40 + 6 * 8 + 8);
+	check_truncation(&(struct packet_spec){ V6(ESP_PEER), .spi = SPI_PLAIN + V6_SLOTS, .headers = "hD" },
+			 14 + 40 + 2 * 8, 14 + 40 + 8 + 2048 + 8);
 }
 
 /* The socket is that of the receiving queue, within the port's own range of the map. */
@@ -384,14 +433,12 @@ static void test_every_reason_is_covered(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[COUNT(rows) + 6];
-	size_t n = COUNT(rows);
+	struct CMUnitTest tests[2 * COUNT(rows) + 6];
+	size_t n;
+	const struct CMUnitTest *of_rows = tests_of_rows(rows, COUNT(rows), test_row, true, &n);
 
-	memset(tests, 0, sizeof(tests));
-	for (size_t i = 0; i < n; i++)
-		tests[i] = (struct CMUnitTest){ .name = rows[i].what,
-						.test_func = test_row,
-						.initial_state = (void *)&rows[i] };
+	memset(tests, 0, sizeof(tests)); /* those of no name are not run */
+	memcpy(tests, of_rows, n * sizeof(*of_rows));
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_truncation);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_queue);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_queue_beyond_range);

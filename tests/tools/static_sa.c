@@ -17,6 +17,7 @@
 #include <bpf/bpf.h>
 
 #include "../../user/ike/dp_client.h"
+#include "../../user/ike/selector_map.h"
 #include "../../user/lib/addr.h"
 #include "../../user/lib/esp_mtu.h"
 #include "../../user/lib/instance.h"
@@ -93,18 +94,24 @@ static void install(struct dp_client *dp, const char *instance, uint32_t dir, ui
 
 static void select_traffic(const char *instance, const struct xswan_ts *local, const struct xswan_ts *remote)
 {
-	struct xswan_lpm4 key = { .prefixlen = 24 };
-	struct xswan_rules4 rules = { .count = 1 };
-	int fd = pinned_open(instance, "selector4", sizeof(key), sizeof(rules), NULL);
+	const struct selector_action action = { .action = XSWAN_ACTION_PROTECT, .tunnel = TUNNEL };
+	struct selector_table before = { 0 }, after = { 0 };
+	struct selector_set set = { 0 };
+	struct selector_problem problem;
+	struct selector_fds fds = {
+		pinned_open(instance, "selector", sizeof(struct xswan_selector_key), sizeof(struct xswan_selector), NULL),
+		pinned_open(instance, "rules", sizeof(struct xswan_rules_key), sizeof(struct xswan_rules), NULL),
+	};
+	int err = fds.selector < 0 ? fds.selector : fds.rules < 0 ? fds.rules : 0;
 
-	if (fd < 0)
-		die("selector4", fd);
-	memcpy(&key.dst, remote->addr_min, 4);
-	rules.rule[0] = (struct xswan_rule4){ .src_mask = htonl(0xffffff00), .sport_max = 65535, .dport_max = 65535,
-					      .action = XSWAN_ACTION_PROTECT, .tunnel = TUNNEL };
-	memcpy(&rules.rule[0].src, local->addr_min, 4);
-	if (bpf_map_update_elem(fd, &key, &rules, BPF_ANY))
-		die("selector4", -errno);
+	if (!err)
+		err = selectors_add(&set, &action, local, 1, remote, 1);
+	if (!err)
+		err = selectors_compile(&after, &set, &problem);
+	if (!err)
+		err = selectors_write_map(&before, &after, fds);
+	if (err)
+		die("selectors", err);
 }
 
 int main(int argc, char **argv)
@@ -121,7 +128,7 @@ int main(int argc, char **argv)
 
 	if (argc < 8 || addr_parse(&local, argv[2]) || addr_parse(&remote, argv[3]) || ts_parse(&local_ts, argv[4]) ||
 	    ts_parse(&remote_ts, argv[5])) {
-		fputs("usage: static_sa INSTANCE LOCAL REMOTE LOCAL_TS REMOTE_TS SLOT_IN SLOT_OUT [udp]; selectors are /24\n", stderr);
+		fputs("usage: static_sa INSTANCE LOCAL REMOTE LOCAL_TS REMOTE_TS SLOT_IN SLOT_OUT [udp]\n", stderr);
 		return 2;
 	}
 	slot_in = strtoul(argv[6], NULL, 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which selectors are installed when, on a real LPM map (skipped where BPF maps cannot be made). */
+/* Which selectors are installed when, on real LPM maps (skipped where BPF maps cannot be made). */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
@@ -16,11 +16,12 @@
 #include "../../user/ike/policy.h"
 
 struct world {
-	int fd;
+	struct selector_fds fds;
 	struct policy *policy;
 	uint32_t keep; /* this tunnel has an orphan */
 	struct conf_child trap, none, dynamic;
 	struct conf_conn conn;
+	struct conf_shunt pass, drop;
 	struct config cfg, empty;
 };
 
@@ -60,17 +61,23 @@ static void set_up_config(struct world *w)
 	w->empty = (struct config){ .refs = 1000 };
 }
 
-static int setup(void **state)
+static int make_map(const char *name, uint32_t key_size, uint32_t value_size)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC);
+
+	return bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, name, key_size, value_size, XSWAN_SELECTOR_ENTRIES, &opts);
+}
+
+static int setup(void **state)
+{
 	struct world *w = calloc(1, sizeof(*w));
 
-	w->fd = bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, "selector4", sizeof(struct xswan_lpm4),
-			       sizeof(struct xswan_rules4), XSWAN_SELECTORS, &opts);
+	w->fds.selector = make_map("selector", sizeof(struct xswan_selector_key), sizeof(struct xswan_selector));
+	w->fds.rules = make_map("rules", sizeof(struct xswan_rules_key), sizeof(struct xswan_rules));
 	set_up_config(w);
 	w->policy = policy_new(keep, w);
-	if (w->fd >= 0)
-		assert_int_equal(policy_attach(w->policy, w->fd), 0);
+	if (w->fds.rules >= 0)
+		assert_int_equal(policy_attach(w->policy, w->fds), 0);
 	*state = w;
 	return 0;
 }
@@ -80,25 +87,62 @@ static int teardown(void **state)
 	struct world *w = *state;
 
 	policy_free(w->policy);
-	if (w->fd >= 0)
-		close(w->fd);
+	if (w->fds.rules >= 0) {
+		close(w->fds.selector);
+		close(w->fds.rules);
+	}
 	free(w);
 	return 0;
 }
 
-/* The tunnels that a packet to `dst` may take, as text: "1", "2 1", "" */
-static const char *tunnels_to(struct world *w, const char *dst)
+static void add_rules(struct world *w, char *text, const struct addr *from, const struct addr *to, uint8_t dst_len)
 {
-	static char text[64];
-	struct xswan_lpm4 key = { .prefixlen = 32, .dst = inet_addr(dst) };
-	struct xswan_rules4 rules;
+	struct xswan_rules_key key = { .prefixlen = XSWAN_RULES_BITS + 8 * addr_len(from),
+				       .family = from->family,
+				       .dst_len = dst_len };
+	struct xswan_rules rules;
+
+	memcpy(key.src, from->ip, sizeof(key.src));
+	memcpy(key.dst, to->ip, sizeof(key.dst));
+	for (int bit = dst_len; bit < 128; bit++)
+		key.dst[bit / 8] &= ~(0x80 >> bit % 8);
+	if (bpf_map_lookup_elem(w->fds.rules, &key, &rules))
+		return;
+	for (uint32_t i = 0; i < rules.count; i++) {
+		const struct xswan_rule *r = &rules.rule[i];
+
+		if (*text)
+			strcat(text, " ");
+		if (r->action == XSWAN_ACTION_PROTECT)
+			sprintf(text + strlen(text), "%u", r->tunnel);
+		else
+			strcat(text, r->action == XSWAN_ACTION_BYPASS ? "pass" : "drop");
+	}
+}
+
+/* What may become of a packet between the two, longest destination first: "1", "2 pass", "" */
+static const char *fates(struct world *w, const char *src, const char *dst)
+{
+	static char text[256];
+	struct xswan_selector_key key = { .family = 0 };
+	struct xswan_selector levels;
+	struct addr from, to;
 
 	text[0] = '\0';
-	if (bpf_map_lookup_elem(w->fd, &key, &rules))
-		return text;
-	for (uint32_t i = 0; i < rules.count; i++)
-		sprintf(text + strlen(text), "%s%u", i ? " " : "", rules.rule[i].tunnel);
+	assert_int_equal(addr_parse(&from, src), 0);
+	assert_int_equal(addr_parse(&to, dst), 0);
+	key.family = to.family;
+	key.prefixlen = XSWAN_SELECTOR_BITS + 8 * addr_len(&to);
+	memcpy(key.dst, to.ip, sizeof(key.dst));
+	if (!bpf_map_lookup_elem(w->fds.selector, &key, &levels))
+		for (int i = 0; i < levels.count; i++)
+			add_rules(w, text, &from, &to, levels.len[i]);
 	return text;
+}
+
+static const char *tunnels_to(struct world *w, const char *dst)
+{
+	return fates(w, strncmp(dst, "192", 3) ? "10.1.0.9" : "192.0.2.1", dst);
 }
 
 static int add(struct world *w, const struct conf_child *child, const char *local, const char *remote, uint64_t id)
@@ -116,7 +160,7 @@ static int add(struct world *w, const struct conf_child *child, const char *loca
 
 static void need_bpf(const struct world *w)
 {
-	if (w->fd < 0)
+	if (w->fds.rules < 0)
 		skip();
 }
 
@@ -166,10 +210,12 @@ static void test_failed_reload(void **state)
 	struct world *w = *state;
 
 	need_bpf(w);
-	set_ts(&child, "10.1.0.0/16", "2001:db8::/32");
+	set_ts(&child, "10.1.0.0/16", "10.7.0.0/16");
+	child.remote_ts[0].port_min = 65535; /* OPAQUE */
+	child.remote_ts[0].port_max = 0;
 	set_ts(&fine, "10.1.0.0/16", "10.6.0.0/16");
 	assert_int_equal(policy_configure(w->policy, &w->cfg), 0);
-	assert_int_equal(policy_configure(w->policy, &bad), -EAFNOSUPPORT);
+	assert_int_equal(policy_configure(w->policy, &bad), -EINVAL);
 	assert_int_equal(bad.refs, 1000);
 	assert_string_equal(tunnels_to(w, "10.2.0.9"), "1");
 	assert_string_equal(tunnels_to(w, "10.6.0.9"), "");
@@ -188,7 +234,7 @@ static void test_orphans(void **state)
 	assert_int_equal(add(w, &w->none, "10.1.0.0/16", "10.3.4.0/24", 77), 0);
 	policy_free(w->policy);
 	w->policy = policy_new(keep, w);
-	assert_int_equal(policy_attach(w->policy, w->fd), 0);
+	assert_int_equal(policy_attach(w->policy, w->fds), 0);
 	w->keep = 2;
 	assert_int_equal(policy_configure(w->policy, &w->cfg), 0);
 	assert_string_equal(tunnels_to(w, "10.3.4.9"), "2");
@@ -199,48 +245,114 @@ static void test_orphans(void **state)
 	assert_string_equal(tunnels_to(w, "10.2.0.9"), "1");
 }
 
+static void set_port(char *out, size_t size, const char *net, uint32_t port)
+{
+	snprintf(out, size, "%s[tcp/%u]", net, port);
+}
+
 /* Rules that do not fit: the Child SA is refused, and what was there stays as it was. */
 static void test_refused_sa(void **state)
 {
 	struct world *w = *state;
-	char local[32];
+	char remote[64], all[256] = "";
 
 	need_bpf(w);
 	assert_int_equal(policy_configure(w->policy, &w->cfg), 0);
 	for (uint32_t i = 0; i < XSWAN_RULES; i++) {
-		snprintf(local, sizeof(local), "10.1.%u.0/24", i);
-		assert_int_equal(add(w, &w->none, local, "10.3.0.0/16", 100 + i), 0);
+		set_port(remote, sizeof(remote), "10.3.0.0/16", 1000 + i);
+		assert_int_equal(add(w, &w->none, "10.1.0.0/16", remote, 100 + i), 0);
+		strcat(all, i ? " 2" : "2");
 	}
-	assert_string_equal(tunnels_to(w, "10.3.0.9"), "2 2 2 2 2 2 2 2");
-	assert_int_equal(add(w, &w->none, "10.1.99.0/24", "10.3.0.0/16", 199), -E2BIG);
-	assert_string_equal(tunnels_to(w, "10.3.0.9"), "2 2 2 2 2 2 2 2");
+	assert_string_equal(tunnels_to(w, "10.3.0.9"), all);
+	assert_int_equal(add(w, &w->none, "10.1.0.0/16", "10.3.0.0/16[udp/99]", 199), -E2BIG);
+	assert_string_equal(tunnels_to(w, "10.3.0.9"), all);
 	policy_remove(w->policy, 100);
-	assert_int_equal(add(w, &w->none, "10.1.99.0/24", "10.3.0.0/16", 199), 0);
+	assert_int_equal(add(w, &w->none, "10.1.0.0/16", "10.3.0.0/16[udp/99]", 199), 0);
+	assert_string_equal(tunnels_to(w, "10.3.0.9"), all);
 }
 
 static void test_check(void **state)
 {
 	struct world *w = *state;
 	struct conf_child many[XSWAN_RULES + 1];
-	char why[256], local[32];
+	char why[512], remote[64];
 
 	assert_int_equal(policy_check(&w->cfg, why, sizeof(why)), 0);
 	for (uint32_t i = 0; i <= XSWAN_RULES; i++) {
 		many[i] = (struct conf_child){ .start_action = START_NONE };
-		snprintf(local, sizeof(local), "10.1.%u.0/24", i);
-		set_ts(&many[i], local, "10.9.0.0/16");
-		many[i].name = i == XSWAN_RULES ? "ninth" : "other";
+		set_port(remote, sizeof(remote), "10.9.0.0/16", 1000 + i);
+		set_ts(&many[i], "10.1.0.0/16", remote);
+		many[i].name = i == XSWAN_RULES ? "last" : "other";
 		many[i].next = i == XSWAN_RULES ? NULL : &many[i + 1];
 	}
 	w->conn.children = many;
 	assert_int_equal(policy_check(&w->cfg, why, sizeof(why)), -E2BIG);
-	assert_string_equal(why, "swanctl.conf:1: connections.conn.children.ninth: "
-				 "more than 8 selectors would apply to destination 10.9.0.0/16");
-	set_ts(&w->none, "10.1.0.0/16", "2001:db8::/32");
-	w->none.next = NULL;
+	assert_string_equal(why, "swanctl.conf:1: connections.conn.children.last: "
+				 "more than 16 rules would apply to 10.1.0.0/16 === 10.9.0.0/16");
 	w->conn.children = &w->none;
-	assert_int_equal(policy_check(&w->cfg, why, sizeof(why)), -EAFNOSUPPORT);
-	assert_string_equal(why, "swanctl.conf:1: connections.conn.children.none: selectors: only IPv4 is supported");
+	w->none.next = NULL;
+	w->none.remote_ts[0].addr_max[0] = 9;
+	assert_int_equal(policy_check(&w->cfg, why, sizeof(why)), -EINVAL);
+	assert_string_equal(why, "swanctl.conf:1: connections.conn.children.none: a range that ends before it begins");
+}
+
+static void test_check_shunt(void **state)
+{
+	struct world *w = *state;
+	char why[512];
+
+	w->pass = (struct conf_shunt){
+		.name = "ports", .conn = "local", .origin = "swanctl.conf:9", .pass = true
+	};
+	w->cfg.shunts = &w->pass;
+	w->pass.local_ts[0] = ts("10.1.0.0/16");
+	w->pass.local_ts_count = 1;
+	for (int i = 0; i < CONF_TS; i++) {
+		w->pass.remote_ts[i] = ts("10.2.0.0/16[udp/1]");
+		w->pass.remote_ts[i].port_min = w->pass.remote_ts[i].port_max = 1000 + i;
+	}
+	w->pass.remote_ts_count = CONF_TS;
+	assert_int_equal(policy_check(&w->cfg, why, sizeof(why)), -E2BIG); /* with that of child trap */
+	assert_string_equal(why, "swanctl.conf:9: connections.local.children.ports: "
+				 "more than 16 rules would apply to 10.1.0.0/16 === 10.2.0.0/16");
+}
+
+/* Shunts stand from the start, pass before what is protected and drop behind it; a priority comes first. */
+static void test_shunts(void **state)
+{
+	struct world *w = *state;
+
+	need_bpf(w);
+	w->pass = (struct conf_shunt){ .name = "pass", .conn = "local", .pass = true, .next = &w->drop };
+	w->drop = (struct conf_shunt){ .name = "drop", .conn = "local" };
+	w->pass.local_ts[0] = w->drop.local_ts[0] = ts("10.1.0.0/16");
+	w->pass.remote_ts[0] = ts("10.2.0.0/16[tcp/22]");
+	w->drop.remote_ts[0] = ts("10.0.0.0/8");
+	w->pass.local_ts_count = w->pass.remote_ts_count = w->drop.local_ts_count = w->drop.remote_ts_count = 1;
+	w->cfg.shunts = &w->pass;
+	assert_int_equal(policy_configure(w->policy, &w->cfg), 0);
+	assert_string_equal(tunnels_to(w, "10.2.0.9"), "pass 1 drop");
+	assert_string_equal(tunnels_to(w, "10.77.0.9"), "drop");
+	w->trap.priority = 5;
+	assert_int_equal(policy_configure(w->policy, &w->cfg), 0);
+	assert_string_equal(tunnels_to(w, "10.2.0.9"), "1 drop"); /* and nothing is left to pass */
+	w->cfg.shunts = NULL;
+	assert_int_equal(policy_configure(w->policy, &w->cfg), 0);
+	assert_string_equal(tunnels_to(w, "10.77.0.9"), "");
+}
+
+static void test_ipv6(void **state)
+{
+	struct world *w = *state;
+
+	need_bpf(w);
+	set_ts(&w->trap, "2001:db8:1::/48", "2001:db8:2::/48");
+	assert_int_equal(addr_parse(&w->conn.local_addrs[0], "2001:db8::1"), 0);
+	assert_int_equal(addr_parse(&w->conn.remote_addrs[0], "2001:db8::2"), 0);
+	assert_int_equal(policy_configure(w->policy, &w->cfg), 0);
+	assert_string_equal(fates(w, "2001:db8:1::5", "2001:db8:2::5"), "1");
+	assert_string_equal(fates(w, "2001:db8:3::5", "2001:db8:2::5"), "");
+	assert_string_equal(fates(w, "2001:db8::1", "2001:db8::2"), "3");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -250,6 +362,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_start_actions), TEST(test_reload),     TEST(test_failed_reload),
 		TEST(test_orphans),       TEST(test_refused_sa), TEST(test_check),
+		TEST(test_check_shunt),   TEST(test_shunts),     TEST(test_ipv6),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

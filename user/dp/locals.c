@@ -6,53 +6,63 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <bpf/bpf.h>
 #include <xswan/maps.h>
 
-static uint32_t ipv4_of(const struct ifaddrs *ifa)
+/* False for an interface's other addresses: packet sockets have theirs here, too. */
+static bool local_of(const struct ifaddrs *ifa, struct xswan_local *local)
 {
-	if (!ifa->ifa_addr || ifa->ifa_addr->sa_family != AF_INET)
-		return 0;
-	return ((const struct sockaddr_in *)ifa->ifa_addr)->sin_addr.s_addr;
+	int family = ifa->ifa_addr ? ifa->ifa_addr->sa_family : AF_UNSPEC;
+
+	*local = (struct xswan_local){ .family = family == AF_INET ? 4 : 6 };
+	if (family == AF_INET)
+		memcpy(local->ip, &((const struct sockaddr_in *)ifa->ifa_addr)->sin_addr, 4);
+	else if (family == AF_INET6)
+		memcpy(local->ip, &((const struct sockaddr_in6 *)ifa->ifa_addr)->sin6_addr, 16);
+	else
+		return false;
+	return true;
 }
 
-static bool is_local(const struct ifaddrs *all, uint32_t addr)
+static bool is_local(const struct ifaddrs *all, const struct xswan_local *addr)
 {
+	struct xswan_local local;
+
 	for (const struct ifaddrs *ifa = all; ifa; ifa = ifa->ifa_next)
-		if (ipv4_of(ifa) == addr)
+		if (local_of(ifa, &local) && !memcmp(&local, addr, sizeof(local)))
 			return true;
 	return false;
 }
 
 static void remove_stale(int map_fd, const struct ifaddrs *all)
 {
-	static uint32_t stale[XSWAN_LOCALS];
-	uint32_t count = 0, key, *prev = NULL;
+	static struct xswan_local stale[XSWAN_LOCALS];
+	struct xswan_local key, *prev = NULL;
+	uint32_t count = 0;
 
 	while (!bpf_map_get_next_key(map_fd, prev, &key) && count < XSWAN_LOCALS) {
 		stale[count] = key;
 		prev = &stale[count++];
 	}
 	for (uint32_t i = 0; i < count; i++)
-		if (!is_local(all, stale[i]))
+		if (!is_local(all, &stale[i]))
 			bpf_map_delete_elem(map_fd, &stale[i]);
 }
 
 int locals_sync(int map_fd)
 {
 	const uint8_t present = 1;
+	struct xswan_local local;
 	struct ifaddrs *all;
-	uint32_t addr;
 	int err = 0;
 
 	if (getifaddrs(&all))
 		return -errno;
-	for (const struct ifaddrs *ifa = all; ifa; ifa = ifa->ifa_next) {
-		addr = ipv4_of(ifa);
-		if (addr && bpf_map_update_elem(map_fd, &addr, &present, BPF_ANY))
+	for (const struct ifaddrs *ifa = all; ifa; ifa = ifa->ifa_next)
+		if (local_of(ifa, &local) && bpf_map_update_elem(map_fd, &local, &present, BPF_ANY))
 			err = -errno;
-	}
 	remove_stale(map_fd, all);
 	freeifaddrs(all);
 	return err;

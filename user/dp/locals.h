@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The addresses of this host, in the map local4: what is for them is not outbound traffic. */
+/* The addresses of this host, in the map locals, both families: what is for them is not outbound traffic. */
 #ifndef XSWAN_DP_LOCALS_H
 #define XSWAN_DP_LOCALS_H
 

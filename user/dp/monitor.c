@@ -53,7 +53,9 @@ static void on_change(evutil_socket_t fd, short what, void *arg)
 struct monitor *monitor_new(struct event_base *base, void (*interfaces_changed)(void *ctx), void *ctx)
 {
 	struct monitor *m = calloc(1, sizeof(*m));
-	const unsigned int groups = RTMGRP_LINK | RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_IPV4_RULE | RTMGRP_IPV4_IFADDR;
+	const unsigned int groups = RTMGRP_LINK | RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_IPV4_RULE |
+				    RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_ROUTE | RTMGRP_IPV6_IFADDR |
+				    1u << (RTNLGRP_IPV6_RULE - 1);
 
 	if (!m)
 		return NULL;

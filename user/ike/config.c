@@ -25,6 +25,14 @@ static void free_conn(struct conf_conn *conn)
 	free(conn);
 }
 
+static void free_shunt(struct conf_shunt *shunt)
+{
+	free(shunt->conn);
+	free(shunt->name);
+	free(shunt->origin);
+	free(shunt);
+}
+
 static void free_secret(struct conf_secret *secret)
 {
 	if (secret->data)
@@ -44,12 +52,17 @@ void config_unref(struct config *cfg)
 {
 	struct conf_conn *conn;
 	struct conf_secret *secret;
+	struct conf_shunt *shunt;
 
 	if (!cfg || __atomic_sub_fetch(&cfg->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
 	while ((conn = cfg->conns)) {
 		cfg->conns = conn->next;
 		free_conn(conn);
+	}
+	while ((shunt = cfg->shunts)) {
+		cfg->shunts = shunt->next;
+		free_shunt(shunt);
 	}
 	while ((secret = cfg->secrets)) {
 		cfg->secrets = secret->next;

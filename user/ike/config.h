@@ -57,6 +57,7 @@ struct conf_child {
 	struct conf_proposal proposals[CONF_PROPOSALS];
 	int proposal_count;
 	enum start_action start_action;
+	uint32_t priority; /* of its selectors: lowest first, before all that have none (0) */
 	uint32_t replay_window; /* packets */
 	uint32_t tunnel; /* number in the tunnel map; set by the daemon before use */
 };
@@ -75,6 +76,20 @@ struct conf_conn {
 	char *origin; /* "file:line" of the section, for messages */
 };
 
+/*
+ * A child with mode = pass or drop: a policy and nothing more. No IKE is about it, so it is no child of
+ * its connection here, and a connection with no other children is none.
+ */
+struct conf_shunt {
+	struct conf_shunt *next;
+	char *conn, *name;
+	bool pass; /* else drop */
+	uint32_t priority; /* as a child's */
+	struct xswan_ts local_ts[CONF_TS], remote_ts[CONF_TS];
+	int local_ts_count, remote_ts_count;
+	char *origin; /* as a connection's */
+};
+
 struct conf_secret {
 	struct conf_secret *next;
 	char *name;
@@ -87,6 +102,7 @@ struct conf_secret {
 struct config {
 	int refs;
 	struct conf_conn *conns;
+	struct conf_shunt *shunts;
 	struct conf_secret *secrets;
 };
 

@@ -177,7 +177,7 @@ static int attach_maps(struct daemon *d)
 	d->have_maps = true;
 	err = sa_store_attach(d->store, &d->maps.sa, daemon_boottime());
 	if (!err)
-		err = policy_attach(d->policy, d->maps.selector4_fd);
+		err = policy_attach(d->policy, d->maps.selector_fds);
 	if (!err)
 		err = watch_events(d);
 	if (!err)

@@ -36,12 +36,18 @@ static int map_one(struct gateway_maps *m, const char *instance, size_t i, void 
 	return entries == mapped[i].entries ? 0 : -EPROTO;
 }
 
+static int open_one(int *fd, const char *instance, const char *name, uint32_t key_size, uint32_t value_size)
+{
+	*fd = pinned_open(instance, name, key_size, value_size, NULL);
+	return *fd < 0 ? *fd : 0;
+}
+
 int gateway_maps_open(struct gateway_maps *m, const char *instance, const char **which)
 {
 	void *values[MAPPED] = { NULL };
 	int err = 0;
 
-	*m = (struct gateway_maps){ .selector4_fd = -1, .events_fd = -1 };
+	*m = (struct gateway_maps){ .selector_fds = { -1, -1 }, .events_fd = -1 };
 	for (size_t i = 0; i < MAPPED; i++)
 		m->fds[i] = -1;
 	for (size_t i = 0; i < MAPPED && !err; i++) {
@@ -55,15 +61,18 @@ int gateway_maps_open(struct gateway_maps *m, const char *instance, const char *
 	m->sa.tunnels = (struct tunnels){ .map = values[4], .count = XSWAN_TUNNELS };
 	m->drops_ike = values[5];
 	if (!err) {
-		*which = "selector4";
-		m->selector4_fd = pinned_open(instance, *which, sizeof(struct xswan_lpm4), sizeof(struct xswan_rules4),
-					      NULL);
-		err = m->selector4_fd < 0 ? m->selector4_fd : 0;
+		*which = "selector";
+		err = open_one(&m->selector_fds.selector, instance, *which, sizeof(struct xswan_selector_key),
+			       sizeof(struct xswan_selector));
+	}
+	if (!err) {
+		*which = "rules";
+		err = open_one(&m->selector_fds.rules, instance, *which, sizeof(struct xswan_rules_key),
+			       sizeof(struct xswan_rules));
 	}
 	if (!err) {
 		*which = "events"; /* a ring buffer has neither keys nor values */
-		m->events_fd = pinned_open(instance, *which, 0, 0, NULL);
-		err = m->events_fd < 0 ? m->events_fd : 0;
+		err = open_one(&m->events_fd, instance, *which, 0, 0);
 	}
 	if (err)
 		gateway_maps_close(m);
@@ -82,11 +91,14 @@ void gateway_maps_close(struct gateway_maps *m)
 		close(m->fds[i]);
 		m->fds[i] = -1;
 	}
-	if (m->selector4_fd >= 0)
-		close(m->selector4_fd);
+	if (m->selector_fds.selector >= 0)
+		close(m->selector_fds.selector);
+	if (m->selector_fds.rules >= 0)
+		close(m->selector_fds.rules);
 	if (m->events_fd >= 0)
 		close(m->events_fd);
-	m->selector4_fd = m->events_fd = -1;
+	m->selector_fds = (struct selector_fds){ -1, -1 };
+	m->events_fd = -1;
 	tunnels_free_names(&m->sa.tunnels);
 	m->sa = (struct sa_maps){ 0 };
 	m->drops_ike = NULL;

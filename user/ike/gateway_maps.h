@@ -6,11 +6,13 @@
 #include <stdint.h>
 
 #include "sa_store.h"
+#include "selector_map.h"
 
 struct gateway_maps {
 	struct sa_maps sa;
 	uint64_t *drops_ike;
-	int selector4_fd, events_fd;
+	struct selector_fds selector_fds;
+	int events_fd;
 	int fds[6]; /* behind the mapped ones, in the order of the table in gateway_maps.c */
 	uint32_t sa_in_id; /* tells whether the pins are still these maps */
 };

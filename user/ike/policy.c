@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../lib/log.h"
-#include "selectors.h"
 
-struct active { /* what a Child SA negotiated */
+struct active { /* what a Child SA negotiated, or its child is configured to */
 	struct active *next;
 	uint64_t id;
 	uint32_t tunnel;
+	uint32_t priority;
+	char name[XSWAN_NAME_LEN]; /* "conn/child" */
 	int local_ts_count, remote_ts_count;
 	struct xswan_ts local_ts[CONF_TS], remote_ts[CONF_TS];
 };
@@ -21,10 +21,11 @@ struct active { /* what a Child SA negotiated */
 struct policy {
 	bool (*keep)(void *ctx, uint32_t tunnel);
 	void *ctx;
-	int fd; /* selector4; -1 before it is there */
+	struct selector_fds fds;
 	struct config *cfg;
 	struct active *active;
 	struct selector_table installed;
+	bool covered[XSWAN_TUNNELS]; /* tunnels whose selectors are installed as configured, whatever is negotiated */
 };
 
 struct policy *policy_new(bool (*keep)(void *ctx, uint32_t tunnel), void *ctx)
@@ -35,7 +36,7 @@ struct policy *policy_new(bool (*keep)(void *ctx, uint32_t tunnel), void *ctx)
 		return NULL;
 	p->keep = keep;
 	p->ctx = ctx;
-	p->fd = -1;
+	p->fds = (struct selector_fds){ -1, -1 };
 	return p;
 }
 
@@ -55,21 +56,21 @@ void policy_free(struct policy *p)
 	free(p);
 }
 
-int policy_attach(struct policy *p, int selector4_fd)
+int policy_attach(struct policy *p, struct selector_fds fds)
 {
-	p->fd = selector4_fd;
+	p->fds = fds;
 	selector_table_clear(&p->installed);
-	return selectors_read_map(&p->installed, selector4_fd);
+	return selectors_read_map(&p->installed, fds);
 }
 
 static int ts_from_addrs(struct xswan_ts out[static CONF_TS], const struct addr *addrs, int count)
 {
 	for (int i = 0; i < count; i++) {
-		if (addrs[i].family != 4)
+		if (!addrs[i].family)
 			return 0;
-		out[i] = (struct xswan_ts){ .family = 4, .port_max = UINT16_MAX };
-		memcpy(out[i].addr_min, addrs[i].ip, 4);
-		memcpy(out[i].addr_max, addrs[i].ip, 4);
+		out[i] = (struct xswan_ts){ .family = addrs[i].family, .port_max = UINT16_MAX };
+		memcpy(out[i].addr_min, addrs[i].ip, sizeof(out[i].addr_min));
+		memcpy(out[i].addr_max, addrs[i].ip, sizeof(out[i].addr_max));
 	}
 	return count;
 }
@@ -78,6 +79,7 @@ static int ts_from_addrs(struct xswan_ts out[static CONF_TS], const struct addr 
 static bool configured_ts(struct active *a, const struct conf_conn *conn, const struct conf_child *child)
 {
 	a->tunnel = child->tunnel;
+	a->priority = child->priority;
 	a->local_ts_count = child->local_ts_count;
 	memcpy(a->local_ts, child->local_ts, sizeof(a->local_ts));
 	if (!a->local_ts_count)
@@ -89,80 +91,123 @@ static bool configured_ts(struct active *a, const struct conf_conn *conn, const 
 	return a->local_ts_count && a->remote_ts_count;
 }
 
-static int add_ts(struct selector_set *set, const struct active *a)
+/* owner: a struct conf_child or, of what was negotiated, a itself */
+static int add_protected(struct selector_set *set, const struct active *a, const void *owner)
 {
-	return selectors_add(set, a->tunnel, a->local_ts, a->local_ts_count, a->remote_ts, a->remote_ts_count);
+	const struct selector_action action = {
+		.action = XSWAN_ACTION_PROTECT, .tunnel = a->tunnel, .priority = a->priority, .owner = owner
+	};
+
+	return selectors_add(set, &action, a->local_ts, a->local_ts_count, a->remote_ts, a->remote_ts_count);
 }
 
-/* Marks in `covered` the tunnels whose configured selectors are in the set. */
-static int collect_configured(struct policy *p, struct selector_set *set, bool covered[static XSWAN_TUNNELS])
+static int add_shunt(struct selector_set *set, const struct conf_shunt *shunt)
+{
+	const struct selector_action action = { .action = shunt->pass ? XSWAN_ACTION_BYPASS : XSWAN_ACTION_DROP,
+						.priority = shunt->priority,
+						.owner = shunt };
+
+	return selectors_add(set, &action, shunt->local_ts, shunt->local_ts_count, shunt->remote_ts,
+			     shunt->remote_ts_count);
+}
+
+/* Marks the tunnels whose configured selectors are in the set. *owner: whom an error is about. */
+static int collect_configured(struct policy *p, struct selector_set *set, const void **owner)
 {
 	struct active a;
-	int err;
+	int err = 0;
 
-	if (!p->cfg)
-		return 0;
 	for (const struct conf_conn *conn = p->cfg->conns; conn; conn = conn->next) {
-		for (const struct conf_child *child = conn->children; child; child = child->next) {
+		for (const struct conf_child *child = conn->children; child && !err; child = child->next) {
 			if (child->start_action == START_NONE || !child->tunnel || !configured_ts(&a, conn, child))
 				continue;
-			err = add_ts(set, &a);
-			if (err)
-				return err;
-			covered[child->tunnel] = true;
+			*owner = child;
+			err = add_protected(set, &a, child);
+			p->covered[child->tunnel] = true;
 		}
 	}
-	return 0;
-}
-
-static int collect(struct policy *p, struct selector_set *set)
-{
-	bool covered[XSWAN_TUNNELS] = { false };
-	int err = collect_configured(p, set, covered);
-
-	for (const struct active *a = p->active; a && !err; a = a->next)
-		if (!covered[a->tunnel])
-			err = add_ts(set, a);
-	for (uint32_t tunnel = 1; tunnel < XSWAN_TUNNELS && !err; tunnel++)
-		if (!covered[tunnel] && p->keep(p->ctx, tunnel))
-			err = selectors_add_from(set, tunnel, &p->installed);
+	for (const struct conf_shunt *shunt = p->cfg->shunts; shunt && !err; shunt = shunt->next) {
+		*owner = shunt;
+		err = add_shunt(set, shunt);
+	}
 	return err;
 }
 
-static void log_refusal(int err, uint32_t tunnel, const struct xswan_lpm4 *at)
+static bool is_kept(void *ctx, uint32_t tunnel)
 {
-	char dst[INET_ADDRSTRLEN];
+	struct policy *p = ctx;
 
-	if (err == -E2BIG)
-		log_error("selectors: tunnel %u: more than %u rules for destination %s/%u", tunnel, XSWAN_RULES,
-			  inet_ntop(AF_INET, &at->dst, dst, sizeof(dst)), at->prefixlen);
-	else
-		log_error("selectors: %s", err == -ENOSPC ? "too many destination prefixes" : strerror(-err));
+	return tunnel && tunnel < XSWAN_TUNNELS && !p->covered[tunnel] && p->keep(p->ctx, tunnel);
+}
+
+static int collect(struct policy *p, struct selector_set *set, const void **owner)
+{
+	int err;
+
+	memset(p->covered, 0, sizeof(p->covered));
+	err = p->cfg ? collect_configured(p, set, owner) : 0;
+	if (err)
+		return err;
+	for (const struct active *a = p->active; a && !err; a = a->next) {
+		*owner = a;
+		if (!p->covered[a->tunnel])
+			err = add_protected(set, a, a);
+	}
+	return err ? err : selectors_add_table(set, &p->installed, is_kept, p);
+}
+
+static void explain_where(const char *origin, const char *conn, const char *child, const char *text, char *why,
+			  size_t why_size)
+{
+	snprintf(why, why_size, "%s: connections.%s.children.%s: %s", origin ? origin : "swanctl.conf", conn, child, text);
+}
+
+/* Who it is about, if anybody: "swanctl.conf:3: connections.conn.children.child: ", "'conn/child': " */
+static void explain(const struct config *cfg, const struct active *active, const struct selector_problem *problem,
+		    char *why, size_t why_size)
+{
+	char text[256];
+
+	selector_problem_format(problem, text, sizeof(text));
+	snprintf(why, why_size, "selectors: %s", text);
+	for (; problem->owner && active; active = active->next)
+		if (active == problem->owner)
+			snprintf(why, why_size, "'%s': selectors: %s", active->name, text);
+	if (!cfg || !problem->owner)
+		return;
+	for (const struct conf_conn *conn = cfg->conns; conn; conn = conn->next)
+		for (const struct conf_child *child = conn->children; child; child = child->next)
+			if (child == problem->owner)
+				explain_where(conn->origin, conn->name, child->name, text, why, why_size);
+	for (const struct conf_shunt *shunt = cfg->shunts; shunt; shunt = shunt->next)
+		if (shunt == problem->owner)
+			explain_where(shunt->origin, shunt->conn, shunt->name, text, why, why_size);
 }
 
 int policy_refresh(struct policy *p)
 {
-	struct selector_set set = { 0 };
 	struct selector_table table = { 0 };
-	struct xswan_lpm4 at = { 0 };
-	uint32_t tunnel = 0;
+	struct selector_set set = { 0 };
+	struct selector_problem problem = { 0 };
+	char why[512];
 	int err;
 
-	if (p->fd < 0)
+	if (p->fds.rules < 0)
 		return -ENOTCONN;
-	err = collect(p, &set);
+	err = problem.err = collect(p, &set, &problem.owner);
 	if (!err)
-		err = selectors_compile(&table, &set, &tunnel, &at);
+		err = selectors_compile(&table, &set, &problem);
 	if (err) {
-		log_refusal(err, tunnel, &at);
+		explain(p->cfg, p->active, &problem, why, sizeof(why));
+		log_error("%s", why);
 		goto out;
 	}
-	err = selectors_write_map(&p->installed, &table, p->fd);
+	err = selectors_write_map(&p->installed, &table, p->fds);
 	if (err) {
-		log_error("selectors: writing the map: %s", strerror(-err));
+		log_error("selectors: writing the maps: %s", strerror(-err));
 		selector_table_clear(&p->installed);
-		if (selectors_read_map(&p->installed, p->fd))
-			log_error("selectors: reading the map back: out of memory");
+		if (selectors_read_map(&p->installed, p->fds))
+			log_error("selectors: reading the maps back: out of memory");
 		goto out;
 	}
 	selector_table_clear(&p->installed);
@@ -174,67 +219,46 @@ out:
 	return err;
 }
 
-static const struct conf_child *child_by_index(const struct config *cfg, uint32_t index, const struct conf_conn **conn)
+/* As if every child were up with all it may negotiate. */
+static int collect_all(const struct config *cfg, struct selector_set *set, uint32_t *children, const void **owner)
 {
-	for (*conn = cfg->conns; *conn; *conn = (*conn)->next)
-		for (const struct conf_child *child = (*conn)->children; child; child = child->next)
-			if (!--index)
-				return child;
-	return NULL;
-}
-
-static void describe_refusal(const struct config *cfg, int err, uint32_t index, const struct xswan_lpm4 *at, char *why,
-			     size_t why_size)
-{
-	char dst[INET_ADDRSTRLEN];
-	const struct conf_conn *conn;
-	const struct conf_child *child = index ? child_by_index(cfg, index, &conn) : NULL;
-
-	if (err == -E2BIG && child)
-		snprintf(why, why_size,
-			 "%s: connections.%s.children.%s: more than %u selectors would apply to destination %s/%u",
-			 conn->origin ? conn->origin : "swanctl.conf", conn->name, child->name, XSWAN_RULES,
-			 inet_ntop(AF_INET, &at->dst, dst, sizeof(dst)), at->prefixlen);
-	else if (err == -ENOSPC)
-		snprintf(why, why_size, "selectors of all children together make more than %u destination prefixes",
-			 XSWAN_SELECTORS);
-	else if (child)
-		snprintf(why, why_size, "%s: connections.%s.children.%s: selectors: %s",
-			 conn->origin ? conn->origin : "swanctl.conf", conn->name, child->name,
-			 err == -EAFNOSUPPORT ? "only IPv4 is supported" : strerror(-err));
-	else
-		snprintf(why, why_size, "selectors: %s", strerror(-err));
-}
-
-/* With the child's position instead of its tunnel, which is not known yet. */
-int policy_check(const struct config *cfg, char *why, size_t why_size)
-{
-	struct selector_set set = { 0 };
-	struct selector_table table = { 0 };
-	struct xswan_lpm4 at = { 0 };
-	uint32_t index = 0;
 	struct active a;
 	int err = 0;
 
 	for (const struct conf_conn *conn = cfg->conns; conn; conn = conn->next) {
 		for (const struct conf_child *child = conn->children; child && !err; child = child->next) {
-			index++;
-			if (!configured_ts(&a, conn, child))
-				continue;
-			a.tunnel = index;
-			err = add_ts(&set, &a);
+			++*children;
+			*owner = child;
+			if (configured_ts(&a, conn, child))
+				err = add_protected(set, &a, child);
 		}
 	}
-	if (!err && index >= XSWAN_TUNNELS) {
-		snprintf(why, why_size, "%u children are configured; at most %u are supported", index,
+	for (const struct conf_shunt *shunt = cfg->shunts; shunt && !err; shunt = shunt->next) {
+		*owner = shunt;
+		err = add_shunt(set, shunt);
+	}
+	return err;
+}
+
+int policy_check(const struct config *cfg, char *why, size_t why_size)
+{
+	struct selector_table table = { 0 };
+	struct selector_set set = { 0 };
+	struct selector_problem problem = { 0 };
+	uint32_t children = 0;
+	int err;
+
+	err = problem.err = collect_all(cfg, &set, &children, &problem.owner);
+	if (!err && children >= XSWAN_TUNNELS) {
+		snprintf(why, why_size, "%u children are configured; at most %u are supported", children,
 			 XSWAN_TUNNELS - 1);
 		err = -E2BIG;
 		goto out;
 	}
 	if (!err)
-		err = selectors_compile(&table, &set, &index, &at);
+		err = selectors_compile(&table, &set, &problem);
 	if (err)
-		describe_refusal(cfg, err, index, &at, why, why_size);
+		explain(cfg, NULL, &problem, why, why_size);
 out:
 	selector_table_clear(&table);
 	selectors_clear(&set);
@@ -268,13 +292,15 @@ int policy_add(struct policy *p, const struct child_install *sa, uint64_t id)
 		return -ENOMEM;
 	a->id = id;
 	a->tunnel = sa->child->tunnel;
+	a->priority = sa->child->priority;
+	snprintf(a->name, sizeof(a->name), "%s/%s", sa->conn->name, sa->child->name);
 	a->local_ts_count = sa->local_ts_count;
 	a->remote_ts_count = sa->remote_ts_count;
 	memcpy(a->local_ts, sa->local_ts, sa->local_ts_count * sizeof(a->local_ts[0]));
 	memcpy(a->remote_ts, sa->remote_ts, sa->remote_ts_count * sizeof(a->remote_ts[0]));
 	a->next = p->active;
 	p->active = a;
-	err = policy_refresh(p);
+	err = p->covered[a->tunnel] ? 0 : policy_refresh(p);
 	if (err)
 		policy_remove(p, id);
 	return err;
@@ -288,8 +314,9 @@ void policy_remove(struct policy *p, uint64_t id)
 		if (a->id != id)
 			continue;
 		*at = a->next;
+		if (!p->covered[a->tunnel])
+			policy_refresh(p);
 		free(a);
-		policy_refresh(p);
 		return;
 	}
 }

@@ -8,6 +8,8 @@
  *                                  traffic is nobody's business, as with strongSwan
  *   no longer configured           the negotiated selectors, until its last Child SA is gone
  *
+ *   mode = pass or drop            the configured selectors, from the start; no IKE
+ *
  * "dynamic" selectors stand for the configured addresses; without any, trap and start can
  * protect nothing before the peers have met, and the child is treated like none.
  */
@@ -20,6 +22,7 @@
 
 #include "config.h"
 #include "engine.h"
+#include "selector_map.h"
 
 struct policy;
 
@@ -27,8 +30,8 @@ struct policy;
 struct policy *policy_new(bool (*keep)(void *ctx, uint32_t tunnel), void *ctx); /* NULL: out of memory */
 void policy_free(struct policy *p); /* leaves the map as it is */
 
-/* Takes over the selector4 map, with what is in it. The descriptor stays the caller's. */
-int policy_attach(struct policy *p, int selector4_fd);
+/* Takes over the maps selector and rules, with what is in them. The descriptors stay the caller's. */
+int policy_attach(struct policy *p, struct selector_fds fds);
 
 /* Would all selectors of this configuration fit? 0, or -errno with a sentence in why. */
 int policy_check(const struct config *cfg, char *why, size_t why_size);

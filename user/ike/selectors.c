@@ -1,62 +1,55 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "selectors.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <bpf/bpf.h>
-
 #define PORT_MAX 65535u
-/* Prefixes that a range of IPv4 addresses can fall into: two per bit at most. */
-#define RANGE_PREFIXES 64
+#define ITEMS_MAX (4u * XSWAN_SELECTORS) /* beyond what is likely to fit: a few IPv6 ranges make millions of pairs */
 
-struct prefix {
-	uint32_t addr; /* host order */
-	uint32_t len;
-};
+/* ---- a rule's rank ---- */
 
-static uint32_t prefix_mask(uint32_t len)
+#define RANK_PRIORITY_SHIFT 32
+#define RANK_KIND_SHIFT 30
+#define RANK_BITS_SHIFT 21
+#define RANK_BITS_MASK 0x1ffu
+#define RANK_ANY_PROTO_SHIFT 20
+#define RANK_SPAN_SHIFT 2
+
+static bool has_ports(const struct xswan_rule *r)
 {
-	return len ? UINT32_MAX << (32 - len) : 0;
+	return r->sport_min || r->sport_max != PORT_MAX || r->dport_min || r->dport_max != PORT_MAX;
 }
 
-static uint32_t ts_addr(const uint8_t ip[static 4])
+static uint64_t rank_of(const struct selector_item *item, uint32_t priority)
 {
-	return (uint32_t)ip[0] << 24 | (uint32_t)ip[1] << 16 | (uint32_t)ip[2] << 8 | ip[3];
+	static const uint8_t kinds[] = {
+		[XSWAN_ACTION_BYPASS] = 0, [XSWAN_ACTION_PROTECT] = 1, [XSWAN_ACTION_DROP] = 2
+	};
+	const struct xswan_rule *r = &item->rule;
+	uint64_t span = (r->sport_max - r->sport_min) + (r->dport_max - r->dport_min);
+	uint64_t rank = (uint64_t)(priority ? priority : UINT32_MAX) << RANK_PRIORITY_SHIFT;
+
+	if (!priority)
+		rank |= (uint64_t)kinds[r->action] << RANK_KIND_SHIFT;
+	rank |= (uint64_t)(256 - item->dst.len - item->src.len) << RANK_BITS_SHIFT;
+	return rank | (uint64_t)!r->proto << RANK_ANY_PROTO_SHIFT | span << RANK_SPAN_SHIFT;
 }
 
-/* The fewest prefixes that make up the range, in order. Returns how many. */
-static int range_to_prefixes(const struct xswan_ts *ts, struct prefix out[static RANGE_PREFIXES])
+/* Of both prefixes that a rule is for, wherever it is found. */
+static unsigned int rank_prefix_bits(uint64_t rank)
 {
-	uint64_t from = ts_addr(ts->addr_min), end = (uint64_t)ts_addr(ts->addr_max) + 1;
-	int count = 0;
-
-	while (from < end) {
-		uint32_t len = 0;
-
-		/* the shortest prefix that starts here and does not reach past the end */
-		while ((from & ~(uint64_t)prefix_mask(len) & UINT32_MAX) || from + (1ull << (32 - len)) > end)
-			len++;
-		out[count++] = (struct prefix){ .addr = (uint32_t)from, .len = len };
-		from += 1ull << (32 - len);
-	}
-	return count;
+	return 256 - (rank >> RANK_BITS_SHIFT & RANK_BITS_MASK);
 }
 
-static int ts_check(const struct xswan_ts *ts)
-{
-	if (ts->family != 4)
-		return -EAFNOSUPPORT;
-	if (ts_addr(ts->addr_min) > ts_addr(ts->addr_max))
-		return -EINVAL;
-	/* RFC 7296 section 3.13.1: 65535-0 is OPAQUE, which no rule can say */
-	return ts->port_min > ts->port_max ? -EINVAL : 0;
-}
+/* ---- the set ---- */
 
-static int set_push(struct selector_set *set, const struct xswan_lpm4 *dst, const struct xswan_rule4 *rule)
+static int set_push(struct selector_set *set, const struct selector_item *item)
 {
+	if (set->count == ITEMS_MAX)
+		return -ENOSPC;
 	if (set->count == set->room) {
 		size_t room = set->room ? 2 * set->room : 64;
 		struct selector_item *items = realloc(set->items, room * sizeof(*items));
@@ -66,45 +59,57 @@ static int set_push(struct selector_set *set, const struct xswan_lpm4 *dst, cons
 		set->items = items;
 		set->room = room;
 	}
-	set->items[set->count] = (struct selector_item){ .dst = *dst, .rule = *rule, .order = set->count };
+	set->items[set->count] = *item;
+	set->items[set->count].order = set->count;
 	set->count++;
 	return 0;
 }
 
 /* One local and one remote selector: a rule for each pair of prefixes they are made of. */
-static int add_pair(struct selector_set *set, uint32_t tunnel, const struct xswan_ts *local,
+static int add_pair(struct selector_set *set, const struct selector_action *action, const struct xswan_ts *local,
 		    const struct xswan_ts *remote)
 {
 	struct prefix src[RANGE_PREFIXES], dst[RANGE_PREFIXES];
+	struct selector_item item = { .owner = action->owner };
 	int src_count, dst_count, err = 0;
 
-	if (local->proto && remote->proto && local->proto != remote->proto)
-		return 0; /* no packet has two protocols */
-	src_count = range_to_prefixes(local, src);
-	dst_count = range_to_prefixes(remote, dst);
+	/* no packet has two protocols, or is of two families */
+	if ((local->proto && remote->proto && local->proto != remote->proto) || local->family != remote->family)
+		return 0;
+	item.rule = (struct xswan_rule){
+		.sport_min = local->port_min,
+		.sport_max = local->port_max,
+		.dport_min = remote->port_min,
+		.dport_max = remote->port_max,
+		.proto = local->proto ? local->proto : remote->proto,
+		.action = action->action,
+		.tunnel = action->tunnel,
+	};
+	src_count = prefixes_of_ts(local, src);
+	dst_count = prefixes_of_ts(remote, dst);
 	for (int d = 0; d < dst_count; d++) {
 		for (int s = 0; s < src_count && !err; s++) {
-			struct xswan_lpm4 key = { .prefixlen = dst[d].len, .dst = htonl(dst[d].addr) };
-			struct xswan_rule4 rule = {
-				.src = htonl(src[s].addr),
-				.src_mask = htonl(prefix_mask(src[s].len)),
-				.sport_min = local->port_min,
-				.sport_max = local->port_max,
-				.dport_min = remote->port_min,
-				.dport_max = remote->port_max,
-				.proto = local->proto ? local->proto : remote->proto,
-				.action = XSWAN_ACTION_PROTECT,
-				.tunnel = tunnel,
-			};
-
-			err = set_push(set, &key, &rule);
+			item.dst = dst[d];
+			item.src = src[s];
+			item.rule.rank = rank_of(&item, action->priority);
+			err = set_push(set, &item);
 		}
 	}
 	return err;
 }
 
-int selectors_add(struct selector_set *set, uint32_t tunnel, const struct xswan_ts *local_ts, int local_count,
-		  const struct xswan_ts *remote_ts, int remote_count)
+static int ts_check(const struct xswan_ts *ts)
+{
+	if (ts->family != 4 && ts->family != 6)
+		return -EINVAL;
+	if (memcmp(ts->addr_min, ts->addr_max, sizeof(ts->addr_min)) > 0)
+		return -EINVAL;
+	/* RFC 7296 section 3.13.1: 65535-0 is OPAQUE, which no rule can say */
+	return ts->port_min > ts->port_max ? -EINVAL : 0;
+}
+
+int selectors_add(struct selector_set *set, const struct selector_action *action, const struct xswan_ts *local_ts,
+		  int local_count, const struct xswan_ts *remote_ts, int remote_count)
 {
 	int err = 0;
 
@@ -114,20 +119,42 @@ int selectors_add(struct selector_set *set, uint32_t tunnel, const struct xswan_
 		err = ts_check(&remote_ts[r]);
 	for (int l = 0; l < local_count; l++)
 		for (int r = 0; r < remote_count && !err; r++)
-			err = add_pair(set, tunnel, &local_ts[l], &remote_ts[r]);
+			err = add_pair(set, action, &local_ts[l], &remote_ts[r]);
 	return err;
 }
 
-int selectors_add_from(struct selector_set *set, uint32_t tunnel, const struct selector_table *table)
+static struct prefix key_dst(const struct xswan_rules_key *key)
+{
+	struct prefix p = { .family = key->family, .len = key->dst_len };
+
+	memcpy(p.addr, key->dst, sizeof(p.addr));
+	return p;
+}
+
+static struct prefix key_src(const struct xswan_rules_key *key)
+{
+	struct prefix p = { .family = key->family, .len = key->prefixlen - XSWAN_RULES_BITS };
+
+	memcpy(p.addr, key->src, sizeof(p.addr));
+	return p;
+}
+
+int selectors_add_table(struct selector_set *set, const struct selector_table *table,
+			bool (*wanted)(void *ctx, uint32_t tunnel), void *ctx)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < table->count; i++) {
-		const struct selector_entry *entry = &table->entries[i];
+	for (size_t i = 0; i < table->rules_count; i++) {
+		const struct rules_entry *entry = &table->rules[i];
+		struct selector_item item = { .dst = key_dst(&entry->key), .src = key_src(&entry->key) };
 
-		for (uint32_t r = 0; r < entry->rules.count && r < XSWAN_RULES && !err; r++)
-			if (entry->rules.rule[r].tunnel == tunnel)
-				err = set_push(set, &entry->key, &entry->rules.rule[r]);
+		for (uint32_t r = 0; r < entry->value.count && r < XSWAN_RULES && !err; r++) {
+			item.rule = entry->value.rule[r];
+			if (rank_prefix_bits(item.rule.rank) != item.dst.len + item.src.len)
+				continue; /* of a source around this one, where it will be found */
+			if (!wanted || (item.rule.action == XSWAN_ACTION_PROTECT && wanted(ctx, item.rule.tunnel)))
+				err = set_push(set, &item);
+		}
 	}
 	return err;
 }
@@ -138,247 +165,224 @@ void selectors_clear(struct selector_set *set)
 	*set = (struct selector_set){ 0 };
 }
 
-/* Order of the table: by address, shorter prefixes first, so that whatever covers comes before. */
-static int key_compare(const struct xswan_lpm4 *a, const struct xswan_lpm4 *b)
-{
-	uint32_t addr_a = ntohl(a->dst), addr_b = ntohl(b->dst);
+/* ---- compiling ---- */
 
-	if (addr_a != addr_b)
-		return addr_a < addr_b ? -1 : 1;
-	return (int)a->prefixlen - (int)b->prefixlen;
-}
-
-static bool key_covers(const struct xswan_lpm4 *outer, const struct xswan_lpm4 *inner)
-{
-	return outer->prefixlen <= inner->prefixlen &&
-	       !((ntohl(outer->dst) ^ ntohl(inner->dst)) & prefix_mask(outer->prefixlen));
-}
-
-static bool has_ports(const struct xswan_rule4 *r)
-{
-	return r->sport_min || r->sport_max != PORT_MAX || r->dport_min || r->dport_max != PORT_MAX;
-}
-
-static int port_span(const struct xswan_rule4 *r)
-{
-	return (r->sport_max - r->sport_min) + (r->dport_max - r->dport_min);
-}
-
-/* Negative: a comes first. */
-static int item_compare(const struct selector_item *a, const struct selector_item *b)
-{
-	const struct xswan_rule4 *ra = &a->rule, *rb = &b->rule;
-	uint32_t mask_a = ntohl(ra->src_mask), mask_b = ntohl(rb->src_mask);
-
-	if (has_ports(ra) != has_ports(rb))
-		return has_ports(ra) ? -1 : 1;
-	if (!ra->proto != !rb->proto)
-		return ra->proto ? -1 : 1;
-	if (a->dst.prefixlen != b->dst.prefixlen)
-		return (int)b->dst.prefixlen - (int)a->dst.prefixlen;
-	if (mask_a != mask_b)
-		return mask_a > mask_b ? -1 : 1;
-	if (port_span(ra) != port_span(rb))
-		return port_span(ra) - port_span(rb);
-	return a->order < b->order ? -1 : a->order > b->order;
-}
-
-static int item_compare_for_table(const void *a, const void *b)
+static int item_compare(const void *a, const void *b)
 {
 	const struct selector_item *ia = a, *ib = b;
-	int order = key_compare(&ia->dst, &ib->dst);
+	int order = prefix_compare(&ia->dst, &ib->dst);
 
-	return order ? order : item_compare(ia, ib);
+	if (!order)
+		order = prefix_compare(&ia->src, &ib->src);
+	return order ? order : ia->order < ib->order ? -1 : ia->order > ib->order;
 }
 
-/* Does `first` match every packet that `second` matches? Then second behind it is dead. */
-static bool rule_shadows(const struct xswan_rule4 *first, const struct xswan_rule4 *second)
+/*
+ * Two rules for the same addresses: does the second never decide behind the first? A first one that passes
+ * packets leaves those that do not show what it names to the second.
+ */
+static bool shadows(const struct xswan_rule *first, const struct xswan_rule *second)
 {
-	return (first->src_mask & second->src_mask) == first->src_mask &&
-	       (second->src & first->src_mask) == first->src && (!first->proto || first->proto == second->proto) &&
-	       first->sport_min <= second->sport_min && first->sport_max >= second->sport_max &&
-	       first->dport_min <= second->dport_min && first->dport_max >= second->dport_max;
+	bool blind = first->action == XSWAN_ACTION_BYPASS && second->action != XSWAN_ACTION_BYPASS &&
+		     (first->proto || has_ports(first));
+
+	return !blind && (!first->proto || first->proto == second->proto) && first->sport_min <= second->sport_min &&
+	       first->sport_max >= second->sport_max && first->dport_min <= second->dport_min &&
+	       first->dport_max >= second->dport_max;
 }
 
-/* A prefix being worked on, and those around it: what it inherits, with each rule's own prefix. */
+static bool goes_before(const struct selector_item *a, const struct selector_item *b)
+{
+	return a->rule.rank != b->rule.rank ? a->rule.rank < b->rule.rank : a->order < b->order;
+}
+
+static int pointer_compare(const void *a, const void *b)
+{
+	const struct selector_item *const *ia = a, *const *ib = b;
+
+	return goes_before(*ia, *ib) ? -1 : goes_before(*ib, *ia);
+}
+
+void selectors_fill(struct xswan_rules *rules, const struct selector_item **items, size_t count)
+{
+	*rules = (struct xswan_rules){ .count = 0 };
+	qsort(items, count, sizeof(items[0]), pointer_compare);
+	for (size_t i = 0; i < count && rules->count <= XSWAN_RULES; i++) {
+		bool dead = false;
+
+		for (uint32_t r = 0; r < rules->count && !dead; r++)
+			dead = shadows(&rules->rule[r], &items[i]->rule);
+		if (dead)
+			continue;
+		if (rules->count < XSWAN_RULES)
+			rules->rule[rules->count] = items[i]->rule;
+		rules->count++;
+	}
+}
+
+/* A source prefix of the present destination: its rules, and those of the sources around it. */
 struct level {
-	struct xswan_lpm4 key;
-	struct selector_item items[XSWAN_RULES];
-	uint32_t count;
+	struct prefix src;
+	size_t count; /* of the compiler's items */
 };
 
-static int level_insert(struct level *level, const struct selector_item *item)
-{
-	uint32_t at = 0;
+/* Walks the sorted items as trees: destinations inside each other, and for each one, sources inside each other. */
+struct compiler {
+	struct selector_table *table;
+	struct prefix dst[129];
+	struct level level[129];
+	uint32_t dst_depth, src_depth;
+	const struct selector_item **items; /* of all levels, the innermost last */
+	const struct selector_item **sorted;
+};
 
-	while (at < level->count && item_compare(&level->items[at], item) < 0) {
-		if (rule_shadows(&level->items[at].rule, &item->rule))
-			return 0;
-		at++;
-	}
-	for (uint32_t i = at; i < level->count;) { /* those behind it that can never match now */
-		if (rule_shadows(&item->rule, &level->items[i].rule))
-			memmove(&level->items[i], &level->items[i + 1], (--level->count - i) * sizeof(level->items[0]));
-		else
-			i++;
-	}
-	if (level->count == XSWAN_RULES)
-		return -E2BIG;
-	memmove(&level->items[at + 1], &level->items[at], (level->count++ - at) * sizeof(level->items[0]));
-	level->items[at] = *item;
-	return 0;
+static void begin_destination(struct compiler *c, const struct selector_item *item)
+{
+	struct selector_entry *entry = &c->table->selectors[c->table->selector_count++];
+
+	while (c->dst_depth && !prefix_covers(&c->dst[c->dst_depth - 1], &item->dst))
+		c->dst_depth--;
+	c->dst[c->dst_depth++] = item->dst;
+	c->src_depth = 0;
+	*entry = (struct selector_entry){ .key = { .prefixlen = XSWAN_SELECTOR_BITS + item->dst.len,
+						   .family = item->dst.family } };
+	memcpy(entry->key.dst, item->dst.addr, sizeof(entry->key.dst));
+	entry->value.count = c->dst_depth > XSWAN_LEVELS ? XSWAN_LEVELS + 1 : c->dst_depth;
+	for (uint32_t i = 0; i < c->dst_depth && i < XSWAN_LEVELS; i++)
+		entry->value.len[i] = c->dst[c->dst_depth - 1 - i].len;
 }
 
-static void level_store(const struct level *level, struct selector_entry *entry)
+static void begin_source(struct compiler *c, const struct selector_item *item)
 {
-	*entry = (struct selector_entry){ .key = level->key };
-	entry->rules.count = level->count;
-	for (uint32_t i = 0; i < level->count; i++)
-		entry->rules.rule[i] = level->items[i].rule;
+	struct rules_entry *entry = &c->table->rules[c->table->rules_count++];
+	struct level *level;
+
+	while (c->src_depth && !prefix_covers(&c->level[c->src_depth - 1].src, &item->src))
+		c->src_depth--;
+	level = &c->level[c->src_depth++];
+	level->count = c->src_depth > 1 ? level[-1].count : 0;
+	level->src = item->src;
+	*entry = (struct rules_entry){ .key = { .prefixlen = XSWAN_RULES_BITS + item->src.len,
+						.family = item->dst.family,
+						.dst_len = item->dst.len } };
+	memcpy(entry->key.dst, item->dst.addr, sizeof(entry->key.dst));
+	memcpy(entry->key.src, item->src.addr, sizeof(entry->key.src));
 }
 
-static size_t count_prefixes(const struct selector_set *set)
+/* Returns how many rules there are; more than XSWAN_RULES do not fit. */
+static uint32_t store_level(const struct compiler *c)
 {
-	size_t count = 0;
+	const struct level *level = &c->level[c->src_depth - 1];
+	struct xswan_rules *rules = &c->table->rules[c->table->rules_count - 1].value;
 
-	for (size_t i = 0; i < set->count; i++)
-		count += !i || key_compare(&set->items[i - 1].dst, &set->items[i].dst);
-	return count;
+	memcpy(c->sorted, c->items, level->count * sizeof(c->items[0]));
+	selectors_fill(rules, c->sorted, level->count);
+	return rules->count;
 }
 
-/* Walks the sorted items as a tree, the prefixes around the present one on a stack. */
-static int compile_levels(struct selector_table *table, const struct selector_set *set, uint32_t *tunnel,
-			  struct xswan_lpm4 *at)
+/* problem NULL: what does not fit becomes entries whose count says so. */
+static int compile_items(struct compiler *c, const struct selector_set *set, struct selector_problem *problem)
 {
-	struct level stack[33];
-	int depth = -1, err;
-
 	for (size_t i = 0; i < set->count; i++) {
 		const struct selector_item *item = &set->items[i];
+		bool new_dst = !i || prefix_compare(&item[-1].dst, &item->dst);
+		uint32_t rules;
 
-		if (depth < 0 || key_compare(&stack[depth].key, &item->dst)) {
-			while (depth >= 0 && !key_covers(&stack[depth].key, &item->dst))
-				depth--;
-			stack[depth + 1] = depth < 0 ? (struct level){ 0 } : stack[depth];
-			stack[++depth].key = item->dst;
-			table->count++;
-		}
-		err = level_insert(&stack[depth], item);
-		if (err) {
-			*tunnel = item->rule.tunnel;
-			*at = item->dst;
-			return err;
-		}
-		level_store(&stack[depth], &table->entries[table->count - 1]);
+		if (new_dst)
+			begin_destination(c, item);
+		if (new_dst || prefix_compare(&item[-1].src, &item->src))
+			begin_source(c, item);
+		c->items[c->level[c->src_depth - 1].count++] = item;
+		rules = store_level(c);
+		if (!problem)
+			continue;
+		*problem = (struct selector_problem){ .owner = item->owner, .dst = item->dst, .src = item->src };
+		if (c->dst_depth > XSWAN_LEVELS)
+			return problem->err = -ELOOP;
+		if (rules > XSWAN_RULES)
+			return problem->err = -E2BIG;
 	}
 	return 0;
 }
 
-int selectors_compile(struct selector_table *table, struct selector_set *set, uint32_t *tunnel, struct xswan_lpm4 *at)
+/* How many entries the sorted set makes. */
+static void count_entries(const struct selector_set *set, size_t *selectors, size_t *rules)
 {
-	size_t count;
-	int err;
+	*selectors = *rules = 0;
+	for (size_t i = 0; i < set->count; i++) {
+		bool new_dst = !i || prefix_compare(&set->items[i - 1].dst, &set->items[i].dst);
+
+		*selectors += new_dst;
+		*rules += new_dst || prefix_compare(&set->items[i - 1].src, &set->items[i].src);
+	}
+}
+
+static int compile(struct selector_table *table, struct selector_set *set, struct selector_problem *problem)
+{
+	struct compiler c = { .table = table };
+	size_t selectors, rules;
+	int err = -ENOMEM;
 
 	*table = (struct selector_table){ 0 };
 	if (!set->count)
 		return 0;
-	qsort(set->items, set->count, sizeof(set->items[0]), item_compare_for_table);
-	count = count_prefixes(set);
-	if (count > XSWAN_SELECTORS)
+	qsort(set->items, set->count, sizeof(set->items[0]), item_compare);
+	count_entries(set, &selectors, &rules);
+	if (problem && rules > XSWAN_SELECTORS)
 		return -ENOSPC;
-	table->entries = calloc(count, sizeof(table->entries[0]));
-	if (!table->entries)
-		return -ENOMEM;
-	err = compile_levels(table, set, tunnel, at);
+	table->selectors = calloc(selectors, sizeof(table->selectors[0]));
+	table->rules = calloc(rules, sizeof(table->rules[0]));
+	c.items = calloc(set->count, sizeof(c.items[0]));
+	c.sorted = calloc(set->count, sizeof(c.sorted[0]));
+	if (table->selectors && table->rules && c.items && c.sorted)
+		err = compile_items(&c, set, problem);
 	if (err)
 		selector_table_clear(table);
+	free(c.items);
+	free(c.sorted);
 	return err;
+}
+
+int selectors_compile(struct selector_table *table, struct selector_set *set, struct selector_problem *problem)
+{
+	*problem = (struct selector_problem){ 0 };
+	return problem->err = compile(table, set, problem);
+}
+
+int selectors_compile_transit(struct selector_table *table, struct selector_set *set)
+{
+	return compile(table, set, NULL);
 }
 
 void selector_table_clear(struct selector_table *table)
 {
-	free(table->entries);
+	free(table->selectors);
+	free(table->rules);
 	*table = (struct selector_table){ 0 };
 }
 
-static const struct selector_entry *table_find(const struct selector_table *table, const struct xswan_lpm4 *key)
+const char *selector_problem_format(const struct selector_problem *problem, char *out, size_t size)
 {
-	size_t low = 0, high = table->count;
+	char dst[PREFIX_TEXT], src[PREFIX_TEXT];
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int order = key_compare(&table->entries[middle].key, key);
-
-		if (!order)
-			return &table->entries[middle];
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
+	switch (problem->err) {
+	case -E2BIG:
+		snprintf(out, size, "more than %u rules would apply to %s === %s", XSWAN_RULES,
+			 prefix_format(&problem->src, src), prefix_format(&problem->dst, dst));
+		break;
+	case -ELOOP:
+		snprintf(out, size, "destination %s would lie inside %u others that have selectors, and inside each "
+				    "other; at most %u can", prefix_format(&problem->dst, dst), XSWAN_LEVELS,
+			 XSWAN_LEVELS - 1);
+		break;
+	case -ENOSPC:
+		snprintf(out, size, "all selectors together make more than %u pairs of prefixes", XSWAN_SELECTORS);
+		break;
+	case -EINVAL:
+		snprintf(out, size, "a range that ends before it begins");
+		break;
+	default:
+		snprintf(out, size, "%s", strerror(-problem->err));
 	}
-	return NULL;
-}
-
-int selectors_apply(const struct selector_table *from, const struct selector_table *to, const struct selector_writer *w)
-{
-	int err;
-
-	for (size_t i = 0; i < to->count; i++) {
-		const struct selector_entry *old = table_find(from, &to->entries[i].key);
-
-		if (old && !memcmp(&old->rules, &to->entries[i].rules, sizeof(old->rules)))
-			continue;
-		err = w->update(w->ctx, &to->entries[i]);
-		if (err)
-			return err;
-	}
-	for (size_t i = 0; i < from->count; i++) {
-		if (table_find(to, &from->entries[i].key))
-			continue;
-		err = w->remove(w->ctx, &from->entries[i].key);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-static int map_update(void *ctx, const struct selector_entry *entry)
-{
-	return bpf_map_update_elem(*(int *)ctx, &entry->key, &entry->rules, BPF_ANY) ? -errno : 0;
-}
-
-static int map_remove(void *ctx, const struct xswan_lpm4 *key)
-{
-	return bpf_map_delete_elem(*(int *)ctx, key) && errno != ENOENT ? -errno : 0;
-}
-
-int selectors_write_map(const struct selector_table *from, const struct selector_table *to, int fd)
-{
-	const struct selector_writer w = { .update = map_update, .remove = map_remove, .ctx = &fd };
-
-	return selectors_apply(from, to, &w);
-}
-
-static int entry_compare(const void *a, const void *b)
-{
-	return key_compare(&((const struct selector_entry *)a)->key, &((const struct selector_entry *)b)->key);
-}
-
-int selectors_read_map(struct selector_table *table, int fd)
-{
-	struct xswan_lpm4 key, *previous = NULL;
-
-	*table = (struct selector_table){ .entries = calloc(XSWAN_SELECTORS, sizeof(table->entries[0])) };
-	if (!table->entries)
-		return -ENOMEM;
-	while (table->count < XSWAN_SELECTORS && !bpf_map_get_next_key(fd, previous, &key)) {
-		struct selector_entry *entry = &table->entries[table->count];
-
-		entry->key = key;
-		if (!bpf_map_lookup_elem(fd, &key, &entry->rules))
-			table->count++;
-		previous = &entry->key;
-	}
-	qsort(table->entries, table->count, sizeof(table->entries[0]), entry_compare);
-	return 0;
+	return out;
 }

@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,11 @@ static size_t ip_len(const struct xswan_ts *ts)
 static bool opaque(const struct xswan_ts *ts)
 {
 	return ts->port_min == UINT16_MAX && ts->port_max == 0;
+}
+
+static bool is_icmp(const struct xswan_ts *ts)
+{
+	return ts->proto == IPPROTO_ICMP || ts->proto == IPPROTO_ICMPV6;
 }
 
 static bool any_port(const struct xswan_ts *ts)
@@ -84,6 +90,11 @@ static int parse_ports(struct xswan_ts *ts, char *text)
 	max = min;
 	if (dash && (number(dash + 1, UINT16_MAX, &max) < 0 || min > max))
 		return -EINVAL;
+	/* as with strongSwan: below 256 a type with all its codes, else type * 256 + code */
+	if (is_icmp(ts) && min <= UINT8_MAX && max <= UINT8_MAX) {
+		min <<= 8;
+		max = max << 8 | 0xff;
+	}
 	ts->port_min = min;
 	ts->port_max = max;
 	return 0;
@@ -193,6 +204,8 @@ static void format_ports(const struct xswan_ts *ts, char out[static 16])
 		out[0] = '\0';
 	else if (opaque(ts))
 		snprintf(out, 16, "/opaque");
+	else if (is_icmp(ts) && !(ts->port_min & 0xff) && ts->port_max == (ts->port_min | 0xff))
+		snprintf(out, 16, "/%u", ts->port_min >> 8);
 	else if (ts->port_min == ts->port_max)
 		snprintf(out, 16, "/%u", ts->port_min);
 	else

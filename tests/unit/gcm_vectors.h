@@ -6,7 +6,7 @@
  * the test cases with a 96-bit IV and no associated data (the others have 20 bytes of it, and ESP
  * never more than 12).
  * "draft-mcgrew-gcm-test-01": "Test Cases for the use of GCM and GMAC in IPsec ESP", section 4; all
- * cases of RFC 4106 with 128 and 256-bit keys, in its order (case 7 has a 192-bit key).
+ * cases of RFC 4106, in its order.
  */
 #ifndef XSWAN_TESTS_GCM_VECTORS_H
 #define XSWAN_TESTS_GCM_VECTORS_H
@@ -114,6 +114,13 @@ static const struct gcm_vector gcm_vectors[] = {
 	  "4500001c42a200008001441f406793b6e00000020a00f5ff01020201",
 	  "fba2ca845e5df9f0f22c3e6e86dd831e1fc65792cd1af9130e1379ed",
 	  "369f071f35e034be95f112e4e7d05d35" },
+	{ "draft-mcgrew-gcm-test-01 7",
+	  "feffe9928665731c6d6a8f9467308308feffe9928665731c",
+	  "cafebabefacedbaddecaf888",
+	  "0000a5f80000000a",
+	  "45000028a4ad4000400678800a01038f0a010612802306b8cb712602dd6bb03e501016d075680001",
+	  "a5b1f8066029aea40e598b8122de02420938b3ab33f828e687b8858b5bfbdbd0315b27452144cc77",
+	  "95457b9652037f5318027b5b4cd7a636" },
 	{ "draft-mcgrew-gcm-test-01 8",
 	  "abbccddef00112233445566778899aab",
 	  "decaf888cafedebaceface74",

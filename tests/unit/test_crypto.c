@@ -12,6 +12,7 @@
 
 #include "../../user/dp/crypto.h"
 #include "../../user/lib/esp_alg.h"
+#include "esp_vectors.h"
 #include "gcm_vectors.h"
 #include "hex.h"
 
@@ -121,10 +122,75 @@ static void check_vectors(const struct crypto_backend *b)
 	}
 }
 
+static void sample_read_esp(struct sample *s, const struct esp_vector *v, const char *data)
+{
+	uint8_t front[FRONT];
+	long front_len = hex_read(front, sizeof(front), v->front);
+
+	memset(s, 0, sizeof(*s));
+	s->alg = esp_alg_named(v->alg);
+	assert_int_not_equal(s->alg, XSWAN_ALG_NONE);
+	assert_true(hex_read(s->keymat, sizeof(s->keymat), v->keymat) > 0);
+	assert_true(hex_read(s->op.nonce, sizeof(s->op.nonce), v->nonce) >= 0);
+	s->op.aad_len = (uint32_t)hex_read(s->op.aad, sizeof(s->op.aad), v->aad);
+	s->op.len = (uint32_t)hex_read(s->memory + FRONT, DATA_MAX, data);
+	sample_place(s);
+	assert_true(front_len >= 0);
+	memcpy(s->op.data - front_len, front, (size_t)front_len);
+}
+
+static void check_sealing(const struct crypto_backend *b, const struct esp_vector *v)
+{
+	struct sample s;
+
+	sample_read_esp(&s, v, v->plain);
+	run(b, &s, true);
+	assert_true(s.op.ok);
+	assert_hex(s.op.data, s.op.len, v->cipher, v->name);
+	if (v->icv[0])
+		assert_hex(s.op.icv, esp_alg(s.alg)->icv_len, v->icv, v->name);
+}
+
+static void check_opening(const struct crypto_backend *b, const struct esp_vector *v)
+{
+	struct sample s;
+
+	for (int flipped = 0; flipped < 2; flipped++) {
+		sample_read_esp(&s, v, v->cipher);
+		assert_int_equal(hex_read(s.op.icv, CRYPTO_ICV_MAX, v->icv), esp_alg(s.alg)->icv_len);
+		s.op.icv[esp_alg(s.alg)->icv_len - 1] ^= flipped;
+		run(b, &s, false);
+		if (s.op.ok == flipped)
+			fail_msg("%s: %s", v->name, flipped ? "accepted with another ICV" : "refused");
+		if (!flipped && v->plain[0])
+			assert_hex(s.op.data, s.op.len, v->plain, v->name);
+	}
+}
+
+#define EACH_VECTOR(v, table) \
+	for (const struct esp_vector *v = table; v < table + sizeof(table) / sizeof(table[0]); v++)
+
+/* A published message of an HMAC is opened only: what is sealed is encrypted, and what to is not published. */
 static void test_vectors(void **state)
 {
 	EACH_BACKEND(b)
-	check_vectors(b);
+	{
+		check_vectors(b);
+		EACH_VECTOR(v, aead_vectors)
+		{
+			check_sealing(b, v);
+			check_opening(b, v);
+		}
+		EACH_VECTOR(v, gmac_vectors)
+		{
+			check_sealing(b, v);
+			check_opening(b, v);
+		}
+		EACH_VECTOR(v, cipher_vectors)
+		check_sealing(b, v);
+		EACH_VECTOR(v, hmac_vectors)
+		check_opening(b, v);
+	}
 }
 
 static uint32_t random_u32(void)

@@ -4,7 +4,7 @@
  *
  *	bench_esp [--suite esp|scale] [--seconds S | --rounds N] [--case PART] [--cpu N] [--smoke]
  *
- * esp: batches are sealed and opened by esp.h, and the same buffers by the bare cipher call of the same library.
+ * esp: batches are sealed and opened by esp.h, and the same buffers by the bare cipher calls of the same library.
  * scale: the same with many SAs, each packet through another one, in random order; finding the SA counts, too.
  *
  * What is compared is interleaved: a round passes over all batches of a case once per thing measured, several times,
@@ -180,7 +180,8 @@ static void prepare_bare(const struct bench_case *c, unsigned int batch, struct 
 
 	for (uint32_t i = 0; i < ESP_BATCH; i++) {
 		ops[i] = (struct crypto_op){ .data = p[i].data,
-					     .len = p[i].len + esp_pad(sa_table_out(c->tunnels->sas, 1), p[i].len) + ESP_TRAILER,
+					     .len = p[i].len + esp_pad(sa_table_out(c->tunnels->sas, 1), p[i].len) +
+						    ESP_TRAILER,
 					     .aad_len = 12 };
 		ops[i].icv = ops[i].data + ops[i].len;
 		memcpy(ops[i].nonce + CRYPTO_SALT, &i, sizeof(i));
@@ -368,9 +369,8 @@ static struct esp_worker *make_worker(const struct crypto_backend *crypto)
 }
 
 static void esp_cases_of(const struct options *o, const struct crypto_backend *crypto, enum xswan_alg alg,
-			 const char *alg_name)
+			 const char *alg_name, const uint32_t *sizes)
 {
-	static const uint32_t sizes[] = { 64, 256, 512, 1420, 8900 };
 	struct tunnels *t = make_tunnels(crypto, alg, 1);
 	struct esp_worker *esp = make_worker(crypto);
 	uint8_t key[XSWAN_DP_KEY_MAX];
@@ -378,9 +378,9 @@ static void esp_cases_of(const struct options *o, const struct crypto_backend *c
 	char name[48];
 
 	tunnels_key(key, sizeof(key), 2);
-	for (unsigned int i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		snprintf(name, sizeof(name), "%s-%s-%u", alg_name, short_name(crypto), sizes[i]);
-		c = case_new("esp", name, o, t, esp, sizes[i], BATCHES);
+	for (; *sizes; sizes++) {
+		snprintf(name, sizeof(name), "%s-%s-%u", alg_name, short_name(crypto), *sizes);
+		c = case_new("esp", name, o, t, esp, *sizes, BATCHES);
 		if (!c)
 			continue;
 		c->bare = bare_new(crypto, alg, key, sa_table_out(t->sas, 1)->key);
@@ -391,14 +391,19 @@ static void esp_cases_of(const struct options *o, const struct crypto_backend *c
 
 static void esp_cases(const struct options *o)
 {
+	static const uint32_t all[] = { 64, 256, 512, 1420, 8900, 0 }, two[] = { 64, 1420, 0 };
+
 	for (const struct crypto_backend *const *b = crypto_backends; *b; b++) {
 		if (!(*b)->available()) {
 			printf("# %s: not available on this CPU\n", (*b)->name);
 			continue;
 		}
 		printf("# %s: %s\n", (*b)->name, bare_version(*b));
-		esp_cases_of(o, *b, XSWAN_ALG_AES_GCM_16_128, "aes128gcm");
-		esp_cases_of(o, *b, XSWAN_ALG_AES_GCM_16_256, "aes256gcm");
+		esp_cases_of(o, *b, XSWAN_ALG_AES_GCM_16_128, "aes128gcm", all);
+		esp_cases_of(o, *b, XSWAN_ALG_AES_GCM_16_192, "aes192gcm", two);
+		esp_cases_of(o, *b, XSWAN_ALG_AES_GCM_16_256, "aes256gcm", all);
+		esp_cases_of(o, *b, XSWAN_ALG_CHACHA20_POLY1305, "chacha20poly1305", two);
+		esp_cases_of(o, *b, XSWAN_ALG_AES_CBC_128_SHA2_256, "aes128sha256", two);
 	}
 }
 

@@ -21,9 +21,9 @@ struct esp_worker {
 	uint64_t now; /* CLOCK_BOOTTIME, seconds */
 	struct crypto_op *op_list[ESP_BATCH]; /* &op[0], &op[1], ... */
 	struct wire_esp *esp[ESP_BATCH]; /* open: by packet */
+	struct crypto_op op[ESP_BATCH] __attribute__((aligned(CACHE_LINE))); /* of the packets not dropped so far */
 	uint8_t iv[ESP_BATCH][ESP_RANDOM_IV]; /* for sealing, each used once */
 	unsigned int iv_left; /* of them, the first ones */
-	struct crypto_op op[ESP_BATCH] __attribute__((aligned(CACHE_LINE))); /* of the packets not dropped so far */
 };
 _Static_assert(sizeof(struct crypto_op) == CACHE_LINE, "one operation, one line");
 

@@ -15,9 +15,13 @@
  * A controller that has been restarted, too, has no SAs to add; `sa_count` tells it
  * whether those that the maps still speak of carry anything.
  *
- * xswan-dp speaks first in one case: an SA has reached a limit of its life (struct xswan_dp_expired). Such a record
- * goes to the controller that said HELLO last, and may come between a request and its reply. After each HELLO all
- * SAs that have reached a limit are reported, again if need be.
+ * xswan-dp speaks first in two cases: an SA has reached a limit of its life (struct xswan_dp_expired), or its peer has
+ * moved (struct xswan_dp_moved). Such a record goes to the controller that said HELLO last, and may come between a request
+ * and its reply. After each HELLO all SAs that have reached a limit are reported, again if need be.
+ *
+ * A peer behind a NAT may appear at another address or port (RFC 7296 section 2.23). Of an inbound SA with
+ * XSWAN_SA_FOLLOW, where the newest packet that authenticated came from is reported, at most once a second; nothing
+ * follows before the controller has changed its maps and sent SA_MOVE for both directions.
  *
  * If `stat_map_id` is not the map that the SA was first added with, its counter
  * is lost and the SA must not be added again (a nonce would repeat).
@@ -27,7 +31,7 @@
 
 #include <xswan/maps.h>
 
-#define XSWAN_DP_VERSION 3u
+#define XSWAN_DP_VERSION 4u
 #define XSWAN_DP_KEY_MAX 104u /* 100 are needed, by AES-CTR 256 with HMAC-SHA2-512 */
 #define XSWAN_DP_TS_MAX 16u
 #define XSWAN_DP_TEXT_MAX 128u
@@ -39,6 +43,8 @@ enum xswan_dp_op {
 	XSWAN_DP_SA_ADD, /* struct xswan_dp_sa_add */
 	XSWAN_DP_SA_REMOVE, /* struct xswan_dp_sa_remove */
 	XSWAN_DP_EXPIRED, /* struct xswan_dp_expired: from xswan-dp, without a request */
+	XSWAN_DP_MOVED, /* struct xswan_dp_moved: the same */
+	XSWAN_DP_SA_MOVE, /* struct xswan_dp_sa_move */
 };
 
 enum xswan_dp_dir {
@@ -118,6 +124,26 @@ struct xswan_dp_expired {
 	__u32 hard; /* 0: soft, 1: hard */
 };
 
+/* Addresses and ports as on the wire, network order; IPv4 takes the first 4 bytes. */
+struct xswan_dp_moved {
+	struct xswan_dp_header h; /* id 0 */
+	__u64 uid;
+	__u32 slot; /* inbound */
+	__u8 from_addr[16], to_addr[16]; /* where the SA's peer is, and where its newest packet came from */
+	__be16 from_port, to_port;
+};
+
+/* Other addresses and ports for an SA that goes on, with its key, its numbers and all else. */
+struct xswan_dp_sa_move {
+	struct xswan_dp_header h;
+	__u32 dir;
+	__u32 slot;
+	__u64 uid;
+	__u8 src[16], dst[16]; /* of the SA's family */
+	__be16 sport, dport; /* 0 without encapsulation */
+	__u32 reserved;
+};
+
 struct xswan_dp_reply {
 	struct xswan_dp_header h;
 	__s32 error; /* 0 or -errno */
@@ -133,6 +159,8 @@ XSWAN_ASSERT_SIZE(struct xswan_ts, 40);
 XSWAN_ASSERT_SIZE(struct xswan_dp_sa_add, 1528);
 XSWAN_ASSERT_SIZE(struct xswan_dp_sa_remove, 24);
 XSWAN_ASSERT_SIZE(struct xswan_dp_expired, 32);
+XSWAN_ASSERT_SIZE(struct xswan_dp_moved, 56);
+XSWAN_ASSERT_SIZE(struct xswan_dp_sa_move, 64);
 XSWAN_ASSERT_SIZE(struct xswan_dp_reply, 160);
 
 #endif

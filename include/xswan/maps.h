@@ -94,6 +94,7 @@ enum xswan_sa_flag {
 	XSWAN_SA_LIVE = 1 << 0, /* set last on add, cleared first on removal */
 	XSWAN_SA_UDP_ENCAP = 1 << 1, /* RFC 3948; sport and dport apply */
 	XSWAN_SA_ESN = 1 << 2, /* RFC 4303 section 2.2.1 */
+	XSWAN_SA_FOLLOW = 1 << 3, /* inbound, UDP: the peer is behind a NAT, which may move it: RFC 7296 section 2.23 */
 };
 
 /*

@@ -242,6 +242,82 @@ static void test_expired_unread(void **state)
 	assert_int_equal(count, 1000);
 }
 
+/* As a worker leaves it. */
+static void appear_at(struct esp_sa *sa, uint8_t last, uint16_t port)
+{
+	sa->move.pending = true;
+	sa->move.to = (struct esp_place){ .addr = { 192, 0, 2, last }, .port = htons(port) };
+	sa->life.tell(sa->life.ctx, sa->life.index);
+}
+
+static bool moved(struct xswan_dp_moved *m)
+{
+	spin();
+	return recv(f.fd, m, sizeof(*m), MSG_DONTWAIT) == sizeof(*m);
+}
+
+static void test_moved(void **state)
+{
+	struct xswan_dp_hello hello = { .h = { .op = XSWAN_DP_HELLO, .id = 5 }, .version = XSWAN_DP_VERSION };
+	struct xswan_dp_sa_add add = sa_add(XSWAN_DP_IN, 7, 1234);
+	struct xswan_dp_moved m;
+
+	add.sa.flags |= XSWAN_SA_UDP_ENCAP | XSWAN_SA_FOLLOW;
+	add.sa.src[0] = 10;
+	add.sa.sport = add.sa.dport = htons(4500);
+	assert_int_equal(ask(&add, sizeof(add)).error, 0);
+	appear_at(sa_table_in(f.sas, 7), 9, 20000);
+	assert_false(moved(&m)); /* nobody listens: it is kept */
+	assert_int_equal(ask(&hello, sizeof(hello)).error, 0);
+	for (int patience = 0; !moved(&m); patience++) {
+		assert_true(patience < 30);
+		usleep(100000);
+	}
+	assert_int_equal(m.h.op, XSWAN_DP_MOVED);
+	assert_int_equal(m.h.id, 0);
+	assert_int_equal(m.uid, 1234);
+	assert_int_equal(m.slot, 7);
+	assert_int_equal(m.from_addr[0], 10);
+	assert_int_equal(m.from_port, htons(4500));
+	assert_int_equal(m.to_addr[3], 9);
+	assert_int_equal(m.to_port, htons(20000));
+	assert_false(moved(&m));
+}
+
+static void test_move(void **state)
+{
+	struct xswan_dp_sa_add in = sa_add(XSWAN_DP_IN, 7, 1234), out = sa_add(XSWAN_DP_OUT, 7, 1235);
+	struct xswan_dp_sa_move m = { .h.op = XSWAN_DP_SA_MOVE, .dir = XSWAN_DP_OUT, .slot = 7, .uid = 1235,
+				      .src = { 192, 0, 2, 1 }, .dst = { 192, 0, 2, 2 } };
+	struct esp_sa *was;
+
+	out.sa.flags |= XSWAN_SA_UDP_ENCAP;
+	out.sa.sport = out.sa.dport = htons(4500);
+	assert_int_equal(ask(&in, sizeof(in)).error, 0);
+	assert_int_equal(ask(&out, sizeof(out)).error, 0);
+	was = sa_table_out(f.sas, 7);
+	m.sport = htons(4500);
+	assert_string_equal(ask(&m, sizeof(m)).text, "ports 4500 and 0 for an SA with UDP encapsulation");
+	m.dport = htons(61000);
+	assert_int_equal(ask(&m, sizeof(m)).error, 0);
+	assert_ptr_not_equal(sa_table_out(f.sas, 7), was);
+	assert_int_equal(esp_sa_config(sa_table_out(f.sas, 7))->dport, htons(61000));
+	assert_int_equal(sa_table_out(f.sas, 7)->dst, htonl(0xc0000202));
+
+	m.dir = XSWAN_DP_IN;
+	assert_int_equal(ask(&m, sizeof(m)).error, -ENOENT);
+	m.uid = 1234;
+	assert_string_equal(ask(&m, sizeof(m)).text, "ports 4500 and 61000 for an SA without UDP encapsulation");
+	m.sport = m.dport = 0;
+	assert_int_equal(ask(&m, sizeof(m)).error, 0);
+	assert_int_equal(sa_table_in(f.sas, 7)->src, htonl(0xc0000201));
+	m.slot = 8;
+	assert_int_equal(ask(&m, sizeof(m)).error, -ENOENT);
+	m.slot = XSWAN_SA_SLOTS;
+	assert_int_equal(ask(&m, sizeof(m)).error, -EINVAL);
+	assert_int_equal(ask(&m, sizeof(m) - 1).error, -EMSGSIZE);
+}
+
 static void test_out_of_range(void **state)
 {
 	const struct {
@@ -320,6 +396,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_window_floor, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_expired, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_expired_unread, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_moved, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_move, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_out_of_range, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_impossible_sa, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_lengths, set_up, tear_down),

@@ -41,6 +41,7 @@ union request {
 	struct xswan_dp_hello hello;
 	struct xswan_dp_sa_add add;
 	struct xswan_dp_sa_remove remove;
+	struct xswan_dp_sa_move move;
 	uint8_t bytes[sizeof(struct xswan_dp_sa_add) + 1]; /* one more: a longer record shows */
 };
 
@@ -67,11 +68,11 @@ static struct client *controller(struct control *c)
 }
 
 /* False: nobody is there, or does not read. It comes again. */
-static bool tell(void *ctx, const struct xswan_dp_expired *e)
+static bool tell(void *ctx, const struct xswan_dp_header *record, size_t len)
 {
 	const struct client *to = controller(ctx);
 
-	return to && send(to->fd, e, sizeof(*e), MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(*e);
+	return to && send(to->fd, record, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
 }
 
 static void on_expiry(evutil_socket_t fd, short what, void *arg)
@@ -129,6 +130,9 @@ static int serve(struct control *c, const union request *r, size_t len, char *wh
 	case XSWAN_DP_SA_REMOVE:
 		err = check_length(r, len, sizeof(r->remove), why, why_size);
 		return err ? err : sa_table_remove(c->sas, &r->remove, why, why_size);
+	case XSWAN_DP_SA_MOVE:
+		err = check_length(r, len, sizeof(r->move), why, why_size);
+		return err ? err : sa_table_move(c->sas, &r->move, why, why_size);
 	default:
 		snprintf(why, why_size, "unknown request %u", r->h.op);
 		return -EOPNOTSUPP;

@@ -69,6 +69,22 @@ uint64_t esp_sa_set_clock(struct esp_sa *sa, uint64_t now);
 
 /* The largest inner packet, of which these are the first bytes, that it seals; 0: no limit. */
 uint32_t esp_sa_mtu(const struct esp_sa *sa, const uint8_t *packet);
+/*
+ * Where the peer is. Inbound SAs with XSWAN_SA_FOLLOW call `tell` when the newest packet came from elsewhere. Whoever
+ * looks takes the news, and may put it back for later. 1: uid and places are in `m`; 0: there is none, or the peer is
+ * back where it was; -EAGAIN: some has been taken within a second (CLOCK_BOOTTIME).
+ */
+int esp_sa_take_move(struct esp_sa *sa, uint64_t now, struct xswan_dp_moved *m);
+void esp_sa_put_back_move(struct esp_sa *sa);
+/*
+ * Other addresses and ports. Inbound in place: at worst a packet that is being opened just now is dropped for its
+ * address. Outbound as a copy, to take the SA's place for all workers; once none of them uses the SA any more,
+ * esp_sa_moved_out frees it. NULL and errno: no locked memory.
+ */
+void esp_sa_move_in(struct esp_sa *sa, const struct xswan_dp_sa_move *m);
+struct esp_sa *esp_sa_move_out(const struct esp_sa *sa, const struct xswan_dp_sa_move *m);
+void esp_sa_moved_out(struct esp_sa *to, struct esp_sa *from);
+
 bool esp_sa_selects_ports(const struct esp_sa *sa); /* does a selector name ports, which a later fragment does not show? */
 
 struct esp_worker *esp_worker_new(const struct crypto_backend *crypto); /* NULL: out of memory */

@@ -85,7 +85,7 @@ static bool reach(uint32_t *which, enum xswan_dp_limit_kind kind)
 	return __atomic_compare_exchange_n(which, &not_yet, kind, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
-static void tell(const struct esp_life *life)
+void esp_life_tell(const struct esp_life *life)
 {
 	if (life->tell)
 		life->tell(life->ctx, life->index);
@@ -94,7 +94,7 @@ static void tell(const struct esp_life *life)
 static void reach_soft(struct esp_sa *sa, enum xswan_dp_limit_kind kind)
 {
 	if (reach(&sa->life.soft, kind))
-		tell(&sa->life);
+		esp_life_tell(&sa->life);
 }
 
 static void reach_hard(struct esp_sa *sa, enum xswan_dp_limit_kind kind)
@@ -108,7 +108,7 @@ static void reach_hard(struct esp_sa *sa, enum xswan_dp_limit_kind kind)
 	} else {
 		__atomic_store_n(&sa->in.over, true, __ATOMIC_RELAXED);
 	}
-	tell(&sa->life);
+	esp_life_tell(&sa->life);
 }
 
 uint64_t esp_sa_set_clock(struct esp_sa *sa, uint64_t now)
@@ -171,4 +171,12 @@ enum xswan_drop esp_life_drop(const struct esp_sa *sa)
 {
 	return __atomic_load_n(&sa->life.hard, __ATOMIC_ACQUIRE) == XSWAN_DP_LIMIT_SEQUENCE ? XSWAN_DROP_SEQ_EXHAUSTED
 											    : XSWAN_DROP_LIFETIME;
+}
+
+void esp_life_inherit(struct esp_sa *to, const struct esp_sa *from)
+{
+	if (from->life.soft)
+		reach_soft(to, from->life.soft);
+	if (from->life.hard)
+		reach_hard(to, from->life.hard);
 }

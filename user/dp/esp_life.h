@@ -52,6 +52,10 @@ void esp_life_begin(struct esp_sa *sa, const struct xswan_dp_sa_add *m);
 uint64_t esp_life_numbers(struct esp_sa *sa, uint64_t last);
 /* What the SA has carried. */
 void esp_life_figures(struct esp_sa *sa, uint64_t packets, uint64_t bytes);
+/* `to` has been copied from an SA that was still in use, and is so no more: what that one has reached since then. */
+void esp_life_inherit(struct esp_sa *to, const struct esp_sa *from);
+/* Somebody has to look at the SA. */
+void esp_life_tell(const struct esp_life *life);
 /* Why a packet gets no number, or is not opened. */
 enum xswan_drop esp_life_drop(const struct esp_sa *sa);
 

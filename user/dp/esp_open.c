@@ -2,9 +2,9 @@
 /*
  * Opening: outer IP, perhaps UDP, ESP -> inner packet.
  *
- * Nothing that steered the packet here is trusted: addresses, ports and SPI are compared
- * with the SA again. The replay window decides before the ICV, to be cheap, and again
- * after it, to be right (RFC 4303 section 3.4.3).
+ * Nothing that steered the packet here is trusted: addresses, ports and SPI are compared with the SA again; but where a
+ * peer behind a NAT is, its newest packet says (esp_move.h). The replay window decides before the ICV, to be cheap, and
+ * again after it, to be right (RFC 4303 section 3.4.3).
  */
 #include "esp_worker.h"
 
@@ -14,25 +14,6 @@
 #include "checksum.h"
 #include "esp_outer.h"
 
-static void relax(void)
-{
-#ifdef __x86_64__
-	__builtin_ia32_pause();
-#endif
-}
-
-static void lock(struct esp_inbound *in)
-{
-	while (__atomic_test_and_set(&in->lock, __ATOMIC_ACQUIRE))
-		while (__atomic_load_n(&in->lock, __ATOMIC_RELAXED))
-			relax();
-}
-
-static void unlock(struct esp_inbound *in)
-{
-	__atomic_clear(&in->lock, __ATOMIC_RELEASE);
-}
-
 /* RFC 3948: from the UDP header on; *len becomes that of ESP. */
 static enum xswan_drop parse_udp(const struct esp_sa *sa, const uint8_t *data, uint32_t *len)
 {
@@ -40,7 +21,7 @@ static enum xswan_drop parse_udp(const struct esp_sa *sa, const uint8_t *data, u
 
 	if (*len < WIRE_UDP_LEN || ntohs(udp->len) < WIRE_UDP_LEN || ntohs(udp->len) > *len)
 		return XSWAN_DROP_ESP_MALFORMED;
-	if (udp->sport != sa->sport || udp->dport != sa->dport)
+	if (udp->dport != sa->dport || (udp->sport != sa->sport && !sa->in.follow))
 		return XSWAN_DROP_SA_ADDRESS;
 	/* the checksum, 0 or not, is of no matter, since the ICV covers more: RFC 3948 section 2.1, RFC 6936 */
 	*len = ntohs(udp->len) - WIRE_UDP_LEN;
@@ -59,7 +40,8 @@ static enum xswan_drop parse_ip4(const struct esp_sa *sa, const struct esp_packe
 	if (*header < WIRE_IP4_LEN || total < *header || total > p->len ||
 	    ip->frag & htons(WIRE_IP4_MF | WIRE_IP4_OFFSET))
 		return XSWAN_DROP_ESP_MALFORMED;
-	if (ip->src != sa->src || ip->dst != sa->dst || ip->proto != (sa->udp ? IPPROTO_UDP : IPPROTO_ESP))
+	if (ip->dst != sa->dst || ip->proto != (sa->udp ? IPPROTO_UDP : IPPROTO_ESP) ||
+	    (ip->src != sa->src && !sa->in.follow))
 		return XSWAN_DROP_SA_ADDRESS;
 	*len = total - *header;
 	return XSWAN_DROP_NONE;
@@ -112,7 +94,7 @@ static void check_run(struct esp_packet *p, unsigned int count, struct wire_esp 
 {
 	struct esp_inbound *in = &p->sa->in;
 
-	lock(in);
+	esp_inbound_lock(in);
 	for (unsigned int i = 0; i < count; i++) {
 		if (p[i].drop == XSWAN_DROP_NONE) {
 			p[i].seq = replay_infer(&in->replay, (uint32_t)p[i].seq);
@@ -122,7 +104,7 @@ static void check_run(struct esp_packet *p, unsigned int count, struct wire_esp 
 		}
 		esp[i] = NULL;
 	}
-	unlock(in);
+	esp_inbound_unlock(in);
 }
 
 /* The SA's life is over. */
@@ -172,9 +154,13 @@ static unsigned int prepare_run(struct esp_worker *w, struct esp_packet *p, unsi
 static void commit_run(struct esp_packet *p, unsigned int count, struct wire_esp *const *esp,
 		       const struct crypto_op *op)
 {
-	struct esp_inbound *in = &p->sa->in;
+	struct esp_sa *sa = p->sa;
+	struct esp_inbound *in = &sa->in;
+	bool news = false;
+	uint64_t top;
 
-	lock(in);
+	esp_inbound_lock(in);
+	top = in->replay.top;
 	for (unsigned int i = 0; i < count; i++) {
 		if (!esp[i])
 			continue;
@@ -183,8 +169,12 @@ static void commit_run(struct esp_packet *p, unsigned int count, struct wire_esp
 		else if (!replay_commit(&in->replay, p[i].seq))
 			p[i].drop = XSWAN_DROP_REPLAY;
 	}
-	__atomic_store_n(&p->sa->stat->seq, in->replay.top, __ATOMIC_RELAXED);
-	unlock(in);
+	__atomic_store_n(&sa->stat->seq, in->replay.top, __ATOMIC_RELAXED);
+	if (in->follow && in->replay.top != top)
+		news = esp_move_notice(sa, p, count, esp);
+	esp_inbound_unlock(in);
+	if (news)
+		esp_life_tell(&sa->life);
 }
 
 /* Returns the payload's length; -1 when the padding is not 1, 2, 3, ... (RFC 4303 section 2.4). */

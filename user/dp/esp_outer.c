@@ -242,8 +242,8 @@ enum xswan_drop esp_outer_parse6(const struct esp_sa *sa, const struct esp_packe
 		return drop;
 	if (chain.fragment)
 		return XSWAN_DROP_ESP_MALFORMED;
-	if (memcmp(ip->src, sa->config.src, sizeof(ip->src)) || memcmp(ip->dst, sa->config.dst, sizeof(ip->dst)) ||
-	    chain.proto != (sa->udp ? IPPROTO_UDP : IPPROTO_ESP))
+	if (memcmp(ip->dst, sa->config.dst, sizeof(ip->dst)) || chain.proto != (sa->udp ? IPPROTO_UDP : IPPROTO_ESP) ||
+	    (memcmp(ip->src, sa->config.src, sizeof(ip->src)) && !sa->in.follow))
 		return XSWAN_DROP_SA_ADDRESS;
 	*offset = chain.end;
 	*len = total - chain.end;

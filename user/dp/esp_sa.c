@@ -34,7 +34,7 @@ static int __attribute__((format(printf, 4, 5))) refuse(char *why, size_t size, 
 
 static int check_outer(const struct xswan_sa *sa, char *why, size_t size)
 {
-	const uint8_t known = XSWAN_SA_LIVE | XSWAN_SA_UDP_ENCAP | XSWAN_SA_ESN;
+	const uint8_t known = XSWAN_SA_LIVE | XSWAN_SA_UDP_ENCAP | XSWAN_SA_ESN | XSWAN_SA_FOLLOW;
 
 	if (sa->mode != XSWAN_MODE_TUNNEL && sa->mode != XSWAN_MODE_TRANSPORT)
 		return refuse(why, size, -EOPNOTSUPP, "mode %u is neither tunnel nor transport", sa->mode);
@@ -45,6 +45,8 @@ static int check_outer(const struct xswan_sa *sa, char *why, size_t size)
 	if (sa->flags & XSWAN_SA_UDP_ENCAP && (!sa->sport || !sa->dport))
 		return refuse(why, size, -EINVAL, "UDP encapsulation without ports (%u, %u)", ntohs(sa->sport),
 			      ntohs(sa->dport));
+	if (sa->flags & XSWAN_SA_FOLLOW && (!(sa->flags & XSWAN_SA_UDP_ENCAP) || sa->mode != XSWAN_MODE_TUNNEL))
+		return refuse(why, size, -EINVAL, "a peer can be followed only in UDP and tunnel mode");
 	return 0;
 }
 
@@ -190,10 +192,6 @@ static void set_common(struct esp_sa *sa, const struct xswan_dp_sa_add *m)
 	sa->shape = shape_of(&m->sa);
 	sa->outer_len = outer_len_of(&m->sa);
 	sa->spi = m->sa.spi;
-	memcpy(&sa->src, m->sa.src, sizeof(sa->src));
-	memcpy(&sa->dst, m->sa.dst, sizeof(sa->dst));
-	sa->sport = m->sa.sport;
-	sa->dport = m->sa.dport;
 	sa->mtu = m->sa.mtu;
 }
 
@@ -254,6 +252,16 @@ static void set_template(struct esp_sa *sa)
 	if (sa->udp)
 		memcpy(out->header + len, &udp, sizeof(udp));
 	memcpy(out->header + sa->outer_len, &sa->spi, sizeof(sa->spi));
+}
+
+void esp_sa_set_path(struct esp_sa *sa)
+{
+	memcpy(&sa->src, sa->config.src, sizeof(sa->src));
+	memcpy(&sa->dst, sa->config.dst, sizeof(sa->dst));
+	sa->sport = sa->config.sport;
+	sa->dport = sa->config.dport;
+	if (sa->dir == XSWAN_DP_OUT)
+		set_template(sa);
 }
 
 static void stat_reset(struct xswan_sa_stat *stat, uint64_t uid)
@@ -322,10 +330,11 @@ int esp_sa_new(struct esp_sa **out, const struct crypto_backend *crypto, const s
 	err = set_key(sa, m, why, why_size);
 	if (err)
 		goto out;
+	esp_sa_set_path(sa);
 	if (m->dir == XSWAN_DP_OUT) {
-		set_template(sa);
 		err = resume_out(sa, why, why_size);
 	} else {
+		sa->in.follow = m->sa.flags & XSWAN_SA_FOLLOW;
 		err = resume_in(sa, m->replay_window, why, why_size);
 	}
 	if (!err)

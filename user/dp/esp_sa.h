@@ -10,6 +10,7 @@
 #include "esp.h"
 #include "esp_inner.h"
 #include "esp_life.h"
+#include "esp_move.h"
 #include "prefetch.h"
 #include "replay.h"
 #include "wire.h"
@@ -48,6 +49,7 @@ struct esp_inbound {
 	struct replay replay;
 	bool lock;
 	bool over; /* its life: nothing is opened any more */
+	bool follow; /* the source is not compared: esp_move.h */
 };
 
 struct esp_sa {
@@ -84,6 +86,7 @@ struct esp_sa {
 	struct esp_life life;
 	struct xswan_sa config;
 	struct esp_selectors6 *selectors6; /* NULL: none */
+	struct esp_move move; /* inbound; under the lock */
 	const struct crypto_backend *crypto;
 	struct xswan_sa_drops *drops; /* NULL: counted in stat alone */
 	enum xswan_dp_dir dir;
@@ -100,6 +103,24 @@ static inline uint64_t esp_seq_max(const struct esp_sa *sa)
 {
 	return sa->esn ? UINT64_MAX - ESP_SEQ_JUMP : UINT32_MAX;
 }
+
+static inline void esp_inbound_lock(struct esp_inbound *in)
+{
+	while (__atomic_test_and_set(&in->lock, __ATOMIC_ACQUIRE)) {
+		while (__atomic_load_n(&in->lock, __ATOMIC_RELAXED)) {
+#ifdef __x86_64__
+			__builtin_ia32_pause();
+#endif
+		}
+	}
+}
+
+static inline void esp_inbound_unlock(struct esp_inbound *in)
+{
+	__atomic_clear(&in->lock, __ATOMIC_RELEASE);
+}
+
+void esp_sa_set_path(struct esp_sa *sa); /* addresses and ports: those of sa->config */
 
 static inline const struct esp_selector *esp_sa_local(const struct esp_sa *sa)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sa_table.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,6 +151,47 @@ int sa_table_remove(struct sa_table *t, const struct xswan_dp_sa_remove *m, char
 	return 0;
 }
 
+static int check_move(const struct xswan_sa *sa, const struct xswan_dp_sa_move *m, char *why, size_t why_size)
+{
+	const bool udp = sa->flags & XSWAN_SA_UDP_ENCAP;
+
+	if (udp ? m->sport && m->dport : !m->sport && !m->dport)
+		return 0;
+	snprintf(why, why_size, "ports %u and %u for an SA %s UDP encapsulation", ntohs(m->sport), ntohs(m->dport),
+		 udp ? "with" : "without");
+	return -EINVAL;
+}
+
+int sa_table_move(struct sa_table *t, const struct xswan_dp_sa_move *m, char *why, size_t why_size)
+{
+	struct esp_sa **at = entry(t, m->dir, m->slot, why, why_size), *sa, *moved;
+	int err;
+
+	if (!at)
+		return -EINVAL;
+	sa = *at;
+	if (!sa || esp_sa_config(sa)->uid != m->uid) {
+		snprintf(why, why_size, "slot %u does not hold that SA", m->slot);
+		return -ENOENT;
+	}
+	err = check_move(esp_sa_config(sa), m, why, why_size);
+	if (err)
+		return err;
+	if (m->dir == XSWAN_DP_IN) {
+		esp_sa_move_in(sa, m);
+		return 0;
+	}
+	moved = esp_sa_move_out(sa, m);
+	if (!moved) {
+		snprintf(why, why_size, "no locked memory for an SA: %s (RLIMIT_MEMLOCK?)", strerror(errno));
+		return -ENOMEM;
+	}
+	rcu_assign_pointer(*at, moved);
+	synchronize_rcu();
+	esp_sa_moved_out(moved, sa);
+	return 0;
+}
+
 unsigned int sa_table_count(const struct sa_table *t)
 {
 	return t->count;
@@ -173,7 +215,7 @@ int sa_table_expiry_fd(const struct sa_table *t)
 struct expire {
 	struct sa_table *t;
 	uint64_t now;
-	bool (*tell)(void *ctx, const struct xswan_dp_expired *e);
+	sa_table_tell *tell;
 	void *ctx;
 };
 
@@ -193,10 +235,25 @@ static bool tell_one(struct expire *x, const struct esp_sa *sa, uint32_t index)
 
 	if (!news || x->t->told[index] & news)
 		return true;
-	if (!x->tell(x->ctx, &e))
+	if (!x->tell(x->ctx, &e.h, sizeof(e)))
 		return false;
 	x->t->told[index] |= news;
 	return true;
+}
+
+static bool tell_move(struct expire *x, struct esp_sa *sa, uint32_t slot)
+{
+	struct xswan_dp_moved m;
+	const int moved = esp_sa_take_move(sa, x->now, &m);
+
+	if (moved != 1)
+		return !moved;
+	m.h.op = XSWAN_DP_MOVED;
+	m.slot = slot;
+	if (x->tell(x->ctx, &m.h, sizeof(m)))
+		return true;
+	esp_sa_put_back_move(sa);
+	return false;
 }
 
 static void look_at(void *ctx, uint32_t index)
@@ -208,11 +265,11 @@ static void look_at(void *ctx, uint32_t index)
 	if (!sa)
 		return;
 	expiry_set_deadline(t->expiry, index, esp_sa_set_clock(sa, x->now));
-	if (!tell_one(x, sa, index))
+	if (!tell_one(x, sa, index) || (index < XSWAN_SA_SLOTS && !tell_move(x, sa, index)))
 		expiry_keep(t->expiry, index);
 }
 
-void sa_table_expire(struct sa_table *t, uint64_t now, bool (*tell)(void *ctx, const struct xswan_dp_expired *e), void *ctx)
+void sa_table_expire(struct sa_table *t, uint64_t now, sa_table_tell *tell, void *ctx)
 {
 	struct expire x = { t, now, tell, ctx };
 

@@ -33,15 +33,21 @@ void sa_table_free(struct sa_table *t); /* no worker may run any more */
 int sa_table_add(struct sa_table *t, const struct xswan_dp_sa_add *m, char *why, size_t why_size);
 int sa_table_remove(struct sa_table *t, const struct xswan_dp_sa_remove *m, char *why, size_t why_size);
 
+/* The SA goes on with other addresses and ports. 0 or -errno with a sentence in why. */
+int sa_table_move(struct sa_table *t, const struct xswan_dp_sa_move *m, char *why, size_t why_size);
+
 unsigned int sa_table_count(const struct sa_table *t); /* of both directions together */
 
 /*
- * SAs that have reached a limit of their life. When `fd` is readable, and once a second: sa_table_expire looks at the
- * clock (CLOCK_BOOTTIME, seconds) and hands each limit reached to `tell`, once; what `tell` refuses comes again.
- * sa_table_tell_again: to somebody else, all of them once more.
+ * SAs that have reached a limit of their life, or whose peer has moved. When `fd` is readable, and once a second:
+ * sa_table_expire looks at the clock (CLOCK_BOOTTIME, seconds) and hands each limit reached and each move to `tell` as a
+ * record of the protocol, once; what `tell` refuses comes again. sa_table_tell_again: to somebody else, all limits once
+ * more.
  */
+typedef bool sa_table_tell(void *ctx, const struct xswan_dp_header *record, size_t len);
+
 int sa_table_expiry_fd(const struct sa_table *t);
-void sa_table_expire(struct sa_table *t, uint64_t now, bool (*tell)(void *ctx, const struct xswan_dp_expired *e), void *ctx);
+void sa_table_expire(struct sa_table *t, uint64_t now, sa_table_tell *tell, void *ctx);
 void sa_table_tell_again(struct sa_table *t);
 
 /* For workers: NULL when there is none. Valid until the caller's next quiescent state. */

@@ -32,7 +32,7 @@ struct fake_sa {
 	uint64_t id;
 	uint32_t spi_in, spi_out;
 	struct endpoint local, remote;
-	bool encap, esn, initiator;
+	bool encap, esn, initiator, transport, no_tfc;
 	uint8_t alg;
 	uint8_t key_in[XSWAN_DP_KEY_MAX], key_out[XSWAN_DP_KEY_MAX];
 	size_t key_len;
@@ -106,7 +106,7 @@ struct params {
 	const char *local_id, *remote_id, *psk;
 	const char *ike, *esp;
 	const char *local_ts, *remote_ts; /* several with spaces between; "": dynamic */
-	bool encap;
+	bool encap, transport;
 	uint32_t dpd;
 };
 
@@ -150,6 +150,7 @@ static inline struct conf_conn *make_conn(const char *name, const struct params 
 	child->name = strdup("net");
 	child->proposal_count = parse_proposals(p->esp ? p->esp : "aes256gcm16", child->proposals, false);
 	child->replay_window = 1024;
+	child->mode = p->transport ? XSWAN_MODE_TRANSPORT : XSWAN_MODE_TUNNEL;
 	if (p->local_ts)
 		parse_list(p->local_ts, child->local_ts, &child->local_ts_count);
 	if (p->remote_ts)
@@ -264,6 +265,8 @@ static inline int sink_add(void *ctx, const struct child_install *in, uint64_t *
 		.encap = in->encap,
 		.esn = in->esn,
 		.initiator = in->initiator,
+		.transport = in->transport,
+		.no_tfc = in->no_tfc,
 		.alg = in->alg,
 		.key_len = in->key_len,
 		.local_ts_count = in->local_ts_count,

@@ -290,8 +290,18 @@ static void refused(void **state)
 		  "17: connections.gw.children.net.esp_proposals: 'x25519' in an ESP proposal asks for a key exchange "
 		  "of its "
 		  "own when the Child SA is rekeyed, and rekeying is not supported yet: leave it out" },
-		{ { .child = "mode = transport" },
-		  "17: connections.gw.children.net.mode: 'transport' is not supported: write tunnel" },
+		{ { .child = "mode = beet" },
+		  "17: connections.gw.children.net.mode: 'beet' is not one of: tunnel, transport" },
+		{ { .child = "copy_dscp = both" },
+		  "17: connections.gw.children.net.copy_dscp: 'both' is not one of: out, in, yes, no" },
+		{ { .child = "flow_label = yes" },
+		  "17: connections.gw.children.net.flow_label: 'yes' is not one of: zero, hash" },
+		{ { .child = "dscp = 46" },
+		  "17: connections.gw.children.net.dscp: the outer DSCP is copied from the inner one: write copy_dscp = no "
+		  "(or in) to set it" },
+		{ { .child = "mode = transport\n tfc_padding = 1000" },
+		  "14: connections.gw.children.net: copy_df, copy_ecn, copy_dscp, dscp, flow_label and tfc_padding are of "
+		  "tunnel mode: with mode = transport there is one IP header, and it stays as it is" },
 		{ { .child = "rekey_time = 1h" },
 		  "17: connections.gw.children.net.rekey_time: '1h' is not supported yet: write 0, the SA lives until "
 		  "it is "
@@ -304,8 +314,8 @@ static void refused(void **state)
 		  "17: connections.gw.children.net.start_action: 'trap|start' is not supported: write start, which "
 		  "protects "
 		  "the traffic from the start and keeps trying" },
-		{ { .conn = "remote_addrs = %any\n remote_addrs = %any", .child = "copy_df = no" },
-		  "18: connections.gw.children.net.copy_df: 'no' is not supported: write yes" },
+		{ { .conn = "remote_addrs = %any\n remote_addrs = %any", .child = "copy_df = maybe" },
+		  "18: connections.gw.children.net.copy_df: 'maybe' is not one of: yes, no, set" },
 		{ { .child = "dpd_action = restart" },
 		  "17: connections.gw.children.net.dpd_action: 'restart' is not supported with this start_action, "
 		  "which also "
@@ -466,6 +476,45 @@ static void damaged(void **state)
 	assert_true(good > 20 && bad > 500);
 }
 
+static void headers(void **state)
+{
+	static const struct {
+		const char *child;
+		uint8_t mode, header, dscp;
+		uint16_t tfc;
+	} table[] = {
+		{ "", XSWAN_MODE_TUNNEL, 0, 0, 0 },
+		{ "mode = tunnel", XSWAN_MODE_TUNNEL, 0, 0, 0 },
+		{ "mode = transport", XSWAN_MODE_TRANSPORT, 0, 0, 0 },
+		{ "copy_df = no", XSWAN_MODE_TUNNEL, XSWAN_HEADER_CLEAR_DF, 0, 0 },
+		{ "copy_df = set", XSWAN_MODE_TUNNEL, XSWAN_HEADER_SET_DF, 0, 0 },
+		{ "copy_ecn = no", XSWAN_MODE_TUNNEL, XSWAN_HEADER_NO_ECN, 0, 0 },
+		{ "copy_dscp = out", XSWAN_MODE_TUNNEL, 0, 0, 0 },
+		{ "copy_dscp = in", XSWAN_MODE_TUNNEL, XSWAN_HEADER_SET_DSCP | XSWAN_HEADER_DSCP_IN, 0, 0 },
+		{ "copy_dscp = yes", XSWAN_MODE_TUNNEL, XSWAN_HEADER_DSCP_IN, 0, 0 },
+		{ "copy_dscp = no\n dscp = 46", XSWAN_MODE_TUNNEL, XSWAN_HEADER_SET_DSCP, 46, 0 },
+		{ "flow_label = hash", XSWAN_MODE_TUNNEL, XSWAN_HEADER_FLOW_LABEL, 0, 0 },
+		{ "tfc_padding = 1200", XSWAN_MODE_TUNNEL, 0, 0, 1200 },
+		{ "tfc_padding = mtu", XSWAN_MODE_TUNNEL, 0, 0, XSWAN_TFC_MTU },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const struct lines lines = { .child = table[i].child };
+		const struct conf_child *child;
+		struct config *cfg;
+		char why[1024];
+
+		if (load(&cfg, whole(&lines), why) < 0)
+			fail_msg("%s: %s", table[i].child, why);
+		child = cfg->conns->children;
+		assert_int_equal(child->mode, table[i].mode);
+		assert_int_equal(child->header, table[i].header);
+		assert_int_equal(child->dscp, table[i].dscp);
+		assert_int_equal(child->tfc, table[i].tfc);
+		config_unref(cfg);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -473,6 +522,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(everything, files_begin, files_end),
 		cmocka_unit_test_setup_teardown(refused, files_begin, files_end),
 		cmocka_unit_test_setup_teardown(accepted, files_begin, files_end),
+		cmocka_unit_test_setup_teardown(headers, files_begin, files_end),
 		cmocka_unit_test_setup_teardown(anyone, files_begin, files_end),
 		cmocka_unit_test(example),
 		cmocka_unit_test_setup_teardown(damaged, files_begin, files_end),

@@ -71,12 +71,12 @@ static void log_up(struct ike_sa *sa, const struct child *child)
 {
 	char suite[64], local[512], remote[512];
 
-	ike_sa_log(sa, LOG_LEVEL_INFO, "Child SA %s{%u} up: SPIs %08x_i %08x_o, %s === %s, %s, %s", child->conf->name,
+	ike_sa_log(sa, LOG_LEVEL_INFO, "Child SA %s{%u} up: SPIs %08x_i %08x_o, %s === %s, %s, %s%s", child->conf->name,
 		   child->uniqueid, child->spi_in, child->spi_out,
 		   ts_list_format(child->local_ts.ts, child->local_ts.count, local, sizeof(local)),
 		   ts_list_format(child->remote_ts.ts, child->remote_ts.count, remote, sizeof(remote)),
 		   suite_format(PROTOCOL_ESP, &child->suite, suite, sizeof(suite)),
-		   child->encap ? "ESP in UDP" : "ESP");
+		   child->encap ? "ESP in UDP" : "ESP", child->transport ? ", transport mode" : "");
 }
 
 static int add_to_sink(struct ike_sa *sa, struct child *child, const uint8_t *key_in, const uint8_t *key_out,
@@ -91,6 +91,8 @@ static int add_to_sink(struct ike_sa *sa, struct child *child, const uint8_t *ke
 		.remote = sa->remote,
 		.encap = child->encap,
 		.esn = child->suite.esn,
+		.transport = child->transport,
+		.no_tfc = child->no_tfc,
 		.initiator = sa->initiator,
 		.alg = alg_of(&child->suite),
 		.spi_in = child->spi_in,
@@ -173,6 +175,7 @@ void child_info(const struct child *child, struct child_info *info)
 		.state = child->state,
 		.encap = child->encap,
 		.esn = child->suite.esn,
+		.transport = child->transport,
 		.alg = alg_of(&child->suite),
 		.spi_in = child->spi_in,
 		.spi_out = child->spi_out,

@@ -13,6 +13,8 @@ struct child {
 	enum child_state state;
 	bool installed; /* the sink has it under sink_id, and owns spi_in */
 	bool encap;
+	bool transport; /* negotiated: RFC 7296 section 1.3.1 */
+	bool no_tfc; /* the peer takes no padding for traffic flow confidentiality */
 	uint64_t sink_id, installed_at;
 	uint32_t spi_in, spi_out; /* host order */
 	struct suite suite;

@@ -7,6 +7,7 @@
 #include "child.h"
 #include "connection.h"
 #include "explain.h"
+#include "transport.h"
 
 static void wanted_selectors(const struct ike_sa *sa, const struct conf_child *conf, struct ts_list *local,
 			     struct ts_list *remote)
@@ -22,11 +23,36 @@ static void write_selectors(struct message *m, uint8_t type, const struct ts_lis
 	chain_end(&m->chain);
 }
 
+static bool wants_transport(const struct ike_sa *sa, const struct conf_child *conf, const struct ts_list *local,
+			    const struct ts_list *remote)
+{
+	return conf->mode == XSWAN_MODE_TRANSPORT && transport_fits(sa, local, remote);
+}
+
+/* What the peer says of the Child SA besides algorithms and selectors. */
+static void take_notifies(struct child *child, const struct payloads *in, bool transport)
+{
+	child->transport = transport && payloads_notify(in, NOTIFY_USE_TRANSPORT_MODE);
+	child->no_tfc = payloads_notify(in, NOTIFY_ESP_TFC_PADDING_NOT_SUPPORTED);
+}
+
+/* RFC 7296 section 1.3.1: a peer that does not want transport mode has made a tunnel, which protects no less. */
+static void log_mode(struct ike_sa *sa, const struct child *child)
+{
+	if (child->conf->mode == XSWAN_MODE_TRANSPORT && !child->transport)
+		ike_sa_log(sa, LOG_LEVEL_WARN,
+			   "Child SA '%s' is in tunnel mode: transport mode is for the peers' own addresses alone, and "
+			   "both must want it",
+			   child->conf->name);
+}
+
 void child_offer(struct ike_sa *sa, const struct child *child, struct message *m)
 {
 	struct ts_list local, remote;
 
 	wanted_selectors(sa, child->conf, &local, &remote);
+	if (wants_transport(sa, child->conf, &local, &remote))
+		chain_notify(&m->chain, PROTOCOL_NONE, NOTIFY_USE_TRANSPORT_MODE, NULL, 0);
 	chain_begin(&m->chain, PAYLOAD_TYPE_SA);
 	proposals_write(&m->w, PROTOCOL_ESP, child->spi_in, child->conf->proposals, child->conf->proposal_count);
 	chain_end(&m->chain);
@@ -120,6 +146,12 @@ void child_accept(struct ike_sa *sa, struct child *child, const struct payloads 
 		give_back(sa, child, XSWAN_IKE_TS_UNACCEPTABLE, "the peer's traffic selectors are not within ours");
 		return;
 	}
+	take_notifies(child, in, wants_transport(sa, conf, &child->local_ts, &child->remote_ts));
+	if (!child->transport && payloads_notify(in, NOTIFY_USE_TRANSPORT_MODE)) {
+		give_back(sa, child, XSWAN_IKE_RX_MALFORMED, "the peer chose transport mode, which we did not ask for");
+		return;
+	}
+	log_mode(sa, child);
 	ret = child_install(sa, child);
 	if (ret)
 		give_back(sa, child, XSWAN_IKE_INSTALL_FAILED, install_error(ret));
@@ -127,6 +159,8 @@ void child_accept(struct ike_sa *sa, struct child *child, const struct payloads 
 
 struct request {
 	struct ts_received local, remote; /* of the whole request, as it names our side and the peer's */
+	struct ts_received local_seen, remote_seen; /* the same for transport mode, with the addresses behind NAT */
+	struct addr local_sent, remote_sent; /* what they were; family 0: unchanged */
 	struct span proposals;
 };
 
@@ -139,11 +173,13 @@ struct choice {
 /* 0; -ENOENT: selectors do not overlap; -ENOTSUP: they do, but there is no common proposal */
 static int match(struct ike_sa *sa, const struct conf_child *conf, const struct request *r, struct choice *out)
 {
+	const bool transport = conf->mode == XSWAN_MODE_TRANSPORT;
 	struct ts_list local, remote;
 
 	wanted_selectors(sa, conf, &local, &remote);
 	out->conf = conf;
-	if (ts_narrow(&out->local, &r->local, &local) || ts_narrow(&out->remote, &r->remote, &remote))
+	if (ts_narrow(&out->local, transport ? &r->local_seen : &r->local, &local) ||
+	    ts_narrow(&out->remote, transport ? &r->remote_seen : &r->remote, &remote))
 		return -ENOENT;
 	if (proposal_select(r->proposals, PROTOCOL_ESP, conf->proposals, conf->proposal_count, &out->suite))
 		return -ENOTSUP;
@@ -161,18 +197,27 @@ static bool fits(struct ike_sa *sa, const struct conf_conn *conn, const struct r
 	return false;
 }
 
-static void read_request(struct request *r, const struct payloads *in)
+static void read_request(const struct ike_sa *sa, struct request *r, const struct payloads *in)
 {
+	const bool transport = payloads_notify(in, NOTIFY_USE_TRANSPORT_MODE);
+
 	r->proposals = in->body[PAYLOAD_SA];
+	r->local_sent = r->remote_sent = (struct addr){ 0 };
 	ts_payload_parse(&r->local, in->body[PAYLOAD_TSR]);
 	ts_payload_parse(&r->remote, in->body[PAYLOAD_TSI]);
+	r->local_seen = r->local;
+	r->remote_seen = r->remote;
+	if (transport && sa->nat_local)
+		transport_substitute(&r->local_seen, &sa->local.addr, &r->local_sent);
+	if (transport && sa->nat_remote)
+		transport_substitute(&r->remote_seen, &sa->remote.addr, &r->remote_sent);
 }
 
 void child_choose_connection(struct ike_sa *sa, const struct payloads *in)
 {
 	struct request r;
 
-	read_request(&r, in);
+	read_request(sa, &r, in);
 	if (fits(sa, sa->conn, &r))
 		return;
 	for (const struct conf_conn *conn = sa->cfg->conns; conn; conn = conn->next) {
@@ -214,7 +259,7 @@ static uint16_t choose(struct ike_sa *sa, const struct request *r, struct choice
 }
 
 /* NULL, and why: *refusal is the notify's type. */
-static struct child *install(struct ike_sa *sa, const struct choice *choice, uint16_t *refusal)
+static struct child *install(struct ike_sa *sa, const struct choice *choice, const struct payloads *in, uint16_t *refusal)
 {
 	struct child *child = child_new(sa, choice->conf);
 	int ret = -ENOSPC;
@@ -224,6 +269,8 @@ static struct child *install(struct ike_sa *sa, const struct choice *choice, uin
 		child->spi_out = choice->suite.spi;
 		child->local_ts = choice->local;
 		child->remote_ts = choice->remote;
+		take_notifies(child, in, wants_transport(sa, choice->conf, &choice->local, &choice->remote));
+		log_mode(sa, child);
 		ret = child_install(sa, child);
 		if (!ret)
 			return child;
@@ -241,19 +288,28 @@ void child_respond(struct ike_sa *sa, const struct payloads *in, struct message 
 {
 	struct choice choice;
 	struct child *child;
+	struct ts_list local, remote;
 	struct request r;
 	uint16_t refusal;
 
-	read_request(&r, in);
+	read_request(sa, &r, in);
 	refusal = choose(sa, &r, &choice);
-	child = refusal ? NULL : install(sa, &choice, &refusal);
+	child = refusal ? NULL : install(sa, &choice, in, &refusal);
 	if (!child) {
 		chain_notify(&reply->chain, PROTOCOL_NONE, refusal, NULL, 0);
 		return;
 	}
+	local = child->local_ts;
+	remote = child->remote_ts;
+	if (child->conf->mode == XSWAN_MODE_TRANSPORT) {
+		transport_restore(&local, &r.local_sent);
+		transport_restore(&remote, &r.remote_sent);
+	}
+	if (child->transport)
+		chain_notify(&reply->chain, PROTOCOL_NONE, NOTIFY_USE_TRANSPORT_MODE, NULL, 0);
 	chain_begin(&reply->chain, PAYLOAD_TYPE_SA);
 	suite_write(&reply->w, PROTOCOL_ESP, child->spi_in, &child->suite);
 	chain_end(&reply->chain);
-	write_selectors(reply, PAYLOAD_TYPE_TSI, &child->remote_ts);
-	write_selectors(reply, PAYLOAD_TYPE_TSR, &child->local_ts);
+	write_selectors(reply, PAYLOAD_TYPE_TSI, &remote);
+	write_selectors(reply, PAYLOAD_TYPE_TSR, &local);
 }

@@ -59,6 +59,10 @@ struct conf_child {
 	enum start_action start_action;
 	uint32_t priority; /* of its selectors: lowest first, before all that have none (0) */
 	uint32_t replay_window; /* packets */
+	uint8_t mode; /* enum xswan_mode */
+	uint8_t header; /* enum xswan_header_flag */
+	uint8_t dscp; /* 0 to 63, with XSWAN_HEADER_SET_DSCP */
+	uint16_t tfc; /* as in struct xswan_sa */
 	uint32_t tunnel; /* number in the tunnel map; set by the daemon before use */
 };
 

@@ -10,7 +10,6 @@
 #define REPLAY_WINDOW_DEFAULT 1024
 
 static const struct fixed_key fixed[] = {
-	{ "mode", FIXED_WORD, "tunnel" },
 	{ "rekey_time", FIXED_ZERO, "the SA lives until it is deleted" },
 	{ "life_time", FIXED_ZERO, "the SA lives until it is deleted" },
 	{ "rand_time", FIXED_TIME, NULL },
@@ -36,11 +35,7 @@ static const struct fixed_key fixed[] = {
 	{ "set_mark_out", FIXED_WORD, "0" },
 	{ "if_id_in", FIXED_WORD, "0" },
 	{ "if_id_out", FIXED_WORD, "0" },
-	{ "tfc_padding", FIXED_WORD, "0" },
 	{ "hw_offload", FIXED_WORD, "no|auto" },
-	{ "copy_df", FIXED_YES, NULL },
-	{ "copy_ecn", FIXED_YES, NULL },
-	{ "copy_dscp", FIXED_WORD, "out" },
 	{ NULL, 0, NULL },
 };
 
@@ -164,6 +159,7 @@ struct conf_child *config_load_child(struct section *s, const struct conf_conn *
 	config_load_proposals(s, "esp_proposals", false, child->proposals, &child->proposal_count, p);
 	section_get_number(s, "replay_window", XSWAN_REPLAY_MIN, XSWAN_REPLAY_MAX, &window, p);
 	child->replay_window = window;
+	config_load_headers(s, child, p);
 	load_start_action(s, child, conn, p);
 	check_loss_action(s, "dpd_action", child->start_action, "clear", "restart", p);
 	check_loss_action(s, "close_action", child->start_action, "none", "start", p);

@@ -31,6 +31,9 @@ void config_load_proposals(struct section *s, const char *key, bool ike, struct 
 			   struct problems *p);
 int config_load_id(struct setting *k, struct identity *id, struct problems *p);
 
+/* Of a child: mode, header, dscp and tfc. */
+void config_load_headers(struct section *s, struct conf_child *child, struct problems *p);
+
 /* One section each; NULL: out of memory (a problem) */
 struct conf_conn *config_load_conn(struct section *s, struct problems *p);
 struct conf_child *config_load_child(struct section *s, const struct conf_conn *conn, struct problems *p);

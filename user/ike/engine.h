@@ -34,6 +34,8 @@ struct child_install {
 	struct endpoint local, remote; /* outer addresses; ports matter with encap */
 	bool encap; /* ESP in UDP */
 	bool esn;
+	bool transport; /* mode */
+	bool no_tfc; /* whatever the child's configuration */
 	bool initiator; /* of the exchange that made it */
 	uint8_t alg; /* enum xswan_alg */
 	uint32_t spi_in, spi_out; /* host order */
@@ -69,7 +71,7 @@ struct child_info {
 	uint32_t uniqueid;
 	uint64_t sink_id;
 	enum child_state state;
-	bool encap, esn;
+	bool encap, esn, transport;
 	uint8_t alg; /* enum xswan_alg */
 	uint32_t spi_in, spi_out;
 	uint64_t installed_at;

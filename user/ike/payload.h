@@ -73,7 +73,9 @@ enum payload_type {
 	X(INITIAL_CONTACT, 16384)              \
 	X(NAT_DETECTION_SOURCE_IP, 16388)      \
 	X(NAT_DETECTION_DESTINATION_IP, 16389) \
-	X(COOKIE, 16390)
+	X(COOKIE, 16390)                       \
+	X(USE_TRANSPORT_MODE, 16391)           \
+	X(ESP_TFC_PADDING_NOT_SUPPORTED, 16394)
 
 enum notify_type {
 #define X(id, type) NOTIFY_##id = (type),

@@ -229,7 +229,11 @@ static void header_init(struct xswan_sa *sa, const struct child_install *c, uint
 	sa->tunnel = c->child->tunnel;
 	sa->family = c->local.addr.family;
 	sa->alg = c->alg;
-	sa->mode = XSWAN_MODE_TUNNEL;
+	sa->mode = c->transport ? XSWAN_MODE_TRANSPORT : XSWAN_MODE_TUNNEL;
+	if (!c->transport) {
+		sa->header = c->child->header;
+		sa->dscp = c->child->dscp;
+	}
 	sa->flags = XSWAN_SA_LIVE | (c->encap ? XSWAN_SA_UDP_ENCAP : 0) | (c->esn ? XSWAN_SA_ESN : 0);
 }
 
@@ -264,6 +268,7 @@ static void pair_init_headers(struct sa_store *store, struct sa_pair *pair, cons
 
 	header_init(&pair->out, c, uid[1], c->spi_out);
 	header_set_path(&pair->out, &c->local, &c->remote);
+	pair->out.tfc = c->transport || c->no_tfc ? 0 : c->child->tfc;
 	pair->out.mtu = esp_mtu_inner(&pair->out, path_mtu(store, c));
 }
 

@@ -163,7 +163,7 @@ void vici_put_child_sa(struct vici_builder *b, struct daemon *d, const struct ch
 	/* strongSwan's reqid ties policies to SAs; here the tunnel number does */
 	vici_putf(b, "reqid", "%u", sa_store_tunnel(d->store, child->sink_id));
 	vici_put(b, "state", child_state(child->state));
-	vici_put(b, "mode", "TUNNEL");
+	vici_put(b, "mode", child->transport ? "TRANSPORT" : "TUNNEL");
 	vici_put(b, "protocol", "ESP");
 	if (child->state != CHILD_CREATED)
 		put_installed(b, d, child);

@@ -8,6 +8,7 @@
 : "${ENCAP:=no}" "${ATTACH:=auto}" "${BACKEND:=af_xdp}" "${CRYPTO:=auto}" "${WORKERS:=auto}" "${LOG_LEVEL:=info}"
 : "${IKE_PROPOSAL:=aes256gcm16-prfsha256-x25519}" "${ESP_PROPOSAL:=aes256gcm16}"
 : "${PSK:=correct horse battery staple}" "${START:=none}" "${DPD_DELAY:=0}"
+: "${CHILD_KEYS:=}" # more lines of children.net
 : "${IKE_PROGRAM:=xswan-ike}" "${IKE_OPTIONS:=}"
 
 # side a: the variables of gateway A, seen from itself
@@ -74,6 +75,7 @@ gateway_conf()
 		                remote_ts = $remote_ts
 		                esp_proposals = $ESP_PROPOSAL
 		                start_action = $START
+		                $CHILD_KEYS
 		            }
 		        }
 		    }

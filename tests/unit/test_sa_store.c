@@ -38,7 +38,7 @@ struct world {
 	struct conf_conn conn;
 	struct conf_child child[3];
 	struct identity peer;
-	uint32_t path_mtu;
+	uint32_t path_mtu, link_mtu;
 };
 
 static void note(struct dp *dp, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -106,9 +106,9 @@ static uint32_t dp_stat_map_id(void *ctx)
 	return ((struct dp *)ctx)->stat_map_id;
 }
 
-static uint32_t path_mtu(void *ctx, const struct endpoint *local, const struct endpoint *remote)
+static uint32_t path_mtu(void *ctx, const struct endpoint *local, const struct endpoint *remote, bool learned)
 {
-	return ((struct world *)ctx)->path_mtu;
+	return learned ? ((struct world *)ctx)->path_mtu : ((struct world *)ctx)->link_mtu;
 }
 
 static struct sa_store *make_store(struct world *w)
@@ -163,6 +163,8 @@ static int teardown(void **state)
 static const uint8_t key_in[KEY_LEN] = { 1, 2, 3 }, key_out[KEY_LEN] = { 4, 5, 6 };
 static const struct xswan_ts any_ts = { .family = 4, .port_max = 65535, .addr_max = { 255, 255, 255, 255 } };
 
+static const struct xswan_ts net_ts = { .family = 4, .port_max = 65535, .addr_min = { 10 }, .addr_max = { 10, 255 } };
+
 static struct child_install install_of(struct world *w, int child)
 {
 	struct child_install c = {
@@ -176,7 +178,7 @@ static struct child_install install_of(struct world *w, int child)
 		.key_in = key_in,
 		.key_out = key_out,
 		.key_len = KEY_LEN,
-		.local_ts = &any_ts,
+		.local_ts = &net_ts,
 		.remote_ts = &any_ts,
 		.local_ts_count = 1,
 		.remote_ts_count = 1,
@@ -346,6 +348,57 @@ static void test_mtu(void **state)
 		assert_int_equal(w->maps.tunnels.map[w->child[1].tunnel].mtu, cases[i].inner);
 		sa_store_remove(w->store, id);
 		assert_int_equal(w->maps.tunnels.map[w->child[1].tunnel].mtu, 0);
+	}
+}
+
+/* An SA between the two ends themselves: the kernel may have the path's MTU from the dataplane's own answers. */
+static void test_mtu_of_the_ends(void **state)
+{
+	struct world *w = *state;
+	struct child_install c = install_of(w, 1);
+	uint64_t id;
+
+	w->path_mtu = 1400;
+	w->link_mtu = 1500;
+	c.local_ts = &any_ts;
+	assert_int_equal(sa_store_add(w->store, &c, &id), 0);
+	assert_int_equal(w->maps.tunnels.map[w->child[1].tunnel].mtu, 1446);
+	sa_store_remove(w->store, id);
+	c = install_of(w, 1);
+	assert_int_equal(sa_store_add(w->store, &c, &id), 0);
+	assert_int_equal(w->maps.tunnels.map[w->child[1].tunnel].mtu, 1346);
+}
+
+/* Mode and headers: transport mode has none of the latter, and a peer that takes no TFC padding gets none. */
+static void test_headers(void **state)
+{
+	struct world *w = *state;
+	const struct { bool transport, no_tfc; uint8_t mode, header, dscp; uint16_t tfc; uint32_t mtu; } table[] = {
+		{ false, false, XSWAN_MODE_TUNNEL, XSWAN_HEADER_SET_DSCP, 46, 1000, 1446 },
+		{ false, true, XSWAN_MODE_TUNNEL, XSWAN_HEADER_SET_DSCP, 46, 0, 1446 },
+		{ true, false, XSWAN_MODE_TRANSPORT, 0, 0, 0, 1466 },
+	};
+
+	w->child[1].header = XSWAN_HEADER_SET_DSCP;
+	w->child[1].dscp = 46;
+	w->child[1].tfc = 1000;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct child_install c = install_of(w, 1);
+		const struct xswan_sa *out;
+		uint64_t id;
+
+		c.transport = table[i].transport;
+		c.no_tfc = table[i].no_tfc;
+		assert_int_equal(sa_store_add(w->store, &c, &id), 0);
+		out = &w->maps.out[w->maps.tunnels.map[w->child[1].tunnel].sa_out];
+		assert_int_equal(out->mode, table[i].mode);
+		assert_int_equal(out->header, table[i].header);
+		assert_int_equal(out->dscp, table[i].dscp);
+		assert_int_equal(out->tfc, table[i].tfc);
+		assert_int_equal(out->mtu, table[i].mtu);
+		assert_int_equal(w->maps.in[c.slot_in].mode, table[i].mode);
+		assert_int_equal(w->maps.in[c.slot_in].header, table[i].header);
+		sa_store_remove(w->store, id);
 	}
 }
 
@@ -772,6 +825,8 @@ int main(void)
 		TEST(test_remove_order),
 		TEST(test_entries),
 		TEST(test_mtu),
+		TEST(test_mtu_of_the_ends),
+		TEST(test_headers),
 		TEST(test_newest_sa_carries),
 		TEST(test_add_fails),
 		TEST(test_add_refuses_nonsense),

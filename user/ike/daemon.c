@@ -247,9 +247,9 @@ static int open_sockets(struct daemon *d)
 	return udp_open(&d->udp, d->base, &config);
 }
 
-static uint32_t path_mtu(void *ctx, const struct endpoint *local, const struct endpoint *remote)
+static uint32_t path_mtu(void *ctx, const struct endpoint *local, const struct endpoint *remote, bool learned)
 {
-	return udp_path_mtu(&local->addr, &remote->addr);
+	return learned ? udp_path_mtu(&local->addr, &remote->addr) : udp_link_mtu(&local->addr, &remote->addr);
 }
 
 static bool keep_selectors(void *ctx, uint32_t tunnel)

@@ -248,12 +248,34 @@ static void header_set_path(struct xswan_sa *sa, const struct endpoint *from, co
 	}
 }
 
+static bool covers(const struct xswan_ts *ts, int count, const struct addr *addr)
+{
+	struct xswan_ts host = { .family = addr->family, .port_max = UINT16_MAX }, both;
+
+	memcpy(host.addr_min, addr->ip, sizeof(host.addr_min));
+	memcpy(host.addr_max, addr->ip, sizeof(host.addr_max));
+	for (int i = 0; i < count; i++)
+		if (ts_intersect(&both, &host, &ts[i]))
+			return true;
+	return false;
+}
+
+/*
+ * What the kernel has learned of the path to the peer counts, unless it may have learned it from the dataplane: where the
+ * SA carries what the two ends send each other, its MTU would become the path's, and the next SA's smaller again.
+ */
+static bool carries_ends(const struct child_install *c)
+{
+	return covers(c->local_ts, c->local_ts_count, &c->local.addr) &&
+	       covers(c->remote_ts, c->remote_ts_count, &c->remote.addr);
+}
+
 static uint32_t path_mtu(const struct sa_store *store, const struct child_install *c)
 {
 	uint32_t mtu = PATH_MTU_DEFAULT;
 
 	if (store->config.path_mtu)
-		mtu = store->config.path_mtu(store->config.ctx, &c->local, &c->remote);
+		mtu = store->config.path_mtu(store->config.ctx, &c->local, &c->remote, !carries_ends(c));
 	if (!mtu)
 		mtu = PATH_MTU_DEFAULT;
 	return mtu < PATH_MTU_MAX ? mtu : PATH_MTU_MAX;

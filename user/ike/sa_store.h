@@ -49,8 +49,8 @@ struct sa_store_dp {
 
 struct sa_store_config {
 	struct sa_store_dp dp;
-	/* MTU of the path between two outer addresses, as far as it is known. */
-	uint32_t (*path_mtu)(void *ctx, const struct endpoint *local, const struct endpoint *remote);
+	/* MTU of the path between two outer addresses, as far as it is known; not `learned`: of the link alone. */
+	uint32_t (*path_mtu)(void *ctx, const struct endpoint *local, const struct endpoint *remote, bool learned);
 	void *ctx;
 };
 

@@ -2,10 +2,13 @@
 #include "udp.h"
 
 #include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -361,4 +364,40 @@ uint32_t udp_path_mtu(const struct addr *local, const struct addr *remote)
 		mtu = 0;
 	close(fd);
 	return mtu > 0 ? mtu : 0;
+}
+
+static uint32_t interface_mtu(const char *name)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), mtu = 0;
+	struct ifreq ifr = { 0 };
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	if (fd >= 0 && !ioctl(fd, SIOCGIFMTU, &ifr))
+		mtu = ifr.ifr_mtu;
+	if (fd >= 0)
+		close(fd);
+	return mtu > 0 ? mtu : 0;
+}
+
+uint32_t udp_link_mtu(const struct addr *local, const struct addr *remote)
+{
+	struct sockaddr_storage address;
+	struct addr own = *local;
+	struct ifaddrs *all;
+	struct endpoint on;
+	uint32_t mtu = 0;
+
+	if ((!own.family && udp_local_address(remote, &own)) || getifaddrs(&all))
+		return 0;
+	for (const struct ifaddrs *ifa = all; ifa && !mtu; ifa = ifa->ifa_next) {
+		const int family = ifa->ifa_addr ? ifa->ifa_addr->sa_family : AF_UNSPEC;
+
+		if (family != AF_INET && family != AF_INET6)
+			continue;
+		memcpy(&address, ifa->ifa_addr, family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
+		if (!endpoint_from_sockaddr(&on, &address) && addr_equal(&on.addr, &own))
+			mtu = interface_mtu(ifa->ifa_name);
+	}
+	freeifaddrs(all);
+	return mtu;
 }

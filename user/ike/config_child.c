@@ -44,9 +44,7 @@ static bool ts_supported(const struct xswan_ts *ts, const struct setting *k, con
 {
 	bool ports = ts->port_min > 0 || ts->port_max < UINT16_MAX;
 
-	if (ts->family != 4)
-		problem_setting(p, k, "'%s': IPv6 is not supported yet", text);
-	else if (ports && !ts->proto)
+	if (ports && !ts->proto)
 		problem_setting(p, k, "'%s': ports need a protocol, as in [tcp/80]", text);
 	else if (ports && ts->proto != IPPROTO_TCP && ts->proto != IPPROTO_UDP)
 		problem_setting(p, k, "'%s': ports are supported for tcp and udp only", text);

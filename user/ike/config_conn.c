@@ -57,9 +57,7 @@ static void add_addr(const struct setting *k, const char *text, struct addr *lis
 					? "'%s': subnets and ranges are not supported yet: write addresses or %%any"
 					: "'%s' is not an address; host names are not supported yet",
 				text);
-	else if (addr.family != 4)
-		problem_setting(p, k, "'%s': IPv6 is not supported yet", text);
-	else if (!memcmp(addr.ip, (uint8_t[4]){ 0 }, 4))
+	else if (!memcmp(addr.ip, (const uint8_t[16]){ 0 }, sizeof(addr.ip)))
 		problem_setting(p, k, "'%s': write %%any", text);
 	else if (*count == CONF_ADDRS)
 		problem_setting(p, k, "more than %d addresses", CONF_ADDRS);

@@ -5,9 +5,9 @@
  *	seal|open BACKEND ALGORITHM FLAGS KEY SPI SEQ PACKET
  *
  * ALGORITHM is a name as in a proposal ("aes128-sha256"). FLAGS is "-" or letters: e for extended sequence numbers,
- * u for UDP encapsulation; KEY holds cipher key, salt and integrity key, KEY and PACKET are hexadecimal, SPI and SEQ
- *are C numbers. Seal uses SEQ; open has seen all numbers before it. The tunnel is 192.0.2.1 -> 192.0.2.2, with port
- *4500 on both sides, and protects everything. Answers each line by "ok PACKET", "drop REASON" or "error TEXT".
+ * u for UDP encapsulation, t for transport mode, 6 for IPv6 outside; KEY holds cipher key, salt and integrity key, KEY and PACKET are hexadecimal, SPI and SEQ
+ * are C numbers. Seal uses SEQ; open has seen all numbers before it. The SA is 192.0.2.1 -> 192.0.2.2, or 2001:db8::1 -> 2001:db8::2,
+ * with port 4500 on both sides, and protects everything. Answers each line by "ok PACKET", "drop REASON" or "error TEXT".
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@
 #include "../unit/hex.h"
 
 #define PACKET_MAX 65535u
-#define ROOM 64u
+#define ROOM 128u
 
 struct request {
 	char verb[8], backend[16], alg[32], flags[8], key[2 * XSWAN_DP_KEY_MAX + 1], packet[2 * PACKET_MAX + 1];
@@ -42,7 +42,7 @@ static int fail(const char *text)
 
 static int fill_sa(struct xswan_dp_sa_add *m, const struct request *r)
 {
-	const struct xswan_ts everything = { .family = 4, .port_max = 65535, .addr_max = { 255, 255, 255, 255 } };
+	struct xswan_ts everything = { .family = 4, .port_max = 65535, .addr_max = { 255, 255, 255, 255 } };
 	long key_len = hex_read(m->key, sizeof(m->key), r->key);
 
 	if (key_len < 0)
@@ -51,8 +51,11 @@ static int fill_sa(struct xswan_dp_sa_add *m, const struct request *r)
 	m->slot = XSWAN_SPI_SLOT((uint32_t)r->spi);
 	m->key_len = (uint32_t)key_len;
 	m->replay_window = 64;
-	m->local_ts_count = m->remote_ts_count = 1;
+	m->local_ts_count = m->remote_ts_count = 2;
 	m->local_ts[0] = m->remote_ts[0] = everything;
+	everything.family = 6;
+	memset(everything.addr_max, 255, sizeof(everything.addr_max));
+	m->local_ts[1] = m->remote_ts[1] = everything;
 	m->sa = (struct xswan_sa){
 		.uid = 1,
 		.spi = htonl((uint32_t)r->spi),
@@ -60,8 +63,13 @@ static int fill_sa(struct xswan_dp_sa_add *m, const struct request *r)
 		.dst = { 192, 0, 2, 2 },
 		.family = 4,
 		.alg = (uint8_t)esp_alg_named(r->alg),
-		.mode = XSWAN_MODE_TUNNEL,
+		.mode = strchr(r->flags, 't') ? XSWAN_MODE_TRANSPORT : XSWAN_MODE_TUNNEL,
 	};
+	if (strchr(r->flags, '6')) {
+		m->sa.family = 6;
+		memcpy(m->sa.src, (const uint8_t[16]){ 0x20, 0x01, 0x0d, 0xb8, [15] = 1 }, 16);
+		memcpy(m->sa.dst, (const uint8_t[16]){ 0x20, 0x01, 0x0d, 0xb8, [15] = 2 }, 16);
+	}
 	if (strchr(r->flags, 'e'))
 		m->sa.flags |= XSWAN_SA_ESN;
 	if (strchr(r->flags, 'u')) {

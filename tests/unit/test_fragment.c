@@ -4,6 +4,7 @@
 #include <netinet/ip.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #include "../../user/dp/checksum.h"
 #include "../../user/dp/fragment.h"
+#include "../../user/dp/wire.h"
 
 #define MAX 4096
 
@@ -110,6 +112,64 @@ static void test_impossible(void **state)
 	assert_int_equal(fragment_count(packet, len, 68), 13);
 }
 
+/* RFC 8200 section 4.5: what comes before ESP is in every fragment; put together they are the packet. */
+static void check_split6(bool hop_by_hop, uint32_t payload, uint32_t mtu)
+{
+	uint8_t packet[MAX] = { 0 }, whole[MAX], part[MAX];
+	const uint32_t head = sizeof(struct wire_ip6) + (hop_by_hop ? 8 : 0), len = head + payload;
+	struct wire_ip6 *ip = (struct wire_ip6 *)packet;
+	const struct wire_fragment *header = (const struct wire_fragment *)(part + head);
+	uint32_t count, got = 0;
+
+	*ip = (struct wire_ip6){ .version_class_flow = htonl(6u << 28), .payload_len = htons((uint16_t)(len - 40)) };
+	ip->next = hop_by_hop ? IPPROTO_HOPOPTS : IPPROTO_ESP;
+	if (hop_by_hop)
+		packet[40] = IPPROTO_ESP;
+	for (uint32_t i = head; i < len; i++)
+		packet[i] = (uint8_t)(i * 7);
+	count = fragment_outer_count(packet, len, mtu);
+	assert_true(count > 1);
+	for (uint32_t n = 0; n < count; n++) {
+		const uint32_t size = fragment_outer_make(packet, len, mtu, n, 0x01020304, part);
+
+		assert_true(size <= mtu);
+		assert_int_equal(ntohs(((struct wire_ip6 *)part)->payload_len), size - 40);
+		assert_int_equal(part[hop_by_hop ? 40 : 6], IPPROTO_FRAGMENT);
+		assert_int_equal(header->next, IPPROTO_ESP);
+		assert_int_equal(header->id, htonl(0x01020304));
+		assert_int_equal(ntohs(header->offset) & ~7u, got);
+		assert_int_equal(ntohs(header->offset) & 1, n + 1 < count);
+		memcpy(whole + got, part + head + 8, size - head - 8);
+		got += size - head - 8;
+	}
+	assert_int_equal(got, payload);
+	assert_memory_equal(whole, packet + head, payload);
+}
+
+static void test_outer6(void **state)
+{
+	for (uint32_t payload = 1300; payload < 3500; payload += 17) {
+		check_split6(false, payload, 1280);
+		check_split6(true, payload, 1281);
+	}
+}
+
+/* An outer IPv4 packet with DF goes as it is or not at all; without, its first fragment keeps all options. */
+static void test_outer4(void **state)
+{
+	uint8_t packet[MAX], part[MAX];
+	uint32_t len = make_packet(packet, 4, 2000);
+	struct iphdr *ip = (struct iphdr *)packet;
+
+	memcpy(packet + sizeof(*ip), "\x07\x03\x04\x00", 4);
+	assert_int_equal(fragment_outer_count(packet, len, 1000), fragment_count(packet, len, 1000));
+	fragment_outer_make(packet, len, 1000, 0, 0, part);
+	assert_memory_equal(part + sizeof(*ip), packet + sizeof(*ip), 4);
+	assert_int_equal(ntohs(((struct iphdr *)part)->frag_off), IP_MF);
+	ip->frag_off = htons(IP_DF);
+	assert_int_equal(fragment_outer_count(packet, len, 1000), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +177,8 @@ int main(void)
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_fragment_of_fragment),
 		cmocka_unit_test(test_impossible),
+		cmocka_unit_test(test_outer6),
+		cmocka_unit_test(test_outer4),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

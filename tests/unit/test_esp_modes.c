@@ -313,6 +313,34 @@ static void test_transport_refuses(void **state)
 	pair_free(&t);
 }
 
+/* What may be fragmented is, once it is sealed; but not in UDP, which the peer's kernel gives to somebody else. */
+static void test_transport_mtu(void **state)
+{
+	static const struct {
+		uint8_t flags;
+		uint16_t frag;
+		enum xswan_drop drop;
+	} table[] = {
+		{ 0, 0, XSWAN_DROP_NONE },
+		{ 0, WIRE_IP4_DF, XSWAN_DROP_TOO_BIG },
+		{ XSWAN_SA_UDP_ENCAP, 0, XSWAN_DROP_TOO_BIG },
+	};
+	struct frame f;
+	struct pair t;
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		shape_pair(&t, backend(), &shapes[4], table[i].flags);
+		t.out_request.sa.mtu = 1400;
+		pair_rebuild(&t);
+		frame_shape(&f, &shapes[4], 1401, t.out);
+		((struct wire_ip4 *)f.p.data)->frag = htons(table[i].frag);
+		set_ip_check(f.p.data);
+		assert_int_equal(seal_one(&t, &f), table[i].drop);
+		frame_free(&f);
+		pair_free(&t);
+	}
+}
+
 static void set_claimed(uint8_t *packet, uint32_t len)
 {
 	if (wire_version(packet) == 6)
@@ -473,6 +501,7 @@ int main(void)
 		cmocka_unit_test(test_transport_options),
 		cmocka_unit_test(test_extension_headers),
 		cmocka_unit_test(test_transport_refuses),
+		cmocka_unit_test(test_transport_mtu),
 		cmocka_unit_test(test_truncation),
 		cmocka_unit_test(test_garbage),
 		cmocka_unit_test(test_selector_families),

@@ -221,29 +221,43 @@ void dataplane_stop(struct dataplane *dp)
 	*dp = (struct dataplane){ 0 };
 }
 
+static bool forwards(const struct port *port, const char *family)
+{
+	char path[96], value = '1';
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/forwarding", family, port->device);
+	f = fopen(path, "re");
+	if (f && fread(&value, 1, 1, f) != 1)
+		value = '1';
+	if (f)
+		fclose(f);
+	return value != '0';
+}
+
 /* Without it the kernel forwards nothing that comes out of a tunnel, and says nothing either. */
 static void check_forwarding(struct dataplane *dp)
 {
-	bool off = false;
+	bool off4 = !forwards(&dp->host, "ipv4"), off6 = false;
 
-	for (int i = -1; i < dp->port_count; i++) {
-		const struct port *port = i < 0 ? &dp->host : &dp->ports[i];
-		char path[96], value = '1';
-		FILE *f;
+	for (int i = 0; i < dp->port_count; i++) {
+		const struct port *port = &dp->ports[i];
 
-		if (port->role != XSWAN_ROLE_INSIDE && port != &dp->host)
+		if (port->role != XSWAN_ROLE_INSIDE)
 			continue;
-		snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/forwarding", port->device);
-		f = fopen(path, "re");
-		if (f && fread(&value, 1, 1, f) == 1)
-			off |= value == '0';
-		if (f)
-			fclose(f);
+		off4 |= !forwards(port, "ipv4");
+		/* where IPv6 is in use at all */
+		if (port->addr6[0] && !(port->addr6[0] == 0xfe && (port->addr6[1] & 0xc0) == 0x80))
+			off6 |= !forwards(port, "ipv6") || !forwards(&dp->host, "ipv6");
 	}
-	if (off && !dp->forwarding_off)
+	if (off4 && !dp->forwarding_off)
 		log_warn("IPv4 forwarding is off: what comes out of the tunnels reaches this host alone (sysctl "
 			 "net.ipv4.ip_forward=1)");
-	dp->forwarding_off = off;
+	if (off6 && !dp->forwarding6_off)
+		log_warn("IPv6 forwarding is off: what comes out of the tunnels reaches this host alone (sysctl "
+			 "net.ipv6.conf.all.forwarding=1)");
+	dp->forwarding_off = off4;
+	dp->forwarding6_off = off6;
 }
 
 static void refresh_port(struct dataplane *dp, struct port *port)

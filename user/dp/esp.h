@@ -67,7 +67,10 @@ enum xswan_dp_limit_kind esp_sa_hard(const struct esp_sa *sa); /* nothing is sea
 /* CLOCK_BOOTTIME, seconds. Returns when to call again; 0: never. */
 uint64_t esp_sa_set_clock(struct esp_sa *sa, uint64_t now);
 
-/* The largest inner packet, of which these are the first bytes, that it seals; 0: no limit. */
+/*
+ * The largest inner packet that it seals, if it begins like this, with a whole IP header; 0: no limit. Beyond the SA's
+ * own MTU the sealed packet is to be fragmented.
+ */
 uint32_t esp_sa_mtu(const struct esp_sa *sa, const uint8_t *packet);
 /*
  * Where the peer is. Inbound SAs with XSWAN_SA_FOLLOW call `tell` when the newest packet came from elsewhere. Whoever

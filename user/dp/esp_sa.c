@@ -390,11 +390,21 @@ enum xswan_dp_limit_kind esp_sa_hard(const struct esp_sa *sa)
 	return __atomic_load_n(&sa->life.hard, __ATOMIC_ACQUIRE);
 }
 
+/* Transport mode: an IPv4 packet without DF may be fragmented once it is sealed, where the peer's kernel can put it together. */
+static uint32_t transport_mtu(const struct esp_sa *sa, const uint8_t *packet)
+{
+	const bool df = ((const struct wire_ip4 *)packet)->frag & htons(WIRE_IP4_DF);
+
+	return sa->config.family == 4 && !df && !sa->udp ? UINT16_MAX : sa->mtu;
+}
+
 uint32_t esp_sa_mtu(const struct esp_sa *sa, const uint8_t *packet)
 {
-	const bool must_fit = sa->mtu && sa->mtu < WIRE_IP6_MTU_MIN && wire_version(packet) == 6;
-
-	return must_fit && sa->config.mode == XSWAN_MODE_TUNNEL ? WIRE_IP6_MTU_MIN : sa->mtu;
+	if (!sa->mtu)
+		return 0;
+	if (sa->shape & ESP_SHAPE_TRANSPORT)
+		return transport_mtu(sa, packet);
+	return sa->mtu < WIRE_IP6_MTU_MIN && wire_version(packet) == 6 ? WIRE_IP6_MTU_MIN : sa->mtu;
 }
 
 static bool names_ports(const struct esp_selector_ports *s)

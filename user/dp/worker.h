@@ -25,7 +25,7 @@ struct dataplane {
 	int port_count;
 	struct port *tunnel; /* xswN-dp, one of ports */
 	struct port host; /* xswN itself: index, MAC and MTU alone */
-	bool forwarding_off;
+	bool forwarding_off, forwarding6_off; /* by family */
 	struct umem umem;
 	struct xsk_umem *xsk_umem[2]; /* registrations of umem: copy, zero-copy */
 	struct placement placement;

@@ -68,6 +68,9 @@ uint64_t checksum_add(uint64_t sum, const void *data, size_t len)
 #define ICMP6_CHECK_OFFSET 2u
 #define ICMP6_HEADER 4u
 
+/* Each packet that is sealed passes here: with everything inlined, struct l4 exists in registers alone. */
+#define in_registers static inline __attribute__((always_inline))
+
 /* What a transport checksum covers. */
 struct l4 {
 	uint64_t pseudo; /* sum of the pseudo-header: RFC 9293 section 3.1, RFC 768, RFC 8200 section 8.1 */
@@ -88,7 +91,7 @@ static uint32_t udp_len(const uint8_t *udp, uint32_t max)
 }
 
 /* The rest of l4, once at, len, proto and the sum of the addresses are there. False: nothing with a checksum. */
-static inline bool find_check(struct l4 *l4)
+in_registers bool find_check(struct l4 *l4)
 {
 	if (l4->proto == IPPROTO_TCP && l4->len >= TCP_HEADER) {
 		l4->check = TCP_CHECK_OFFSET;
@@ -104,7 +107,20 @@ static inline bool find_check(struct l4 *l4)
 	return l4->len;
 }
 
-static bool __attribute__((noinline, cold)) find_l4_ip6(struct l4 *l4, uint8_t *packet, uint32_t len)
+in_registers bool find_l4_ip4(struct l4 *l4, uint8_t *packet, uint32_t len)
+{
+	const struct wire_ip4 *ip = (const struct wire_ip4 *)packet;
+	const uint32_t header = wire_ip4_header_len(ip);
+
+	if (ip->frag & htons(WIRE_IP4_MF | WIRE_IP4_OFFSET))
+		return false;
+	*l4 = (struct l4){
+		.pseudo = (uint64_t)ip->src + ip->dst, .at = packet + header, .len = len - header, .proto = ip->proto
+	};
+	return find_check(l4);
+}
+
+in_registers bool find_l4_ip6(struct l4 *l4, uint8_t *packet, uint32_t len)
 {
 	const struct wire_ip6 *ip = (const struct wire_ip6 *)packet;
 	struct ip6_chain chain;
@@ -116,22 +132,7 @@ static bool __attribute__((noinline, cold)) find_l4_ip6(struct l4 *l4, uint8_t *
 	return find_check(l4);
 }
 
-static inline bool find_l4(struct l4 *l4, uint8_t *packet, uint32_t len)
-{
-	const struct wire_ip4 *ip = (const struct wire_ip4 *)packet;
-	const uint32_t header = wire_ip4_header_len(ip);
-
-	if (__builtin_expect(wire_version(packet) == 6, false))
-		return find_l4_ip6(l4, packet, len);
-	if (ip->frag & htons(WIRE_IP4_MF | WIRE_IP4_OFFSET))
-		return false;
-	*l4 = (struct l4){
-		.pseudo = (uint64_t)ip->src + ip->dst, .at = packet + header, .len = len - header, .proto = ip->proto
-	};
-	return find_check(l4);
-}
-
-static void renew(const struct l4 *l4)
+in_registers void renew(const struct l4 *l4)
 {
 	uint16_t check = 0;
 
@@ -142,26 +143,44 @@ static void renew(const struct l4 *l4)
 	memcpy(l4->at + l4->check, &check, sizeof(check));
 }
 
+in_registers void complete(const struct l4 *l4)
+{
+	uint16_t check;
+
+	memcpy(&check, l4->at + l4->check, sizeof(check));
+	if (l4->proto == IPPROTO_ICMPV6) /* which the kernel completes itself */
+		return;
+	if (check == checksum_fold(l4->pseudo)) /* never UDP's 0, "no checksum": the sum of a pseudo-header is not 0 */
+		renew(l4);
+}
+
+static void __attribute__((noinline)) complete_ip6(uint8_t *packet, uint32_t len)
+{
+	struct l4 l4;
+
+	if (find_l4_ip6(&l4, packet, len))
+		complete(&l4);
+}
+
 void checksum_complete(uint8_t *packet, uint32_t len)
 {
 	struct l4 l4;
-	uint16_t check;
 
-	if (!find_l4(&l4, packet, len) || l4.proto == IPPROTO_ICMPV6)
-		return;
-	memcpy(&check, l4.at + l4.check, sizeof(check));
-	if (check == checksum_fold(l4.pseudo)) /* never UDP's 0, "no checksum": the sum of a pseudo-header is not 0 */
-		renew(&l4);
+	if (wire_version(packet) == 6)
+		complete_ip6(packet, len);
+	else if (find_l4_ip4(&l4, packet, len))
+		complete(&l4);
 }
 
 void checksum_renew(uint8_t *packet, uint32_t len)
 {
+	const bool six = wire_version(packet) == 6;
 	struct l4 l4;
 	uint16_t check;
 
-	if (!find_l4(&l4, packet, len))
+	if (six ? !find_l4_ip6(&l4, packet, len) : !find_l4_ip4(&l4, packet, len))
 		return;
 	memcpy(&check, l4.at + l4.check, sizeof(check));
-	if (check || l4.proto != IPPROTO_UDP || wire_version(packet) == 6)
+	if (check || six || l4.proto != IPPROTO_UDP)
 		renew(&l4);
 }

@@ -48,12 +48,12 @@ static enum xswan_drop parse_ip4(const struct esp_sa *sa, const struct esp_packe
 }
 
 /* Finds the ESP header and its length. */
-static enum xswan_drop parse_outer(const struct esp_sa *sa, const struct esp_packet *p, struct wire_esp **esp,
-				   uint32_t *esp_len)
+both_ways enum xswan_drop parse_outer(const struct esp_sa *sa, const struct esp_packet *p, struct wire_esp **esp,
+				      uint32_t *esp_len, bool shaped)
 {
 	uint32_t header;
-	enum xswan_drop drop = sa->shape & ESP_SHAPE_IP6 ? esp_outer_parse6(sa, p, &header, esp_len) :
-							   parse_ip4(sa, p, &header, esp_len);
+	enum xswan_drop drop = shaped && sa->shape & ESP_SHAPE_IP6 ? esp_outer_parse6(sa, p, &header, esp_len) :
+								     parse_ip4(sa, p, &header, esp_len);
 
 	if (drop != XSWAN_DROP_NONE)
 		return drop;
@@ -68,10 +68,10 @@ static enum xswan_drop parse_outer(const struct esp_sa *sa, const struct esp_pac
 }
 
 /* The ciphertext is a multiple of the block or of 4 bytes (RFC 4303 section 2.4), and holds a trailer at least. */
-static enum xswan_drop parse_packet(const struct esp_sa *sa, struct esp_packet *p, struct wire_esp **esp)
+both_ways enum xswan_drop parse_packet(const struct esp_sa *sa, struct esp_packet *p, struct wire_esp **esp, bool shaped)
 {
 	uint32_t len;
-	enum xswan_drop drop = parse_outer(sa, p, esp, &len);
+	enum xswan_drop drop = parse_outer(sa, p, esp, &len, shaped);
 
 	if (drop != XSWAN_DROP_NONE)
 		return drop;
@@ -127,14 +127,14 @@ static void prepare_packet(const struct esp_sa *sa, const struct esp_packet *p, 
 }
 
 /* `left`: packets of the batch from here on. */
-static unsigned int prepare_run(struct esp_worker *w, struct esp_packet *p, unsigned int count, unsigned int left,
-				struct wire_esp **esp, unsigned int ops)
+both_ways unsigned int prepare_run(struct esp_worker *w, struct esp_packet *p, unsigned int count, unsigned int left,
+				   struct wire_esp **esp, unsigned int ops, bool shaped)
 {
 	const struct esp_sa *sa = p->sa;
 
 	for (unsigned int i = 0; i < count; i++) {
 		esp_prefetch_ahead(p, i, left);
-		p[i].drop = parse_packet(sa, &p[i], &esp[i]);
+		p[i].drop = parse_packet(sa, &p[i], &esp[i], shaped);
 	}
 	if (__atomic_load_n(&sa->in.over, __ATOMIC_RELAXED))
 		end_run(p, count);
@@ -200,8 +200,8 @@ static bool is_selected(const struct esp_sa *sa, const struct inner *in)
 	return inner_selected(in, esp_sa_remote(sa), sa->remote_count, esp_sa_local(sa), sa->local_count);
 }
 
-static enum xswan_drop open_tunnel(const struct esp_sa *sa, const struct esp_packet *p, uint8_t *data, uint32_t *len,
-				   uint8_t next_header)
+both_ways enum xswan_drop open_tunnel(const struct esp_sa *sa, const struct esp_packet *p, uint8_t *data, uint32_t *len,
+				      uint8_t next_header, bool shaped)
 {
 	struct inner in;
 
@@ -213,8 +213,8 @@ static enum xswan_drop open_tunnel(const struct esp_sa *sa, const struct esp_pac
 		return in.fault;
 	if (!in.ip6 != (next_header == ESP_NEXT_IP4))
 		return XSWAN_DROP_INNER_MALFORMED;
-	if (sa->shape ? !esp_outer_decapsulate(sa, p->data, data) :
-			!inner_decapsulate_ecn(data, ((const struct wire_ip4 *)p->data)->tos))
+	if (shaped ? !esp_outer_decapsulate(sa, p->data, data) :
+		     !inner_decapsulate_ecn(data, ((const struct wire_ip4 *)p->data)->tos))
 		return XSWAN_DROP_ECN_INVALID;
 	return is_selected(sa, &in) ? XSWAN_DROP_NONE : XSWAN_DROP_TS_MISMATCH;
 }
@@ -237,7 +237,8 @@ static enum xswan_drop open_transport(const struct esp_sa *sa, const struct esp_
 }
 
 /* What authenticated: the peer made it, so mistakes here are the peer's own. */
-static enum xswan_drop finish_packet(const struct esp_sa *sa, struct esp_packet *p, const struct crypto_op *op)
+both_ways enum xswan_drop finish_packet(const struct esp_sa *sa, struct esp_packet *p, const struct crypto_op *op,
+					bool shaped)
 {
 	uint8_t next_header, *data = op->data;
 	int64_t payload = strip_trailer(data, op->len, &next_header);
@@ -248,10 +249,10 @@ static enum xswan_drop finish_packet(const struct esp_sa *sa, struct esp_packet 
 		return XSWAN_DROP_ESP_MALFORMED;
 	if (next_header == ESP_NEXT_DUMMY)
 		return XSWAN_DROP_DUMMY;
-	if (sa->shape & ESP_SHAPE_TRANSPORT)
+	if (shaped && sa->shape & ESP_SHAPE_TRANSPORT)
 		drop = open_transport(sa, p, &data, &len, next_header);
 	else
-		drop = open_tunnel(sa, p, data, &len, next_header);
+		drop = open_tunnel(sa, p, data, &len, next_header, shaped);
 	if (drop != XSWAN_DROP_NONE)
 		return drop;
 	front = (uint32_t)(data - p->data);
@@ -262,8 +263,8 @@ static enum xswan_drop finish_packet(const struct esp_sa *sa, struct esp_packet 
 	return XSWAN_DROP_NONE;
 }
 
-static unsigned int finish_run(struct esp_worker *w, struct esp_packet *p, unsigned int count,
-			       struct wire_esp *const *esp, unsigned int ops)
+both_ways unsigned int finish_run(struct esp_worker *w, struct esp_packet *p, unsigned int count,
+				  struct wire_esp *const *esp, unsigned int ops, bool shaped)
 {
 	struct esp_sa *sa = p->sa;
 	struct esp_tally tally = { 0 };
@@ -273,7 +274,7 @@ static unsigned int finish_run(struct esp_worker *w, struct esp_packet *p, unsig
 		const struct crypto_op *op = esp[i] ? &w->op[ops++] : NULL;
 
 		if (p[i].drop == XSWAN_DROP_NONE)
-			p[i].drop = finish_packet(sa, &p[i], op);
+			p[i].drop = finish_packet(sa, &p[i], op, shaped);
 		if (p[i].drop != XSWAN_DROP_NONE) {
 			esp_sa_count_drop(sa, p[i].drop);
 			continue;
@@ -291,8 +292,11 @@ unsigned int esp_open_begin(struct esp_worker *w, struct esp_packet *packets, un
 
 	esp_prefetch_first(packets, count, ESP_OPEN);
 	for (first = 0; first < count; first = end) {
+		struct esp_packet *p = packets + first;
+
 		end = esp_run_end(packets, first, count);
-		ops = prepare_run(w, packets + first, end - first, count - first, w->esp + first, ops);
+		ops = p->sa->shape ? prepare_run(w, p, end - first, count - first, w->esp + first, ops, true) :
+				     prepare_run(w, p, end - first, count - first, w->esp + first, ops, false);
 	}
 	return ops;
 }
@@ -302,7 +306,10 @@ void esp_open_end(struct esp_worker *w, struct esp_packet *packets, unsigned int
 	unsigned int first, end, ops = 0;
 
 	for (first = 0; first < count; first = end) {
+		struct esp_packet *p = packets + first;
+
 		end = esp_run_end(packets, first, count);
-		ops = finish_run(w, packets + first, end - first, w->esp + first, ops);
+		ops = p->sa->shape ? finish_run(w, p, end - first, w->esp + first, ops, true) :
+				     finish_run(w, p, end - first, w->esp + first, ops, false);
 	}
 }

@@ -29,6 +29,12 @@ enum esp_shape {
 	ESP_SHAPE_TFC = 1 << 3,
 };
 
+/*
+ * What is marked so exists twice, `shaped` being a constant in each: SAs of shape 0 pay nothing for what others can do. The
+ * fields head, fill and next of their packets mean nothing.
+ */
+#define both_ways static inline __attribute__((always_inline))
+
 /* The outer headers and the SPI; only lengths, TOS, ID, DF and what follows from them vary. In transport mode only UDP. */
 struct esp_outbound {
 	uint8_t header[ESP_OUTER_MAX + 4];

@@ -19,12 +19,6 @@
 #include "checksum.h"
 #include "esp_outer.h"
 
-/*
- * What follows exists twice, `shaped` being a constant in each: SAs of shape 0 pay nothing for what others can do. Theirs
- * is all that the packet's own fields say of head, fill and next header.
- */
-#define both_ways static inline __attribute__((always_inline))
-
 /* Bytes to encrypt but for the trailer. */
 both_ways uint32_t plain_len(const struct esp_packet *p, bool shaped)
 {
@@ -102,7 +96,7 @@ static uint64_t take_numbers(struct esp_sa *sa, unsigned int want, unsigned int 
 }
 
 /* RFC 4301 section 5.1.2.1, RFC 6040 section 4.1: DSCP, ECN and DF are those of the inner header, and IPv6 means DF. */
-static void write_outer(const struct esp_sa *sa, uint8_t *data, const struct esp_packet *p, uint32_t total)
+both_ways void write_outer(const struct esp_sa *sa, uint8_t *data, const struct esp_packet *p, uint32_t total, bool six)
 {
 	const struct wire_ip4 *inner = (const struct wire_ip4 *)p->data;
 	struct wire_ip4 *ip = (struct wire_ip4 *)data;
@@ -114,7 +108,7 @@ static void write_outer(const struct esp_sa *sa, uint8_t *data, const struct esp
 	} else {
 		memcpy(data, sa->out.header, WIRE_IP4_LEN + 4);
 	}
-	if (__builtin_expect(wire_version(p->data) == 4, true)) {
+	if (__builtin_expect(!six, true)) {
 		ip->tos = inner->tos;
 		ip->frag = inner->frag & htons(WIRE_IP4_DF);
 	} else {
@@ -151,27 +145,21 @@ static void write_iv(struct esp_worker *w, const struct esp_sa *sa, uint8_t *iv,
 		memcpy(iv, &counter, sizeof(counter));
 }
 
-both_ways uint16_t next_header(const struct esp_packet *p, bool shaped)
-{
-	if (shaped)
-		return p->next;
-	return wire_version(p->data) == 4 ? ESP_NEXT_IP4 : ESP_NEXT_IP6;
-}
-
 both_ways void prepare_packet(struct esp_worker *w, const struct esp_sa *sa, struct esp_packet *p, struct crypto_op *op,
 			      bool shaped)
 {
 	const uint32_t len = plain_len(p, shaped), pad = esp_pad(sa, len);
+	const bool six = wire_version(p->data) == 6;
 	uint8_t *plain = p->data + (shaped ? p->head : 0), *data = p->data - sa->front;
 	struct wire_esp *esp = (struct wire_esp *)(plain - sa->esp_len);
 	uint8_t *iv = (uint8_t *)(esp + 1);
 
 	checksum_complete(p->data, p->len);
-	write_trailer(plain + len, pad, next_header(p, shaped));
+	write_trailer(plain + len, pad, shaped ? p->next : six ? ESP_NEXT_IP6 : ESP_NEXT_IP4);
 	if (shaped)
 		esp_outer_write(sa, data, p, sealed_len(sa, p, shaped));
 	else
-		write_outer(sa, data, p, sealed_len(sa, p, shaped));
+		write_outer(sa, data, p, sealed_len(sa, p, shaped), six);
 	esp->seq = htonl((uint32_t)p->seq);
 	write_iv(w, sa, iv, p->seq);
 

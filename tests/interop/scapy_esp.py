@@ -94,7 +94,9 @@ class Tool:
 
     def ask(self, verb, backend, alg, esn, udp, key, seq, packet):
         """The packet that comes back, or the tool's words for why there is none."""
-        flags = ("e" if esn else "") + ("u" if udp else "") or "-"
+        return self.ask_flags(verb, backend, alg, ("e" if esn else "") + ("u" if udp else "") or "-", key, seq, packet)
+
+    def ask_flags(self, verb, backend, alg, flags, key, seq, packet):
         self.process.stdin.write(f"{verb} {backend} {alg.name} {flags} {key.hex()} {SPI:#x} {seq} {packet.hex()}\n")
         self.process.stdin.flush()
         word, _, rest = self.process.stdout.readline().strip().partition(" ")
@@ -200,17 +202,15 @@ def available(tool):
     return [b for b in BACKENDS if isinstance(tool.ask("seal", b, alg, False, False, bytes(20), 1, probe), bytes)]
 
 
-def main():
-    tool = Tool()
-    backends = available(tool)
-    todo = list(cases())
+def run_all(tool, todo, backends, run):
+    """TAP of all cases, (title, arguments of run) with the back-end second among these. The exit status."""
     failed = 0
     print(f"1..{len(todo)}")
     for number, (title, case) in enumerate(todo, 1):
         if case[1] not in backends:
             print(f"ok {number} - {title} # SKIP not available on this CPU")
             continue
-        complaint = run_case(tool, *case)
+        complaint = run(tool, *case)
         failed += complaint is not None
         print(f"{'not ok' if complaint else 'ok'} {number} - {title}")
         if complaint:
@@ -219,6 +219,11 @@ def main():
         failed += 1
         print("# esp_tool failed")
     return 1 if failed else 0
+
+
+def main():
+    tool = Tool()
+    return run_all(tool, list(cases()), available(tool), run_case)
 
 
 if __name__ == "__main__":

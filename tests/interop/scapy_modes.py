@@ -20,7 +20,7 @@ from scapy.layers.inet6 import (ICMPv6EchoRequest, IPv6, IPv6ExtHdrDestOpt, IPv6
 from scapy.layers.ipsec import ESP, SecurityAssociation  # noqa: E402
 from scapy.packet import Raw, raw  # noqa: E402
 
-from scapy_esp import SPI, Algorithm, Tool, available  # noqa: E402
+from scapy_esp import BACKENDS, SPI, Algorithm, Tool, available, run_all  # noqa: E402
 
 ALGORITHMS = [Algorithm("aes256gcm16", "AES-GCM", 32, 4), Algorithm("aes128-sha256", "AES-CBC", 16, 0, "SHA2-256-128", 32)]
 HOST4, HOST6 = ("192.0.2.1", "192.0.2.2"), ("2001:db8::1", "2001:db8::2")
@@ -73,14 +73,6 @@ class Shape:
 
 def parse(data):
     return IP(data) if data[0] >> 4 == 4 else IPv6(data)
-
-
-class ModeTool(Tool):
-    def ask_flags(self, verb, backend, alg, flags, key, seq, packet):
-        self.process.stdin.write(f"{verb} {backend} {alg.name} {flags} {key.hex()} {SPI:#x} {seq} {packet.hex()}\n")
-        self.process.stdin.flush()
-        word, _, rest = self.process.stdout.readline().strip().partition(" ")
-        return bytes.fromhex(rest) if word == "ok" else f"{word} {rest}"
 
 
 def udp_complaint(outer, packet):
@@ -143,24 +135,12 @@ def run_case(tool, check, backend, shape, udp):
 
 
 def main():
-    tool = ModeTool()
-    backends = available(tool)
+    tool = Tool()
     shapes = [Shape(False, o, i) for o in (4, 6) for i in (4, 6)] + [Shape(True, 4, 4), Shape(True, 6, 6)]
     todo = [(f"{text}: {b}, {s.name}{', in UDP' if udp else ''}", (check, b, s, udp))
             for text, check in (("scapy opens ours", we_seal), ("we open scapy's", scapy_seals))
-            for b in backends for s in shapes for udp in (False, True)]
-    failed = 0
-    print(f"1..{len(todo)}")
-    for number, (title, case) in enumerate(todo, 1):
-        complaint = run_case(tool, *case)
-        failed += complaint is not None
-        print(f"{'not ok' if complaint else 'ok'} {number} - {title}")
-        if complaint:
-            print(f"# {complaint}")
-    if tool.close() or not backends:
-        failed += 1
-        print("# esp_tool failed")
-    return 1 if failed else 0
+            for b in BACKENDS for s in shapes for udp in (False, True)]
+    return run_all(tool, todo, available(tool), run_case)
 
 
 if __name__ == "__main__":

@@ -44,23 +44,6 @@ told()
 	client ping -n -c 1 -W 1 -M do -s "$2" "$1" 2>&1 | tee /dev/stderr | grep -q "mtu *= *$3"
 }
 
-tcp_runs()
-{
-	"$1" timeout 20 iperf3 -c "$2" -n 20M -J "${@:3}" | jq -e '.end.sum_received.bytes > 1000000'
-}
-
-# only FILTER: all that the tunnel sent is of this kind
-only()
-{
-	local all kind
-
-	all=$(on_wire wire 'esp or ip6 proto 50 or (udp port 4500 and greater 100)') kind=$(on_wire wire "$1")
-	[ "$all" -gt 500 ] && [ "$all" = "$kind" ] || {
-		echo "$kind of $all packets are $1"
-		return 1
-	}
-}
-
 # A sealed packet's UDP checksum: over IPv6 there is one, and it is right.
 udp_checksums_right()
 {
@@ -85,11 +68,11 @@ tunnel()
 	check "$1: and of IPv4 by ICMP" told $SERVER $(($3 - 27)) "$3"
 	client ping -n -c 1 -W 1 -s 4000 $SERVER6 >/dev/null # the server is told the MTU, too
 	check "$1: a fragmented IPv6 packet" pings client $SERVER6 3 -s 4000
-	check "$1: TCP over IPv6" tcp_runs client $SERVER6
-	check "$1: TCP over IPv6 from the gateway" tcp_runs ga $SERVER6 -B $A_INSIDE6
+	check "$1: TCP over IPv6" tcp_some client $SERVER6
+	check "$1: TCP over IPv6 from the gateway" tcp_some ga $SERVER6 -B $A_INSIDE6
 	capture_end wire
 	check "$1: none of it was in clear" plaintext_free wire
-	check "$1: all of it was as it should be" only "$2"
+	check "$1: all of it was as it should be" sealed_as "$2"
 	gateway_stop a
 	gateway_stop b
 }
@@ -115,11 +98,11 @@ transport()
 	check "transport: gateway A pings gateway B" pings ga $B_OUTSIDE6
 	check "transport: and B pings A" pings gb $A_OUTSIDE6
 	need "transport: iperf3 on gateway B" iperf_start gb
-	check "transport: TCP" tcp_runs ga $B_OUTSIDE6
+	check "transport: TCP" tcp_some ga $B_OUTSIDE6
 	stop iperf-gb
 	capture_end wire
 	check "transport: none of it was in clear" plaintext_free wire
-	check "transport: all of it was ESP" only 'ip6 proto 50'
+	check "transport: all of it was ESP" sealed_as 'ip6 proto 50'
 	gateway_stop a
 	gateway_stop b
 }

@@ -61,6 +61,12 @@ tcp()
 	jq -e '.end.sum_received.bits_per_second / 1e6 | floor | if . > 0 then . else empty end' "$STATE/iperf.json"
 }
 
+# tcp_some FROM TO [OPTION…]: twenty megabytes arrive
+tcp_some()
+{
+	"$1" timeout 20 iperf3 -c "$2" -n 20M -J "${@:3}" | jq -e '.end.sum_received.bytes > 1000000'
+}
+
 # udp FROM TO SIZE RATE SECONDS: prints lost packets, packets and per cent; fails when one in a hundred is lost
 udp()
 {
@@ -103,4 +109,16 @@ plaintext_free()
 	echo "$leaked packets of plaintext on the wire:"
 	tcpdump -nr "$STATE/$1.pcap" "not ($PERMITTED)" 2>/dev/null | head -n 10
 	return 1
+}
+
+# sealed_as FILTER: all sealed packets of the capture `wire`, and more than a few, are of this kind
+sealed_as()
+{
+	local all kind
+
+	all=$(on_wire wire 'esp or ip6 proto 50 or (udp port 4500 and greater 100)') kind=$(on_wire wire "$1")
+	[ "$all" -gt 500 ] && [ "$all" = "$kind" ] || {
+		echo "$kind of $all packets are $1"
+		return 1
+	}
 }

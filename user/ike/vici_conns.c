@@ -44,7 +44,7 @@ static void put_child(struct vici_builder *b, const struct conf_child *child)
 	static const char *const actions[] = { [START_NONE] = "none", [START_TRAP] = "trap", [START_START] = "start" };
 
 	vici_begin_section(b, child->name);
-	vici_put(b, "mode", "TUNNEL");
+	vici_put(b, "mode", child->mode == XSWAN_MODE_TRANSPORT ? "TRANSPORT" : "TUNNEL");
 	vici_put(b, "rekey_time", "0");
 	vici_put(b, "rekey_bytes", "0");
 	vici_put(b, "rekey_packets", "0");

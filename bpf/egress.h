@@ -63,13 +63,24 @@ static __always_inline bool is_own_ipsec(struct __sk_buff *skb, const struct flo
 	return flow->visible != PORTS_KNOWN || flow->sport == sk->src_port;
 }
 
-static __always_inline int into_tunnel(const struct __sk_buff *skb)
+/* What the host sends that is not ours to leave alone: into xswN, or nowhere. */
+static __always_inline int egress_protected(const struct __sk_buff *skb, const struct frame *f, __u32 action)
 {
 	const struct xswan_port *port = port_of(skb->ifindex);
+	const bool protect = action == XSWAN_ACTION_PROTECT, tunnel = protect && port && port->host_ifindex;
+	const enum xswan_drop reason = protect ? XSWAN_DROP_PROTECTED_LEAK : XSWAN_DROP_POLICY;
+	const struct trace_told told = {
+		.place = XSWAN_TRACE_EGRESS,
+		.ifindex = skb->ifindex,
+		.verdict = tunnel ? XSWAN_TRACE_INTO_TUNNEL : XSWAN_TRACE_DROP,
+		.reason = tunnel ? XSWAN_DROP_NONE : reason,
+	};
 
-	if (port && port->host_ifindex)
+	if (trace_on())
+		trace_frame(f, &told);
+	if (tunnel)
 		return bpf_redirect(port->host_ifindex, 0);
-	count_drop(XSWAN_DROP_PROTECTED_LEAK);
+	count_drop(reason);
 	return TC_ACT_SHOT;
 }
 
@@ -106,10 +117,7 @@ int egress(struct __sk_buff *skb)
 		return TC_ACT_OK;
 	if (is_own_ipsec(skb, &f.flow))
 		return TC_ACT_OK;
-	if (policy.action == XSWAN_ACTION_PROTECT)
-		return into_tunnel(skb);
-	count_drop(XSWAN_DROP_POLICY);
-	return TC_ACT_SHOT;
+	return egress_protected(skb, &f, policy.action);
 }
 
 #endif

@@ -10,6 +10,7 @@
 #include "maps.h"
 #include "parse.h"
 #include "policy.h"
+#include "trace.h"
 
 #define ACQUIRE_INTERVAL 1000000000ull /* ns, per tunnel */
 
@@ -35,11 +36,21 @@ static __always_inline struct fate fate_drop(enum xswan_drop reason)
 	return (struct fate){ .kind = FATE_DROP, .reason = reason };
 }
 
-static __always_inline int drop(enum xswan_drop reason)
+/* What has become of a frame that came in there, after its fate was carried out, which may have changed it. */
+static __always_inline void trace_fate(const struct frame *f, __u32 place, __u32 ifindex, const struct fate *fate)
 {
-	if (reason != XSWAN_DROP_NONE)
-		count_drop(reason);
-	return XDP_DROP;
+	struct trace_told told = { .place = place, .ifindex = ifindex, .reason = fate->reason };
+
+	if (!trace_on())
+		return;
+	told.verdict = fate->kind == FATE_PASS ? XSWAN_TRACE_PASS
+		       : fate->kind == FATE_DROP ? XSWAN_TRACE_DROP
+						 : XSWAN_TRACE_WORKER;
+	if (fate->kind == FATE_WORKER && fate->verdict.kind == XSWAN_META_SEAL)
+		told.tunnel = fate->verdict.index;
+	else if (fate->kind == FATE_WORKER)
+		told.slot = fate->verdict.index;
+	trace_frame(f, &told);
 }
 
 /*
@@ -61,25 +72,46 @@ static __always_inline int write_meta(struct xdp_md *ctx, const struct xswan_met
 }
 
 /* Pointers into the frame are invalid afterwards. */
-static __always_inline int to_worker(struct xdp_md *ctx, const struct xswan_port *port,
-				     const struct xswan_meta *verdict)
+static __always_inline enum xswan_drop to_worker(struct xdp_md *ctx, const struct xswan_port *port,
+						 const struct xswan_meta *verdict)
 {
 	if (!port) /* attached by the operator, and xswan-dp has not come yet */
-		return drop(XSWAN_DROP_NO_SOCKET);
+		return XSWAN_DROP_NO_SOCKET;
 	if (write_meta(ctx, verdict))
-		return drop(XSWAN_DROP_NO_METADATA);
+		return XSWAN_DROP_NO_METADATA;
 	/* a queue beyond the port's share of xsks would reach the sockets of another port */
 	if (ctx->rx_queue_index >= XSWAN_QUEUES ||
 	    bpf_redirect_map(&xsks, port->xsk_base + ctx->rx_queue_index, XDP_DROP) != XDP_REDIRECT)
-		return drop(XSWAN_DROP_NO_SOCKET);
-	return XDP_REDIRECT;
+		return XSWAN_DROP_NO_SOCKET;
+	return XSWAN_DROP_NONE;
 }
 
-static __always_inline int carry_out(struct xdp_md *ctx, const struct xswan_port *port, const struct fate *fate)
+/* A frame that cannot be handed over is dropped, and *fate says so afterwards. */
+static __always_inline int carry_out(struct xdp_md *ctx, const struct xswan_port *port, struct fate *fate)
 {
-	if (fate->kind == FATE_WORKER)
-		return to_worker(ctx, port, &fate->verdict);
-	return fate->kind == FATE_PASS ? XDP_PASS : drop(fate->reason);
+	enum xswan_drop reason;
+
+	if (fate->kind == FATE_PASS)
+		return XDP_PASS;
+	if (fate->kind == FATE_WORKER) {
+		reason = to_worker(ctx, port, &fate->verdict);
+		if (reason == XSWAN_DROP_NONE)
+			return XDP_REDIRECT;
+		*fate = fate_drop(reason);
+	}
+	if (fate->reason != XSWAN_DROP_NONE)
+		count_drop(fate->reason);
+	return XDP_DROP;
+}
+
+/* f: the frame as it came in, parsed by whoever decided */
+static __always_inline int carry_out_traced(struct xdp_md *ctx, const struct xswan_port *port, const struct frame *f,
+					    __u32 place, struct fate *fate)
+{
+	int rc = carry_out(ctx, port, fate);
+
+	trace_fate(f, place, ctx->ingress_ifindex, fate);
+	return rc;
 }
 
 /* At most one event per tunnel and interval: of many CPUs, the one that exchanges the time raises it. */

@@ -65,8 +65,8 @@ int inside(struct xdp_md *ctx)
 		return XDP_PASS;
 	fate = decide_inside(&f, port);
 	if (fate.kind == FATE_WORKER && is_super_packet(&f, port))
-		return XDP_PASS;
-	return carry_out(ctx, port, &fate);
+		fate = fate_pass();
+	return carry_out_traced(ctx, port, &f, XSWAN_TRACE_INSIDE, &fate);
 }
 
 /*
@@ -98,7 +98,7 @@ int tunnel_dp(struct xdp_md *ctx)
 		fate = fate_pass(); /* xswN's neighbour is this end */
 	else
 		fate = fate_drop(XSWAN_DROP_NO_ROUTE);
-	return carry_out(ctx, port, &fate);
+	return carry_out_traced(ctx, port, &f, XSWAN_TRACE_TUNNEL, &fate);
 }
 
 #endif

@@ -202,7 +202,7 @@ int outside(struct xdp_md *ctx)
 	if (!parse_frame_xdp(&f, ctx))
 		return XDP_PASS;
 	fate = decide_outside(&at, &f, port);
-	return carry_out(ctx, port, &fate);
+	return carry_out_traced(ctx, port, &f, XSWAN_TRACE_OUTSIDE, &fate);
 }
 
 #endif

@@ -21,23 +21,28 @@ static __always_inline int tc_drop(enum xswan_drop reason)
 }
 
 /* Without an entry the process that had the device is gone. */
-static __always_inline int to_device(struct __sk_buff *skb, const struct xswan_meta *verdict)
+static __always_inline int to_device(struct __sk_buff *skb, struct fate *fate)
 {
-	struct xswan_vnet_mac mac = { .mark = bpf_htons(XSWAN_VNET_MARK), .index = bpf_htonl(verdict->index) };
+	struct xswan_vnet_mac mac = { .mark = bpf_htons(XSWAN_VNET_MARK), .index = bpf_htonl(fate->verdict.index) };
 	__u32 here = skb->ifindex, *device = bpf_map_lookup_elem(&vnet, &here);
 
-	if (!device)
-		return tc_drop(XSWAN_DROP_NO_SOCKET);
-	if (bpf_skb_store_bytes(skb, 0, &mac, sizeof(mac), 0))
-		return tc_drop(XSWAN_DROP_NO_METADATA);
-	return bpf_redirect(*device, 0);
+	if (device && !bpf_skb_store_bytes(skb, 0, &mac, sizeof(mac), 0))
+		return bpf_redirect(*device, 0);
+	*fate = fate_drop(device ? XSWAN_DROP_NO_METADATA : XSWAN_DROP_NO_SOCKET);
+	return tc_drop(fate->reason);
 }
 
-static __always_inline int carry_out_tc(struct __sk_buff *skb, const struct fate *fate)
+/* f: the frame as it came in, parsed by whoever decided */
+static __always_inline int carry_out_tc(struct __sk_buff *skb, const struct frame *f, __u32 place, struct fate *fate)
 {
+	int rc;
+
 	if (fate->kind == FATE_WORKER)
-		return to_device(skb, &fate->verdict);
-	return fate->kind == FATE_PASS ? TC_ACT_UNSPEC : tc_drop(fate->reason);
+		rc = to_device(skb, fate);
+	else
+		rc = fate->kind == FATE_PASS ? TC_ACT_UNSPEC : tc_drop(fate->reason);
+	trace_fate(f, place, skb->ifindex, fate);
+	return rc;
 }
 
 SEC("tc/vnet_outside")
@@ -50,7 +55,7 @@ int vnet_outside(struct __sk_buff *skb)
 	if (!pull_and_parse(&f, skb))
 		return TC_ACT_UNSPEC;
 	fate = decide_outside(&at, &f, port_of(at.ifindex));
-	return carry_out_tc(skb, &fate);
+	return carry_out_tc(skb, &f, XSWAN_TRACE_OUTSIDE, &fate);
 }
 
 SEC("tc/vnet_inside")
@@ -62,7 +67,7 @@ int vnet_inside(struct __sk_buff *skb)
 	if (!pull_and_parse(&f, skb))
 		return TC_ACT_UNSPEC;
 	fate = decide_inside(&f, port_of(skb->ifindex));
-	return carry_out_tc(skb, &fate);
+	return carry_out_tc(skb, &f, XSWAN_TRACE_INSIDE, &fate);
 }
 
 SEC("tc/vnet_out")

@@ -10,13 +10,13 @@ struct command {
 	const char *name;
 	int (*run)(struct cli *cli, const char *operand); /* NULL: help, which is done here */
 	const char *operand; /* as help calls it; NULL: takes none */
-	bool optional;
+	enum { ONE, OPTIONAL, WORDS } arity; /* WORDS: any number of them, which are joined */
 	const char *summary;
 	const char *text; /* what `xswan help NAME` teaches */
 };
 
 static const struct command commands[] = {
-	{ "status", cli_status, NULL, false, "daemons, tunnels, traffic and drops on one screen",
+	{ "status", cli_status, NULL, ONE, "daemons, tunnels, traffic and drops on one screen",
 	  "Shows whether xswan-ike and xswan-dp run and how each port and queue is attached, then\n"
 	  "every configured connection: its IKE SA, and per child the selectors, algorithms, SPIs and\n"
 	  "traffic, or why it is down. Then every reason for drops that has been counted.\n"
@@ -25,7 +25,7 @@ static const struct command commands[] = {
 	  "\n"
 	  "  xswan status\n"
 	  "  xswan status --json | jq '.connections[].children[] | select(.up | not) | .name'\n" },
-	{ "drops", cli_drops, NULL, false, "what was dropped and refused, by reason and by SA",
+	{ "drops", cli_drops, NULL, ONE, "what was dropped and refused, by reason and by SA",
 	  "Every reason for which packets were dropped since the maps were made, with the sentence that\n"
 	  "says what it means, apart for the kernel (XDP and TC programs) and the workers; what IKE\n"
 	  "refused; and the SAs that lost packets, each with its reasons.\n"
@@ -35,7 +35,18 @@ static const struct command commands[] = {
 	  "\n"
 	  "  xswan drops --watch\n"
 	  "  xswan drops --json | jq '.drops | with_entries(select(.value.total > 0))'\n" },
-	{ "up", cli_up, "CHILD", false, "bring up a child of a connection, and wait for it",
+	{ "trace", cli_trace, "FILTER", WORDS, "what becomes of packets, as it happens",
+	  "A line for every place at which a packet that matches is seen: where it came in, what a\n"
+	  "worker did with it, where it was sent, or why it was dropped. FILTER is in the words of\n"
+	  "pcap-filter(7): [src|dst] host, net, port; proto, icmp, icmp6, tcp, udp, esp; ip, ip6; and\n"
+	  "spi NUMBER, drop [REASON]; with and, or, not, ( ). Without one, everything matches.\n"
+	  "A worker knows a packet by its inner addresses; outside, ESP has its outer ones and its SPI.\n"
+	  "\n"
+	  "With --json one object a line. Needs root. Tracing ends with this command.\n"
+	  "\n"
+	  "  xswan trace host 10.2.0.2 and icmp\n"
+	  "  xswan trace drop and not drop replay\n" },
+	{ "up", cli_up, "CHILD", ONE, "bring up a child of a connection, and wait for it",
 	  "CHILD is the name of a child in swanctl.conf, or CONN/CHILD where two connections have a\n"
 	  "child of that name. The negotiation is shown on standard error while it goes on, the\n"
 	  "result on standard output. If it fails, the last lines say what was received, what is\n"
@@ -43,14 +54,14 @@ static const struct command commands[] = {
 	  "\n"
 	  "  xswan up net\n"
 	  "  xswan up site-b/net --timeout 10\n" },
-	{ "down", cli_down, "CONN", false, "close a connection and its children, and wait for it",
+	{ "down", cli_down, "CONN", ONE, "close a connection and its children, and wait for it",
 	  "CONN is the name of a connection in swanctl.conf. The peer is told. What selectors protect\n"
 	  "is dropped from then on, not sent in clear, until the connection is up again.\n"
 	  "\n"
 	  "  xswan down site-b\n" },
-	{ "version", cli_version, NULL, false, "version of this program and of the running xswan-ike",
+	{ "version", cli_version, NULL, ONE, "version of this program and of the running xswan-ike",
 	  "  xswan version\n" },
-	{ "help", NULL, "COMMAND", true, "this page, or what a command does", "  xswan help up\n" },
+	{ "help", NULL, "COMMAND", OPTIONAL, "this page, or what a command does", "  xswan help up\n" },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -70,7 +81,7 @@ static void print_usage(const struct option_def *options, FILE *out)
 	fprintf(out, "xswan: look at and steer an IPsec gateway.\n\n"
 		     "usage: xswan [options] COMMAND\n\n");
 	for (size_t i = 0; i < COMMANDS; i++) {
-		snprintf(left, sizeof(left), commands[i].optional ? "%s [%s]" : "%s %s", commands[i].name,
+		snprintf(left, sizeof(left), commands[i].arity != ONE ? "%s [%s]" : "%s %s", commands[i].name,
 			 commands[i].operand ? commands[i].operand : "");
 		fprintf(out, "  %-24s %s\n", left, commands[i].summary);
 	}
@@ -117,7 +128,7 @@ static void fill_path(char path[static INSTANCE_PATH], const char *instance, con
 
 static int run_command(struct cli *cli, const struct command *cmd, const char *operand)
 {
-	if (cmd->operand && !operand)
+	if (cmd->operand && cmd->arity == ONE && !operand)
 		return usage_error(cli, cmd->name, "needs a name after it");
 	if (!cmd->operand && operand)
 		return usage_error(cli, cmd->name, "takes nothing after it");
@@ -127,6 +138,17 @@ static int run_command(struct cli *cli, const struct command *cmd, const char *o
 	fill_path(cli->ports_path, cli->instance, "ports.json");
 	fill_path(cli->dp_pid_path, cli->instance, "xswan-dp.pid");
 	return cmd->run(cli, operand);
+}
+
+/* The rest of the line, as the words of a language are written. */
+static const char *join_words(char **words, int count, char *out, size_t size)
+{
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (int i = 0; i < count && used < size; i++)
+		used += snprintf(out + used, size - used, "%s%s", i ? " " : "", words[i]);
+	return used < size ? out : NULL;
 }
 
 int cli_run(struct cli *cli, int argc, char **argv)
@@ -141,7 +163,8 @@ int cli_run(struct cli *cli, int argc, char **argv)
 		{ .name = NULL },
 	};
 	const struct command *cmd;
-	char why[160];
+	char why[160], words[1024];
+	const char *all;
 	int operands;
 
 	operands = options_parse(options, argc, argv, why, sizeof(why));
@@ -156,6 +179,10 @@ int cli_run(struct cli *cli, int argc, char **argv)
 	cmd = find_command(argv[1]);
 	if (!cmd)
 		return usage_error(cli, "unknown command", argv[1]);
+	if (cmd->arity == WORDS) {
+		all = join_words(argv + 2, operands - 1, words, sizeof(words));
+		return all ? run_command(cli, cmd, all) : usage_error(cli, cmd->name, "takes fewer words");
+	}
 	if (operands > 2)
 		return usage_error(cli, "one too many:", argv[3]);
 	if (!cmd->run)

@@ -32,6 +32,7 @@ int cli_request_failed(struct cli *cli, const struct vici_client *client, int er
 /* The commands; `operand` is what follows the name, or NULL. */
 int cli_status(struct cli *cli, const char *operand);
 int cli_drops(struct cli *cli, const char *operand);
+int cli_trace(struct cli *cli, const char *operand);
 int cli_up(struct cli *cli, const char *operand);
 int cli_down(struct cli *cli, const char *operand);
 int cli_version(struct cli *cli, const char *operand);

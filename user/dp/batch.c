@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "fragment.h"
+#include "trace.h"
 #include "worker_io.h"
 
 /* What is left of a frame once its IP header is believed: false when it is impossible. */
@@ -33,6 +34,18 @@ static bool frame_packet(struct worker *w, const struct xdp_desc *desc, uint32_t
 	return true;
 }
 
+/* A frame that gets no further. p: NULL if it could not be read; its SA, if it has one, counts the drop, too. */
+static void refuse(struct worker *w, enum esp_direction direction, const struct queue *q, const struct esp_packet *p,
+		   const uint8_t *frame, enum xswan_drop reason)
+{
+	if (trace_on(w))
+		trace_drop(w, direction, q ? q->port : NULL, p, reason);
+	if (p && p->sa)
+		worker_drop_packet(w, p, reason);
+	else
+		worker_drop(w, frame, reason);
+}
+
 void batch_add_open(struct worker *w, const struct xdp_desc *desc, const struct xswan_meta *meta)
 {
 	struct batch *b = w->filling[ESP_OPEN];
@@ -40,12 +53,12 @@ void batch_add_open(struct worker *w, const struct xdp_desc *desc, const struct 
 	uint8_t *frame = frame_data(w, desc->addr);
 
 	if (!frame_packet(w, desc, meta->l3_offset, p)) {
-		worker_drop(w, frame, XSWAN_DROP_ESP_MALFORMED);
+		refuse(w, ESP_OPEN, NULL, NULL, frame, XSWAN_DROP_ESP_MALFORMED);
 		return;
 	}
 	p->sa = sa_table_in(w->dp->sas, meta->index);
 	if (!p->sa)
-		worker_drop(w, frame, XSWAN_DROP_SPI_UNKNOWN);
+		refuse(w, ESP_OPEN, NULL, p, frame, XSWAN_DROP_SPI_UNKNOWN);
 	else
 		b->count++;
 	if (b->count == BATCH)
@@ -62,7 +75,7 @@ static void prepare_fragments(struct worker *w, const struct esp_packet *big, ui
 	uint64_t addr;
 
 	if (!count || count > BATCH || w->pool.count < count) {
-		worker_drop_packet(w, &p, count && count <= BATCH ? XSWAN_DROP_NO_FRAME : XSWAN_DROP_TOO_BIG);
+		refuse(w, ESP_SEAL, NULL, &p, p.data, count && count <= BATCH ? XSWAN_DROP_NO_FRAME : XSWAN_DROP_TOO_BIG);
 		return;
 	}
 	if (w->filling[ESP_SEAL]->count + count > BATCH)
@@ -93,19 +106,20 @@ static void prepare_seal(struct worker *w, struct queue *q, const struct xdp_des
 	uint32_t mtu;
 
 	if (!frame_packet(w, desc, meta->l3_offset, p) || meta->index >= XSWAN_TUNNELS) {
-		worker_drop(w, frame, XSWAN_DROP_INNER_MALFORMED);
+		refuse(w, ESP_SEAL, q, NULL, frame, XSWAN_DROP_INNER_MALFORMED);
 		return;
 	}
 	tunnel = &w->dp->programs.tunnels[meta->index];
 	p->sa = sa_table_out(w->dp->sas, __atomic_load_n(&tunnel->sa_out, __ATOMIC_ACQUIRE));
 	if (!p->sa || esp_sa_config(p->sa)->tunnel != meta->index) {
-		worker_drop(w, frame, XSWAN_DROP_NO_SA);
+		p->sa = NULL; /* that of another tunnel is none */
+		refuse(w, ESP_SEAL, q, p, frame, XSWAN_DROP_NO_SA);
 		return;
 	}
 	/* What comes from the tunnel interface was routed, and its TTL decremented, by the kernel. */
 	if (q->port->role == XSWAN_ROLE_INSIDE) {
 		if (ip_hops(p->data) <= 1) {
-			worker_drop_packet(w, p, XSWAN_DROP_TTL_EXPIRED);
+			refuse(w, ESP_SEAL, q, p, frame, XSWAN_DROP_TTL_EXPIRED);
 			return;
 		}
 		ip_count_hop(p->data);
@@ -153,7 +167,9 @@ static void land_one(struct worker *w)
 	else
 		esp_open_end(b->shared.esp, b->packets, b->count);
 	for (uint32_t i = 0; i < b->count; i++) {
-		if (b->packets[i].drop)
+		if (b->traced)
+			trace_land(w, b, i, send);
+		else if (b->packets[i].drop)
 			worker_drop(w, b->packets[i].data, b->packets[i].drop);
 		else
 			send(w, &b->packets[i]);
@@ -176,6 +192,9 @@ void batch_launch(struct worker *w, enum esp_direction direction)
 		return;
 	esp_worker_set_now(b->shared.esp, w->now);
 	b->direction = direction;
+	b->traced = trace_on(w);
+	if (b->traced)
+		trace_batch(b);
 	if (direction == ESP_SEAL)
 		b->ops = esp_seal_begin(b->shared.esp, b->packets, b->count);
 	else

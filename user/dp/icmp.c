@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ip6_chain.h"
+#include "trace.h"
 #include "worker_io.h"
 
 #define ICMP_QUOTE 548u /* of the offending packet: 576 in all (RFC 1812 section 4.3.2.3) */
@@ -130,6 +131,8 @@ void send_too_big(struct worker *w, struct esp_packet *p, const struct port *fro
 	const bool six = wire_version(p->data) == 6;
 	uint8_t link[L2_MAX];
 
+	if (trace_on(w))
+		trace_drop(w, ESP_SEAL, from, p, XSWAN_DROP_TOO_BIG);
 	w->drops[XSWAN_DROP_TOO_BIG]++;
 	esp_sa_count_drop(p->sa, XSWAN_DROP_TOO_BIG);
 	if (!(six ? icmp6_deserved(p) : icmp4_deserved((const struct iphdr *)p->data, p)) || !icmp_allowed(w)) {

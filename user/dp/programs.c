@@ -109,6 +109,8 @@ static int map_arrays(struct programs *p, char *why, size_t why_size)
 		{ "sa_out_drops", (void **)&p->drops_out },
 		{ "tunnel", (void **)&p->tunnels },
 		{ "drops_dp", (void **)&p->drops },
+		{ "trace", (void **)&p->trace },
+		{ "traced_dp", (void **)&p->traced },
 	};
 
 	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++) {

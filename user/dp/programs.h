@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include <xswan/maps.h>
+#include <xswan/trace.h>
 
 #include "../lib/gateway_conf.h"
 #include "port.h"
@@ -27,6 +28,8 @@ struct programs {
 	struct xswan_sa_drops *drops_in, *drops_out; /* the same */
 	const struct xswan_tunnel *tunnels;
 	uint64_t *drops; /* drops_dp */
+	const struct xswan_trace *trace; /* the filter, of somebody else */
+	struct xswan_trace_event *traced; /* traced_dp */
 };
 
 /*

@@ -56,7 +56,7 @@ static json_t *port_json(const struct dataplane *dp, const struct port *port)
 
 	for (uint32_t i = 0; i < port->queue_count; i++)
 		json_array_append_new(queues, queue_json(dp, &port->queues[i]));
-	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:s}", "device", port->device, "role", role[port->role], "attach",
+	return json_pack("{s:s, s:i, s:s, s:s, s:o, s:s, s:s}", "device", port->device, "ifindex", port->ifindex, "role", role[port->role], "attach",
 			 port->attach, "queues", queues, "note", port->note, "offloads", port->offloads);
 }
 

@@ -15,6 +15,7 @@
 
 #include "../lib/log.h"
 #include "vnet.h"
+#include "trace.h"
 #include "worker_io.h"
 
 #define IDLE_MS 1000
@@ -291,6 +292,7 @@ struct worker *worker_new(struct dataplane *dp, uint32_t id, char *why, size_t w
 	w->dp = dp;
 	w->id = id;
 	w->wake_fd = w->raw_fd = w->raw6_fd = w->esp_fd = w->esp6_fd = -1;
+	trace_resume(w);
 	w->drops = dp->programs.drops + (size_t)id * XSWAN_DROP_SLOTS;
 	if (!prepare(w, why, why_size))
 		return w;

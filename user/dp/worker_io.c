@@ -11,6 +11,7 @@
 void worker_drop(struct worker *w, const uint8_t *data, enum xswan_drop reason)
 {
 	w->drops[reason]++;
+	w->dropped = reason;
 	frame_put(&w->pool, frame_addr(w, data));
 }
 
@@ -73,6 +74,7 @@ void queue_send(struct worker *w, const struct port *port, uint8_t *frame, uint3
 	struct xdp_desc *desc;
 	uint32_t idx;
 
+	w->sent_on = port;
 	if (q->vnet) {
 		vnet_send(w, q, frame, len);
 		return;

@@ -23,8 +23,10 @@ struct batch {
 	struct assist_batch shared; /* its esp member is the batch's scratch space */
 	enum esp_direction direction;
 	bool offered; /* to be helped with */
+	bool traced; /* somebody listens: headers holds what the packets were before */
 	uint32_t count, ops;
 	struct esp_packet packets[BATCH];
+	struct xswan_trace_packet headers[BATCH];
 };
 
 struct worker {
@@ -47,6 +49,9 @@ struct worker {
 	struct crypto_worker *crypto;
 	struct nexthop_cache *nexthops;
 	uint32_t fill_target; /* frames kept in each fill ring */
+	enum xswan_drop dropped; /* why the last packet was, for who asks (trace.h) */
+	const struct port *sent_on; /* where the last packet went */
+	uint64_t traced; /* events told, ever */
 	uint64_t *drops; /* our XSWAN_DROP_SLOTS in drops_dp */
 	uint64_t now; /* CLOCK_BOOTTIME, seconds, of this batch */
 	uint64_t icmp_tokens, icmp_refill; /* ICMP errors: so many left in the second icmp_refill */

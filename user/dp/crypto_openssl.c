@@ -26,13 +26,14 @@
 #include "../lib/secmem.h"
 #include "wire.h"
 
-#define WORKERS XSWAN_WORKERS
-_Static_assert(WORKERS == 64, "worker numbers are bits of a 64-bit word");
+_Static_assert(XSWAN_WORKERS == 64, "worker numbers are bits of a 64-bit word");
 
 enum direction { OPEN, SEAL };
 
 /* What one worker has of one key. An expanded key of AES-CBC serves one direction, and so does an SA. */
 struct context {
+	struct context *next; /* of the same key */
+	unsigned int worker;
 	EVP_CIPHER_CTX *cipher[2]; /* by enum direction; NULL until used */
 	EVP_MAC_CTX *mac; /* NULL: the cipher authenticates */
 };
@@ -41,11 +42,11 @@ struct crypto_key {
 	uint8_t keymat[ESP_ALG_KEYMAT_MAX];
 	const struct esp_alg *alg;
 	const EVP_CIPHER *cipher;
-	struct context **ctx; /* WORKERS entries, by worker number; each worker touches only its own */
+	struct context *contexts; /* mostly one; each worker adds and touches only its own */
 };
 
 struct crypto_worker {
-	unsigned int number; /* below WORKERS */
+	unsigned int number; /* below XSWAN_WORKERS */
 };
 
 /* Fetched once, when first wanted: fetching takes locks and searches by name. */
@@ -102,10 +103,12 @@ static void key_free(struct crypto_key *key)
 {
 	if (!key)
 		return;
-	if (key->ctx)
-		for (unsigned int i = 0; i < WORKERS; i++)
-			context_free(key->ctx[i]);
-	free(key->ctx);
+	while (key->contexts) {
+		struct context *next = key->contexts->next;
+
+		context_free(key->contexts);
+		key->contexts = next;
+	}
 	secmem_free(key, sizeof(*key));
 }
 
@@ -127,12 +130,6 @@ static struct crypto_key *key_new(enum xswan_alg id, const uint8_t *keymat, size
 	k = secmem_alloc(sizeof(*k));
 	if (!k)
 		return NULL;
-	k->ctx = calloc(WORKERS, sizeof(k->ctx[0]));
-	if (!k->ctx) {
-		key_free(k);
-		errno = ENOMEM;
-		return NULL;
-	}
 	k->alg = alg;
 	k->cipher = cipher;
 	memcpy(k->keymat, keymat, len);
@@ -199,13 +196,29 @@ static EVP_CIPHER_CTX *cipher_new(const struct crypto_key *key, enum direction d
 	return NULL;
 }
 
+/* This worker's of the key, made if need be, without a lock: others may add theirs at the same time. NULL as above. */
+static struct context *find_context(const struct crypto_worker *w, struct crypto_key *key)
+{
+	struct context *first = __atomic_load_n(&key->contexts, __ATOMIC_ACQUIRE), *c = first;
+
+	while (c && c->worker != w->number)
+		c = c->next;
+	if (c)
+		return c;
+	c = malloc(sizeof(*c));
+	if (!c)
+		return NULL;
+	*c = (struct context){ .next = first, .worker = w->number };
+	while (!__atomic_compare_exchange_n(&key->contexts, &c->next, c, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		;
+	return c;
+}
+
 /* NULL as above. */
 static struct context *context_of(const struct crypto_worker *w, const struct crypto_key *key, enum direction direction)
 {
-	struct context *c = key->ctx[w->number];
+	struct context *c = find_context(w, (struct crypto_key *)key);
 
-	if (!c)
-		c = key->ctx[w->number] = calloc(1, sizeof(*c));
 	if (!c)
 		return NULL;
 	if (!c->cipher[direction])

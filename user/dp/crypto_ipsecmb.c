@@ -8,7 +8,7 @@
  * the vector units side by side.
  *
  * The expanded key is read-only and shared by all workers. Each worker has a manager of its own: to the direct API
- * it is a table of functions for this CPU and the place of the last error, to jobs their queue.
+ * it is a table of functions for this CPU and the place of the last error, to jobs their queue. Jobs have a second one.
  */
 #ifdef HAVE_IPSEC_MB
 
@@ -26,6 +26,7 @@
 struct crypto_worker {
 	struct gcm_context_data ctx; /* key stream of the last packet: wiped after each batch */
 	IMB_MGR *mgr;
+	IMB_MGR *avx2; /* for few jobs: mb_jobs_manager() */
 	struct mb_jobs *jobs;
 	bool vaes; /* does AES-GCM go by 48 blocks at a time? */
 };
@@ -39,7 +40,12 @@ static bool available(void)
 	return __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("avx2");
 }
 
-static IMB_MGR *mgr_new(void)
+static void init_best(IMB_MGR *mgr)
+{
+	init_mb_mgr_auto(mgr, NULL);
+}
+
+static IMB_MGR *mgr_new(void (*init)(IMB_MGR *mgr))
 {
 	IMB_MGR *mgr = alloc_mb_mgr(0);
 
@@ -47,7 +53,7 @@ static IMB_MGR *mgr_new(void)
 		errno = ENOMEM;
 		return NULL;
 	}
-	init_mb_mgr_auto(mgr, NULL);
+	init(mgr);
 	if (imb_get_errno(mgr)) {
 		free_mb_mgr(mgr);
 		errno = EOPNOTSUPP;
@@ -58,7 +64,7 @@ static IMB_MGR *mgr_new(void)
 
 static void key_mgr_init(void)
 {
-	key_mgr = mgr_new();
+	key_mgr = mgr_new(init_best);
 }
 
 static enum mb_kind kind_of(const struct esp_alg *alg)
@@ -128,6 +134,8 @@ static void worker_free(struct crypto_worker *w)
 		return;
 	if (w->mgr)
 		free_mb_mgr(w->mgr);
+	if (w->avx2)
+		free_mb_mgr(w->avx2);
 	secmem_free(w->jobs, sizeof(*w->jobs));
 	secmem_free(w, sizeof(*w));
 }
@@ -139,8 +147,9 @@ static struct crypto_worker *worker_new(void)
 	if (!w)
 		return NULL;
 	w->jobs = secmem_alloc(sizeof(*w->jobs));
-	w->mgr = w->jobs ? mgr_new() : NULL;
-	if (!w->mgr) {
+	w->mgr = w->jobs ? mgr_new(init_best) : NULL;
+	w->avx2 = w->mgr ? mgr_new(init_mb_mgr_avx2) : NULL;
+	if (!w->avx2) {
 		worker_free(w);
 		return NULL;
 	}
@@ -231,7 +240,8 @@ prefetch_inline void prefetch_key(const struct crypto_worker *w, const struct cr
 {
 	const uint8_t *key = (const uint8_t *)op->key;
 	const size_t blocks = op->len / BLOCK + 2, powers = w->vaes ? blocks < POWERS ? blocks : POWERS : 0;
-	const size_t begin = w->vaes ? 4 : 8, rest = (MB_GCM_USED - powers * BLOCK) / CACHE_LINE, all = MB_KEY_LINES - rest;
+	const size_t begin = w->vaes ? 4 : 8, rest = (MB_GCM_USED - powers * BLOCK) / CACHE_LINE,
+		     all = MB_KEY_LINES - rest;
 
 	if (far) {
 		prefetch_far(key, begin);
@@ -294,7 +304,7 @@ static void seal(struct crypto_worker *w, struct crypto_op *const ops[], unsigne
 			w->jobs->op[jobs++] = ops[i];
 	}
 	if (jobs)
-		mb_jobs_seal(w->mgr, w->jobs, jobs);
+		mb_jobs_seal(mb_jobs_manager(w->jobs, jobs, w->mgr, w->avx2), w->jobs, jobs);
 	explicit_bzero(&w->ctx, sizeof(w->ctx));
 }
 
@@ -321,7 +331,7 @@ static void open_batch(struct crypto_worker *w, struct crypto_op *const ops[], u
 			w->jobs->op[jobs++] = ops[i];
 	}
 	if (jobs)
-		mb_jobs_open(w->mgr, w->jobs, jobs);
+		mb_jobs_open(mb_jobs_manager(w->jobs, jobs, w->mgr, w->avx2), w->jobs, jobs);
 	explicit_bzero(icv, sizeof(icv));
 	explicit_bzero(&w->ctx, sizeof(w->ctx));
 }

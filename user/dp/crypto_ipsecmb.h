@@ -57,6 +57,13 @@ struct mb_jobs {
 };
 
 void mb_job_key_expand(IMB_MGR *mgr, struct crypto_key *k, const uint8_t *keymat);
+/*
+ * Which of two managers is quicker for `count` operations of j->op: that of AVX2, or the best that this CPU can have.
+ * With AVX512 HMAC-SHA2-256 goes sixteen packets at a time, and one alone costs as much as sixteen; with AVX2 and the
+ * SHA extensions, two at a time. One packet of 1420 bytes: 8,000 cycles instead of 22,600; from a dozen on it turns
+ * round.
+ */
+IMB_MGR *mb_jobs_manager(const struct mb_jobs *j, unsigned int count, IMB_MGR *best, IMB_MGR *avx2);
 /* `count` operations of j->op; sets their ok. */
 void mb_jobs_seal(IMB_MGR *mgr, struct mb_jobs *j, unsigned int count);
 void mb_jobs_open(IMB_MGR *mgr, struct mb_jobs *j, unsigned int count);

@@ -117,6 +117,15 @@ static void fill_hmac(IMB_JOB *job, const struct crypto_op *op)
 	job->u.HMAC._hashed_auth_key_xor_opad = op->key->job.outer;
 }
 
+#define FEW 12u
+
+IMB_MGR *mb_jobs_manager(const struct mb_jobs *j, unsigned int count, IMB_MGR *best, IMB_MGR *avx2)
+{
+	const bool sha256 = j->op[0]->key->alg->integ == ESP_HMAC_SHA2_256;
+
+	return sha256 && count < FEW && avx2->features & IMB_FEATURE_SHANI ? avx2 : best;
+}
+
 static void finished(const IMB_JOB *job)
 {
 	struct crypto_op *op;

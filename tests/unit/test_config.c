@@ -301,12 +301,14 @@ static void refused(void **state)
 		{ { .child = "mode = transport\n tfc_padding = 1000" },
 		  "14: connections.gw.children.net: copy_df, copy_ecn, copy_dscp, dscp, flow_label and tfc_padding are of "
 		  "tunnel mode: with mode = transport there is one IP header, and it stays as it is" },
-		{ { .child = "rekey_time = 1h" },
-		  "17: connections.gw.children.net.rekey_time: '1h' is not supported yet: write 0, the SA lives until "
-		  "it is "
-		  "deleted" },
-		{ { .child = "life_bytes = 1000" },
-		  "17: connections.gw.children.net.life_bytes: '1000' is not supported yet: write 0" },
+		{ { .child = "rekey_time = 1h\n life_time = 30m" },
+		  "18: connections.gw.children.net.life_time: less than rekey_time" },
+		{ { .child = "rekey_bytes = 1000\n rand_bytes = 1000" },
+		  "18: connections.gw.children.net.rand_bytes: must be less than rekey_bytes, of which a part of it is taken "
+		  "off" },
+		{ { .child = "rekey_time = 1500ms" }, "17: connections.gw.children.net.rekey_time: whole seconds only" },
+		{ { .child = "life_packets = many" },
+		  "17: connections.gw.children.net.life_packets: 'many' is not a number" },
 		{ { .child = "start_action = route" },
 		  "17: connections.gw.children.net.start_action: 'route' is not one of: none, trap, start" },
 		{ { .child = "start_action = trap|start" },
@@ -395,6 +397,7 @@ static void accepted(void **state)
 		{ .child = "start_action = trap\n dpd_action = clear" },
 		{ .child = "dpd_action = clear\n close_action = none" },
 		{ .child = "rekey_time = 0s\n life_time = 0\n rand_time = 5m\n rekey_bytes = 0" },
+		{ .child = "rekey_time = 4h\n rand_time = 0\n rekey_bytes = 1000000\n life_packets = 500" },
 		{ .child = "reqid = 0\n priority = 0\n mark_in = 0\n if_id_out = 0\n tfc_padding = 0" },
 		{ .child = "hw_offload = auto\n copy_dscp = out\n copy_ecn = yes\n ipcomp = no\n policies = yes" },
 		{ .child = "esp_proposals = default" },

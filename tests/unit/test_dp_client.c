@@ -18,7 +18,7 @@
 
 #include "../../user/ike/dp_client.h"
 
-enum behaviour { GOOD, REFUSE, WRONG_ID, WRONG_OP, SHORT, LONG, SILENT, HANG_UP, OLD_VERSION, POSITIVE_ERROR };
+enum behaviour { GOOD, REFUSE, WRONG_ID, WRONG_OP, SHORT, LONG, SILENT, HANG_UP, EXPIRING, OLD_VERSION, POSITIVE_ERROR };
 
 struct server {
 	char dir[64], path[96];
@@ -30,6 +30,15 @@ struct server {
 	struct xswan_dp_sa_remove remove;
 	size_t len;
 };
+
+#define EXPIRED 40u /* records between a request and its reply */
+
+static void send_expired(int fd, uint64_t uid, uint32_t limit)
+{
+	struct xswan_dp_expired e = { .h.op = XSWAN_DP_EXPIRED, .uid = uid, .dir = XSWAN_DP_OUT, .limit = limit };
+
+	(void)!send(fd, &e, sizeof(e), MSG_NOSIGNAL);
+}
 
 static void answer(struct server *s, int fd, const struct xswan_dp_header *h)
 {
@@ -59,6 +68,8 @@ static void answer(struct server *s, int fd, const struct xswan_dp_header *h)
 		len -= 1;
 	if (b == LONG)
 		len += 8;
+	for (uint64_t uid = 1; b == EXPIRING && uid <= EXPIRED; uid++)
+		send_expired(fd, uid, XSWAN_DP_LIMIT_TIME);
 	if (b != SILENT)
 		(void)!send(fd, &r, len, MSG_NOSIGNAL);
 }
@@ -273,12 +284,38 @@ static void test_hung(void **state)
 	rmdir(s.dir);
 }
 
+/* SAs that reach a limit are told of between request and reply, too, and none is lost. */
+static void test_expired(void **state)
+{
+	struct dp_client c = DP_CLIENT_INIT;
+	struct xswan_dp_sa_add m = { .dir = XSWAN_DP_IN };
+	struct xswan_dp_expired e;
+	uint64_t sum = 0;
+	struct server s;
+
+	start(&s, EXPIRING);
+	assert_int_equal(dp_client_expired(&c, &e), -ENOTCONN);
+	assert_int_equal(greet(&c, s.path), 0);
+	assert_int_equal(dp_client_expired(&c, &e), -EAGAIN);
+	assert_int_equal(dp_client_sa_add(&c, &m), 0);
+	for (unsigned int i = 0; i < EXPIRED; i++) {
+		assert_int_equal(dp_client_expired(&c, &e), 0);
+		assert_int_equal(e.limit, XSWAN_DP_LIMIT_TIME);
+		sum += e.uid;
+	}
+	assert_int_equal(sum, EXPIRED * (EXPIRED + 1) / 2);
+	assert_int_equal(dp_client_expired(&c, &e), -EAGAIN);
+	assert_true(dp_client_connected(&c));
+	assert_int_equal(dp_client_sa_add(&c, &m), 0);
+	stop(&s, &c); /* with all of them unread */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_not_running), cmocka_unit_test(test_good),    cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_broken),      cmocka_unit_test(test_version), cmocka_unit_test(test_timeout),
-		cmocka_unit_test(test_hung),
+		cmocka_unit_test(test_hung),        cmocka_unit_test(test_expired),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -175,6 +175,7 @@ static struct child_install install_of(struct world *w, int child)
 		.remote = { { 4, { 192, 0, 2, 2 } }, 61000 },
 		.alg = XSWAN_ALG_AES_GCM_16_256,
 		.spi_out = 0xc0ffee01,
+		.initiator = true,
 		.key_in = key_in,
 		.key_out = key_out,
 		.key_len = KEY_LEN,
@@ -422,6 +423,77 @@ static void test_newest_sa_carries(void **state)
 	assert_false(sa_store_tunnel_in_use(w->store, w->child[1].tunnel));
 	assert_true(sa_store_tunnel_in_use(w->store, w->child[2].tunnel));
 	sa_store_remove(w->store, other);
+}
+
+static uint64_t add_as(struct world *w, bool initiator)
+{
+	struct child_install c = install_of(w, 1);
+	uint64_t id;
+
+	c.initiator = initiator;
+	assert_int_equal(sa_store_add(w->store, &c, &id), 0);
+	return id;
+}
+
+/* The peer began it: what there was carries on until the peer shows that it has the new one, or has had time to. */
+static void test_responder_waits(void **state)
+{
+	struct world *w = *state;
+	const struct xswan_tunnel *tunnel = &w->maps.tunnels.map[w->child[1].tunnel];
+	uint64_t first = add_as(w, false), second, third;
+	struct xswan_sa_stat *in;
+
+	assert_int_equal(tunnel->sa_out, 1); /* there is nothing else */
+	second = add_as(w, false);
+	assert_int_equal(tunnel->sa_out, 1);
+	sa_store_settle(w->store, 1000);
+	assert_int_equal(tunnel->sa_out, 1);
+	in = &w->in_stat[XSWAN_SPI_SLOT(second)];
+	*in = (struct xswan_sa_stat){ .uid = 1, .packets = 1 }; /* an earlier SA's */
+	sa_store_settle(w->store, 1001);
+	assert_int_equal(tunnel->sa_out, 1);
+	in->uid = w->maps.in[XSWAN_SPI_SLOT(second)].uid;
+	sa_store_settle(w->store, 1001);
+	assert_int_equal(tunnel->sa_out, 2);
+
+	third = add_as(w, false);
+	sa_store_settle(w->store, 1002);
+	sa_store_settle(w->store, 1003);
+	assert_int_equal(tunnel->sa_out, 2);
+	sa_store_settle(w->store, 1004);
+	assert_int_equal(tunnel->sa_out, 3);
+
+	add_as(w, false);
+	assert_int_equal(tunnel->sa_out, 3);
+	sa_store_remove(w->store, third); /* the peer deletes what it has replaced */
+	assert_int_equal(tunnel->sa_out, 2);
+	sa_store_remove(w->store, second);
+	sa_store_remove(w->store, first);
+	assert_int_equal(tunnel->sa_out, 4); /* the last one, proven or not */
+	sa_store_settle(w->store, 1100);
+	sa_store_settle(w->store, 1102);
+	assert_int_equal(tunnel->sa_out, 4);
+}
+
+/* They reach the dataplane; and an SA is found by what the dataplane calls it. */
+static void test_limits(void **state)
+{
+	const struct child_limits limits = { .bytes = { 1, 2 }, .packets = { 3, 4 }, .time = { 5, 6 } };
+	struct world *w = *state;
+	const struct xswan_dp_sa_add *in = &w->dp.last[XSWAN_DP_IN], *out = &w->dp.last[XSWAN_DP_OUT];
+	struct child_install c = install_of(w, 1);
+	uint64_t id;
+
+	c.limits = limits;
+	assert_int_equal(sa_store_add(w->store, &c, &id), 0);
+	assert_memory_equal(&in->bytes, &limits, sizeof(limits));
+	assert_memory_equal(&out->bytes, &limits, sizeof(limits));
+	assert_int_equal(sa_store_find(w->store, XSWAN_DP_IN, in->slot, in->sa.uid), id);
+	assert_int_equal(sa_store_find(w->store, XSWAN_DP_OUT, out->slot, out->sa.uid), id);
+	assert_int_equal(sa_store_find(w->store, XSWAN_DP_OUT, out->slot, in->sa.uid), 0);
+	assert_int_equal(sa_store_find(w->store, XSWAN_DP_OUT, XSWAN_SA_SLOTS, 1), 0);
+	sa_store_remove(w->store, id);
+	assert_int_equal(sa_store_find(w->store, XSWAN_DP_OUT, out->slot, out->sa.uid), 0);
 }
 
 /* A refusal of the dataplane at either step leaves nothing in the maps, and the SPI with the engine. */
@@ -828,6 +900,8 @@ int main(void)
 		TEST(test_mtu_of_the_ends),
 		TEST(test_headers),
 		TEST(test_newest_sa_carries),
+		TEST(test_responder_waits),
+		TEST(test_limits),
 		TEST(test_add_fails),
 		TEST(test_add_refuses_nonsense),
 		TEST(test_withdraw_keeps_spi),

@@ -40,6 +40,7 @@ struct child *child_new(struct ike_sa *sa, const struct conf_child *conf)
 	child->conf = conf;
 	child->uniqueid = ++e->last_child_id;
 	child->state = CHILD_CREATED;
+	child->rekey_at = child->life_at = child->renewal.at = IKE_TIME_NEVER;
 	child->deletion = (struct want){ .exchange = exchange_delete, .child = child };
 	child->next = sa->children;
 	sa->children = child;
@@ -79,6 +80,31 @@ static void log_up(struct ike_sa *sa, const struct child *child)
 		   child->encap ? "ESP in UDP" : "ESP", child->transport ? ", transport mode" : "");
 }
 
+/* Peers that are configured alike are not to renew at the same moment. */
+static uint64_t soft_limit(struct engine *e, const struct conf_life *life)
+{
+	return life->rekey - (life->rand ? engine_random(e) % (life->rand + 1) : 0);
+}
+
+static struct xswan_dp_limit limit(struct engine *e, const struct conf_life *life)
+{
+	return (struct xswan_dp_limit){ .soft = life->rekey ? soft_limit(e, life) : 0, .hard = life->life };
+}
+
+static uint64_t at(const struct engine *e, uint64_t seconds)
+{
+	return seconds ? e->now + seconds * 1000000 : IKE_TIME_NEVER;
+}
+
+static void set_limits(struct engine *e, struct child *child, struct child_limits *limits)
+{
+	limits->bytes = limit(e, &child->conf->bytes);
+	limits->packets = limit(e, &child->conf->packets);
+	limits->time = limit(e, &child->conf->time);
+	child->rekey_at = at(e, limits->time.soft);
+	child->life_at = at(e, limits->time.hard);
+}
+
 static int add_to_sink(struct ike_sa *sa, struct child *child, const uint8_t *key_in, const uint8_t *key_out,
 		       size_t key_len)
 {
@@ -107,6 +133,7 @@ static int add_to_sink(struct ike_sa *sa, struct child *child, const uint8_t *ke
 		.remote_ts_count = child->remote_ts.count,
 	};
 
+	set_limits(e, child, &install.limits);
 	return e->sink.add(e->sink_ctx, &install, &child->sink_id);
 }
 
@@ -180,6 +207,8 @@ void child_info(const struct child *child, struct child_info *info)
 		.spi_in = child->spi_in,
 		.spi_out = child->spi_out,
 		.installed_at = child->installed_at,
+		.rekey_at = child->rekey_at,
+		.life_at = child->life_at,
 		.local_ts = child->local_ts.ts,
 		.remote_ts = child->remote_ts.ts,
 		.local_ts_count = child->local_ts.count,

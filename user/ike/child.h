@@ -6,6 +6,13 @@
 #include "ike_sa.h"
 #include "narrow.h"
 
+/* Before its life is over a Child SA gets a successor (renew.h). */
+struct renewal {
+	enum { RENEWAL_NONE, RENEWAL_WANTED, RENEWAL_REPLACED } state;
+	uint64_t at; /* when to look again; IKE_TIME_NEVER in RENEWAL_NONE */
+	uint64_t delay; /* the next wait between attempts */
+};
+
 struct child {
 	struct child *next;
 	const struct conf_child *conf;
@@ -21,6 +28,8 @@ struct child {
 	struct ts_list local_ts, remote_ts;
 	uint64_t packets_seen; /* inbound, at the last look */
 	struct want deletion;
+	uint64_t rekey_at, life_at;
+	struct renewal renewal;
 };
 
 /* With an inbound SPI from the sink. NULL: none to be had, or no memory. */

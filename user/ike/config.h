@@ -49,6 +49,11 @@ struct conf_proposal {
 
 enum start_action { START_NONE, START_TRAP, START_START };
 
+/* In strongSwan's meaning: a random part of `rand` goes off `rekey`. 0: never. */
+struct conf_life {
+	uint64_t rekey, life, rand;
+};
+
 struct conf_child {
 	struct conf_child *next;
 	char *name;
@@ -63,6 +68,8 @@ struct conf_child {
 	uint8_t header; /* enum xswan_header_flag */
 	uint8_t dscp; /* 0 to 63, with XSWAN_HEADER_SET_DSCP */
 	uint16_t tfc; /* as in struct xswan_sa */
+	struct conf_life time; /* seconds */
+	struct conf_life bytes, packets; /* of one direction */
 	uint32_t tunnel; /* number in the tunnel map; set by the daemon before use */
 };
 

@@ -2,23 +2,18 @@
 /* connections.<conn>.children.<child> */
 #include "config_section.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <netinet/in.h>
 
 #define REPLAY_WINDOW_DEFAULT 1024
+#define REKEY_TIME_DEFAULT 3600u
+#define LIFE_SECONDS_MAX (10u * 365 * 24 * 3600)
+#define LIFE_MAX (UINT64_MAX / 4) /* bytes or packets; a tenth more must not go round */
 
 static const struct fixed_key fixed[] = {
-	{ "rekey_time", FIXED_ZERO, "the SA lives until it is deleted" },
-	{ "life_time", FIXED_ZERO, "the SA lives until it is deleted" },
-	{ "rand_time", FIXED_TIME, NULL },
-	{ "rekey_bytes", FIXED_ZERO, NULL },
-	{ "life_bytes", FIXED_ZERO, NULL },
-	{ "rand_bytes", FIXED_NUMBER, NULL },
-	{ "rekey_packets", FIXED_ZERO, NULL },
-	{ "life_packets", FIXED_ZERO, NULL },
-	{ "rand_packets", FIXED_NUMBER, NULL },
 	{ "inactivity", FIXED_ZERO, NULL },
 	{ "ah_proposals", FIXED_REFUSED, "only ESP is; write esp_proposals" },
 	{ "sha256_96", FIXED_NO, NULL },
@@ -137,6 +132,58 @@ static void check_loss_action(struct section *s, const char *key, enum start_act
 			k->value, right);
 }
 
+/* The defaults of strongSwan: life a tenth more than rekey, and what lies between them at random. */
+static void complete_life(struct section *s, const char *what, struct conf_life *l, bool life_given, bool rand_given,
+			  struct problems *p)
+{
+	char key[32];
+
+	if (!life_given)
+		l->life = l->rekey + l->rekey / 10;
+	if (!rand_given)
+		l->rand = l->rekey && l->life > l->rekey ? l->life - l->rekey : 0;
+	snprintf(key, sizeof(key), "life_%s", what);
+	if (l->life && l->life < l->rekey)
+		problem_setting(p, section_get(s, key), "less than rekey_%s", what);
+	snprintf(key, sizeof(key), "rand_%s", what);
+	if (rand_given && l->rekey && l->rand >= l->rekey)
+		problem_setting(p, section_get(s, key), "must be less than rekey_%s, of which a part of it is taken off",
+				what);
+}
+
+/* True: it is written there, right or wrong. */
+static bool load_number(struct section *s, const char *key, uint64_t *value, struct problems *p)
+{
+	section_get_number(s, key, 0, LIFE_MAX, value, p);
+	return section_get(s, key);
+}
+
+static bool load_seconds(struct section *s, const char *key, uint64_t *value, struct problems *p)
+{
+	uint64_t usec = *value * 1000000;
+
+	if (!section_get_time(s, key, LIFE_SECONDS_MAX, &usec, p) && usec % 1000000)
+		problem_setting(p, section_get(s, key), "whole seconds only");
+	*value = usec / 1000000;
+	return section_get(s, key);
+}
+
+static void load_life(struct section *s, const char *what, struct conf_life *l,
+		      bool (*load)(struct section *s, const char *key, uint64_t *value, struct problems *p),
+		      struct problems *p)
+{
+	bool life, rand;
+	char key[32];
+
+	snprintf(key, sizeof(key), "rekey_%s", what);
+	load(s, key, &l->rekey, p);
+	snprintf(key, sizeof(key), "life_%s", what);
+	life = load(s, key, &l->life, p);
+	snprintf(key, sizeof(key), "rand_%s", what);
+	rand = load(s, key, &l->rand, p);
+	complete_life(s, what, l, life, rand, p);
+}
+
 struct conf_child *config_load_child(struct section *s, const struct conf_conn *conn, struct problems *p)
 {
 	struct conf_child *child = calloc(1, sizeof(*child));
@@ -158,6 +205,10 @@ struct conf_child *config_load_child(struct section *s, const struct conf_conn *
 	section_get_number(s, "replay_window", XSWAN_REPLAY_MIN, XSWAN_REPLAY_MAX, &window, p);
 	child->replay_window = window;
 	config_load_headers(s, child, p);
+	child->time.rekey = REKEY_TIME_DEFAULT;
+	load_life(s, "time", &child->time, load_seconds, p);
+	load_life(s, "bytes", &child->bytes, load_number, p);
+	load_life(s, "packets", &child->packets, load_number, p);
 	load_start_action(s, child, conn, p);
 	check_loss_action(s, "dpd_action", child->start_action, "clear", "restart", p);
 	check_loss_action(s, "close_action", child->start_action, "none", "start", p);

@@ -76,6 +76,8 @@ void daemon_pump(struct daemon *d)
 {
 	unsigned int count = 0;
 
+	if (d->dp.expired_count) /* came between a request and its reply */
+		daemon_dp_expired(d);
 	send_all(d);
 	publish_counters(d);
 	set_timer(d->engine_timer, engine_next_deadline(d->engine));
@@ -128,6 +130,8 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	static unsigned int seconds;
 
 	daemon_dp_check(d);
+	if (d->have_maps)
+		sa_store_settle(d->store, daemon_boottime());
 	if (d->have_maps && sa_store_expire(d->store, daemon_boottime())) {
 		policy_refresh(d->policy);
 		daemon_sweep_tunnels(d);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <bpf/libbpf.h>
@@ -49,6 +50,15 @@ static void sink_spi_free(void *ctx, uint32_t spi)
 	sa_store_spi_free(((struct daemon *)ctx)->store, spi);
 }
 
+/* For the dataplane, which may be restarted meanwhile. */
+static void set_deadlines(struct xswan_dp_limit *time)
+{
+	const uint64_t now = daemon_boottime();
+
+	time->soft += time->soft ? now : 0;
+	time->hard += time->hard ? now : 0;
+}
+
 /* The SA is installed before selectors point at it. */
 static int sink_add(void *ctx, const struct child_install *sa, uint64_t *id)
 {
@@ -62,6 +72,7 @@ static int sink_add(void *ctx, const struct child_install *sa, uint64_t *id)
 		return -ENOTCONN;
 	}
 	wire.local.port = udp_wire_port(d->udp, sa->local.port);
+	set_deadlines(&wire.limits.time);
 	err = sa_store_add(d->store, &wire, id);
 	if (err)
 		return err;
@@ -306,13 +317,43 @@ static void on_welcome(struct daemon *d)
 	daemon_pump(d);
 }
 
-/* After its welcome xswan-dp never speaks first: readable means gone. */
+static void on_expired(struct daemon *d, const struct xswan_dp_expired *e)
+{
+	static const char *const limits[] = {
+#define X(id, name) name,
+		XSWAN_DP_LIMITS(X)
+#undef X
+	};
+	uint64_t id = sa_store_find(d->store, e->dir, e->slot, e->uid);
+	char text[96];
+
+	if (!id)
+		return; /* gone meanwhile, or an earlier controller's */
+	snprintf(text, sizeof(text), "%s, %s", limits[e->limit], e->dir == XSWAN_DP_IN ? "inbound" : "outbound");
+	engine_expire(d->engine, id, e->hard, text, daemon_now());
+}
+
+int daemon_dp_expired(struct daemon *d)
+{
+	struct xswan_dp_expired e;
+	int err;
+
+	while (!(err = dp_client_expired(&d->dp, &e)))
+		on_expired(d, &e);
+	return err;
+}
+
+/* After its welcome xswan-dp speaks first only of SAs that reach a limit; else readable means gone. */
 static void on_dp_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *d = arg;
 
 	if (d->dp.greeting) {
 		on_welcome(d);
+		return;
+	}
+	if (daemon_dp_expired(d) == -EAGAIN) {
+		daemon_pump(d);
 		return;
 	}
 	daemon_dp_close(d);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -21,6 +22,9 @@ void dp_client_close(struct dp_client *c)
 {
 	if (c->fd >= 0)
 		close(c->fd);
+	free(c->expired);
+	c->expired = NULL;
+	c->expired_count = c->expired_room = 0;
 	c->fd = -1;
 	c->greeting = c->broken = false;
 }
@@ -46,19 +50,83 @@ static int send_request(struct dp_client *c, struct xswan_dp_header *h, uint32_t
 	return (size_t)n == len ? 0 : -EPROTO;
 }
 
-/* The reply has to be of the last request and of the right size. -EAGAIN: none in time, or, with MSG_DONTWAIT, none
- * yet. */
-static int receive_reply(struct dp_client *c, uint32_t op, int flags, struct xswan_dp_reply *reply)
+union record {
+	struct xswan_dp_header h;
+	struct xswan_dp_reply reply;
+	struct xswan_dp_expired expired;
+};
+
+static ssize_t receive(struct dp_client *c, int flags, union record *r)
 {
 	ssize_t n;
 
 	do
-		n = recv(c->fd, reply, sizeof(*reply), MSG_TRUNC | flags);
+		n = recv(c->fd, r, sizeof(*r), MSG_TRUNC | flags);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
 	if (!n)
 		return -ECONNRESET;
+	return n;
+}
+
+static bool is_expired(const union record *r, ssize_t len)
+{
+	return len == sizeof(r->expired) && r->h.op == XSWAN_DP_EXPIRED && !r->h.id &&
+	       r->expired.limit < XSWAN_DP_LIMIT_COUNT;
+}
+
+static int keep(struct dp_client *c, const struct xswan_dp_expired *e)
+{
+	if (c->expired_count == c->expired_room) {
+		size_t room = c->expired_room ? 2 * c->expired_room : 16;
+		struct xswan_dp_expired *more = realloc(c->expired, room * sizeof(*more));
+
+		if (!more)
+			return -ENOMEM; /* after the next HELLO it is said again */
+		c->expired = more;
+		c->expired_room = room;
+	}
+	c->expired[c->expired_count++] = *e;
+	return 0;
+}
+
+int dp_client_expired(struct dp_client *c, struct xswan_dp_expired *e)
+{
+	union record r;
+	ssize_t n;
+
+	if (c->expired_count) {
+		*e = c->expired[--c->expired_count];
+		return 0;
+	}
+	if (!dp_client_connected(c))
+		return -ENOTCONN;
+	n = receive(c, MSG_DONTWAIT, &r);
+	if (n < 0)
+		return n;
+	if (!is_expired(&r, n))
+		return -EPROTO;
+	*e = r.expired;
+	return 0;
+}
+
+/* The reply has to be of the last request and of the right size. -EAGAIN: none in time, or, with MSG_DONTWAIT, none
+ * yet. */
+static int receive_reply(struct dp_client *c, uint32_t op, int flags, struct xswan_dp_reply *reply)
+{
+	union record r;
+	ssize_t n;
+	int err;
+
+	while ((n = receive(c, flags, &r)) > 0 && is_expired(&r, n)) {
+		err = keep(c, &r.expired);
+		if (err)
+			return err;
+	}
+	if (n < 0)
+		return n;
+	*reply = r.reply;
 	if ((size_t)n != sizeof(*reply) || reply->h.op != op || reply->h.id != c->next_id || reply->error > 0)
 		return -EPROTO;
 	reply->text[sizeof(reply->text) - 1] = '\0';

@@ -17,6 +17,7 @@
 #include "child.h"
 #include "exchange.h"
 #include "ike_init.h"
+#include "renew.h"
 
 #define SECOND 1000000u
 
@@ -152,6 +153,11 @@ static uint64_t liveness_at(const struct ike_sa *sa)
 	return sa->last_seen + (uint64_t)sa->conn->dpd_delay * SECOND;
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 static uint64_t deadline_of(const struct ike_sa *sa)
 {
 	const struct window *w = &sa->window;
@@ -172,8 +178,8 @@ static uint64_t deadline_of(const struct ike_sa *sa)
 		break;
 	}
 	if (w->exchange)
-		return w->resend_at;
-	return w->first ? 0 : liveness_at(sa);
+		return earlier(w->resend_at, renew_deadline(sa));
+	return w->first ? 0 : earlier(liveness_at(sa), renew_deadline(sa));
 }
 
 /* Starts what can be started, and sets the timer anew. */
@@ -209,6 +215,8 @@ static void run_timer(struct ike_sa *sa)
 		ike_sa_end(sa, "terminated by request");
 	} else if (ike_sa_in(sa, PHASE_INIT) && sa->setup->give_up_at && sa->setup->give_up_at <= now) {
 		ike_sa_end(sa, sa->setup->error);
+	} else if (renew_deadline(sa) <= now) {
+		renew_run(sa);
 	} else if (sa->window.exchange && sa->window.resend_at <= now) {
 		window_resend(sa);
 	} else if (!sa->window.exchange && liveness_at(sa) <= now) {

@@ -16,8 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <xswan/dp_proto.h>
 #include <xswan/drops.h>
-#include <xswan/maps.h>
 
 #include "../lib/addr.h"
 #include "../lib/log.h"
@@ -25,6 +25,11 @@
 
 #define IKE_TIME_NEVER UINT64_MAX
 #define IKE_DATAGRAM_MAX 16384 /* larger ones are refused before they are parsed */
+
+/* 0: no limit. Time is in seconds from now on. */
+struct child_limits {
+	struct xswan_dp_limit bytes, packets, time;
+};
 
 /* A Child SA to be installed: both directions, since both are negotiated at once. */
 struct child_install {
@@ -38,6 +43,7 @@ struct child_install {
 	bool no_tfc; /* whatever the child's configuration */
 	bool initiator; /* of the exchange that made it */
 	uint8_t alg; /* enum xswan_alg */
+	struct child_limits limits; /* of each direction */
 	uint32_t spi_in, spi_out; /* host order */
 	uint32_t slot_in; /* as spi_alloc chose it */
 	const uint8_t *key_in, *key_out; /* KEYMAT: user/lib/esp_alg.h; wiped by the engine after the call */
@@ -75,6 +81,7 @@ struct child_info {
 	uint8_t alg; /* enum xswan_alg */
 	uint32_t spi_in, spi_out;
 	uint64_t installed_at;
+	uint64_t rekey_at, life_at; /* by the clock alone; IKE_TIME_NEVER: not */
 	const struct xswan_ts *local_ts, *remote_ts;
 	int local_ts_count, remote_ts_count;
 };
@@ -164,6 +171,13 @@ int engine_initiate_to(struct engine *e, const char *conn, const char *child, co
 int engine_terminate_ike(struct engine *e, const char *conn, uint32_t uniqueid, uint64_t now);
 /* The same for Child SAs, by child name (in any connection when conn is NULL) or uniqueid. */
 int engine_terminate_child(struct engine *e, const char *conn, const char *child, uint32_t uniqueid, uint64_t now);
+
+/*
+ * A Child SA of the sink has reached a limit of its life, called `limit`. Soft: another IKE SA with another such Child
+ * SA is negotiated (CREATE_CHILD_SA is not there yet), and the old one is deleted when the new one carries; hard: it is
+ * deleted. An id that the engine does not know is an SA that has gone meanwhile.
+ */
+void engine_expire(struct engine *e, uint64_t sink_id, bool hard, const char *limit, uint64_t now);
 
 void engine_foreach_sa(const struct engine *e, void (*fn)(void *ctx, const struct ike_sa_info *sa), void *ctx);
 const uint64_t *engine_counters(const struct engine *e); /* indexed by enum xswan_ike_counter */

@@ -68,8 +68,8 @@ static int take_endpoints(struct ike_sa *sa, const struct endpoint *local, const
 	return sa->remote.addr.family ? 0 : -EDESTADDRREQ;
 }
 
-static int start(struct engine *e, const struct conf_conn *conn, const struct conf_child *child,
-		 const struct endpoint *local, const struct addr *remote)
+int ike_sa_initiate(struct engine *e, const struct conf_conn *conn, const struct conf_child *child,
+		    const struct endpoint *local, const struct addr *remote)
 {
 	struct ike_sa *sa = ike_sa_new(e, true);
 	int ret;
@@ -106,7 +106,7 @@ int engine_initiate_to(struct engine *e, const char *conn_name, const char *chil
 		if (ret <= 0)
 			return ret;
 	}
-	return start(e, conn, child, local, remote);
+	return ike_sa_initiate(e, conn, child, local, remote);
 }
 
 int engine_initiate(struct engine *e, const char *conn, const char *child, const struct endpoint *local, uint64_t now)

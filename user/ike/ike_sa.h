@@ -113,6 +113,10 @@ struct ike_sa *ike_sa_new(struct engine *e, bool initiator);
 void ike_sa_free(struct ike_sa *sa); /* and its Child SAs; says nothing to anybody */
 struct ike_sa *ike_sa_find(const struct engine *e, uint64_t own_spi);
 
+/* To an address, or to the connection's own: IKE_SA_INIT is wanted. 0 or -errno. */
+int ike_sa_initiate(struct engine *e, const struct conf_conn *conn, const struct conf_child *child,
+		    const struct endpoint *local, const struct addr *remote);
+
 void ike_sa_drop_setup(struct ike_sa *sa);
 void ike_sa_established(struct ike_sa *sa);
 /* As far as it is known: by identities, and before the peer has told its own, by address. */

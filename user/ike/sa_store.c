@@ -18,6 +18,7 @@
 #define EXPIRE_AT_ONCE 2048
 #define PATH_MTU_DEFAULT 1500u
 #define PATH_MTU_MAX 65535u
+#define PROOF_SECONDS 2 /* then the peer has the new SA, or has lost all there was */
 
 /* In locked memory. */
 struct pair_keys {
@@ -30,6 +31,10 @@ struct sa_pair {
 	uint32_t slot_in, slot_out, tunnel, stat_map_id;
 	struct xswan_sa in, out; /* LIVE, as in the maps */
 	uint32_t replay_window;
+	struct child_limits limits; /* their time: when */
+	bool unproven; /* as responder we do not know yet that the peer has it */
+	uint64_t since; /* when that was first asked */
+	struct sa_pair *next_unproven;
 	uint32_t key_len;
 	struct pair_keys *keys;
 	struct identity remote_id;
@@ -50,7 +55,9 @@ struct sa_store {
 	struct sa_maps maps;
 	struct slots slots_in, slots_out;
 	struct sa_pair *pairs[XSWAN_SA_SLOTS]; /* by inbound slot */
+	struct sa_pair *by_out[XSWAN_SA_SLOTS]; /* the same by outbound slot */
 	struct sa_pair *tunnels[XSWAN_TUNNELS]; /* newest SA first */
+	struct sa_pair *unproven;
 	struct orphans orphans;
 	struct unsent_removal *unsent;
 	struct xswan_dp_sa_add *request; /* in locked memory; holds a key only while it is sent */
@@ -287,6 +294,7 @@ static void pair_init_headers(struct sa_store *store, struct sa_pair *pair, cons
 	header_init(&pair->in, c, uid[0], c->spi_in);
 	header_set_path(&pair->in, &c->remote, &c->local);
 	pair->replay_window = c->child->replay_window;
+	pair->limits = c->limits;
 
 	header_init(&pair->out, c, uid[1], c->spi_out);
 	header_set_path(&pair->out, &c->local, &c->remote);
@@ -392,6 +400,9 @@ static int dp_add(struct sa_store *store, const struct sa_pair *pair, uint32_t d
 	m->slot = dir == XSWAN_DP_IN ? pair->slot_in : pair->slot_out;
 	m->sa = dir == XSWAN_DP_IN ? pair->in : pair->out;
 	m->replay_window = dir == XSWAN_DP_IN ? pair->replay_window : 0;
+	m->bytes = pair->limits.bytes;
+	m->packets = pair->limits.packets;
+	m->time = pair->limits.time;
 	m->key_len = pair->key_len;
 	memcpy(m->key, dir == XSWAN_DP_IN ? pair->keys->in : pair->keys->out, pair->key_len);
 	m->local_ts_count = pair->local_ts_count;
@@ -433,30 +444,84 @@ static void dp_undo_add(struct sa_store *store, uint32_t dir, uint32_t slot, uin
 		slots_give(slots_of(store, dir), slot);
 }
 
-static void tunnel_link(struct sa_store *store, struct sa_pair *pair)
+/* The newest one that the peer is known to have; else the newest. */
+static const struct sa_pair *carrier(const struct sa_store *store, uint32_t tunnel)
+{
+	const struct sa_pair *newest = store->tunnels[tunnel], *pair = newest;
+
+	while (pair && pair->unproven)
+		pair = pair->next;
+	return pair ? pair : newest;
+}
+
+static void tunnel_point(struct sa_store *store, uint32_t tunnel)
+{
+	const struct sa_pair *pair = carrier(store, tunnel);
+	const struct orphan *orphan = orphans_carrier(&store->orphans, tunnel);
+
+	if (pair)
+		tunnels_set_up(&store->maps.tunnels, tunnel, pair->slot_out, pair->out.mtu);
+	else if (orphan) /* an SA that was never confirmed took its place */
+		tunnels_set_up(&store->maps.tunnels, tunnel, orphan->slot, store->maps.out[orphan->slot].mtu);
+	else
+		tunnels_set_down(&store->maps.tunnels, tunnel);
+}
+
+/*
+ * The initiator has the SA once it has our answer: until it shows that it has, what there was before carries on (RFC 7296
+ * section 2.8).
+ */
+static void tunnel_link(struct sa_store *store, struct sa_pair *pair, bool initiator)
 {
 	pair->next = store->tunnels[pair->tunnel];
 	store->tunnels[pair->tunnel] = pair;
-	tunnels_set_up(&store->maps.tunnels, pair->tunnel, pair->slot_out, pair->out.mtu);
+	if (!initiator && pair->next) {
+		pair->unproven = true;
+		pair->next_unproven = store->unproven;
+		store->unproven = pair;
+	}
+	tunnel_point(store, pair->tunnel);
+}
+
+static void take_out(struct sa_pair **list, const struct sa_pair *pair, size_t next_offset)
+{
+	while (*list && *list != pair)
+		list = (struct sa_pair **)((char *)*list + next_offset);
+	if (*list)
+		*list = *(struct sa_pair *const *)((const char *)pair + next_offset);
 }
 
 static void tunnel_unlink(struct sa_store *store, struct sa_pair *pair)
 {
-	struct sa_pair **at = &store->tunnels[pair->tunnel];
-	const struct sa_pair *newest;
-	const struct orphan *orphan;
+	take_out(&store->tunnels[pair->tunnel], pair, offsetof(struct sa_pair, next));
+	take_out(&store->unproven, pair, offsetof(struct sa_pair, next_unproven));
+	tunnel_point(store, pair->tunnel);
+}
 
-	while (*at != pair)
-		at = &(*at)->next;
-	*at = pair->next;
-	newest = store->tunnels[pair->tunnel];
-	orphan = orphans_carrier(&store->orphans, pair->tunnel);
-	if (newest)
-		tunnels_set_up(&store->maps.tunnels, pair->tunnel, newest->slot_out, newest->out.mtu);
-	else if (orphan) /* an SA that was never confirmed took its place */
-		tunnels_set_up(&store->maps.tunnels, pair->tunnel, orphan->slot, store->maps.out[orphan->slot].mtu);
-	else
-		tunnels_set_down(&store->maps.tunnels, pair->tunnel);
+static bool is_proven(const struct sa_store *store, struct sa_pair *pair, uint64_t now_seconds)
+{
+	const struct xswan_sa_stat *in = &store->maps.in_stat[pair->slot_in];
+
+	if (!pair->since)
+		pair->since = now_seconds;
+	return now_seconds - pair->since >= PROOF_SECONDS ||
+	       (__atomic_load_n(&in->uid, __ATOMIC_ACQUIRE) == pair->in.uid &&
+		__atomic_load_n(&in->packets, __ATOMIC_RELAXED));
+}
+
+void sa_store_settle(struct sa_store *store, uint64_t now_seconds)
+{
+	struct sa_pair **at = &store->unproven, *pair;
+
+	while ((pair = *at)) {
+		if (!is_proven(store, pair, now_seconds)) {
+			at = &pair->next_unproven;
+			continue;
+		}
+		*at = pair->next_unproven;
+		pair->unproven = false;
+		tunnel_point(store, pair->tunnel);
+	}
 }
 
 int sa_store_add(void *ctx, const struct child_install *c, uint64_t *id)
@@ -480,8 +545,8 @@ int sa_store_add(void *ctx, const struct child_install *c, uint64_t *id)
 	if (err)
 		goto out_out;
 	entry_write(&store->maps.out[pair->slot_out], &pair->out);
-	store->pairs[pair->slot_in] = pair;
-	tunnel_link(store, pair);
+	store->pairs[pair->slot_in] = store->by_out[pair->slot_out] = pair;
+	tunnel_link(store, pair, c->initiator);
 	*id = c->spi_in;
 	return 0;
 
@@ -508,7 +573,7 @@ static void remove_pair(struct sa_store *store, uint64_t id, bool give_spi)
 	tunnel_unlink(store, pair);
 	entry_clear(&store->maps.out[pair->slot_out]);
 	entry_clear(&store->maps.in[pair->slot_in]);
-	store->pairs[pair->slot_in] = NULL;
+	store->pairs[pair->slot_in] = store->by_out[pair->slot_out] = NULL;
 	dp_remove(store, XSWAN_DP_OUT, pair->slot_out, pair->out.uid, true);
 	dp_remove(store, XSWAN_DP_IN, pair->slot_in, pair->in.uid, give_spi);
 	pair_free(pair);
@@ -555,6 +620,18 @@ int sa_store_query(void *ctx, uint64_t id, struct xswan_sa_stat *in, struct xswa
 	stat_read(in, &store->maps.in_stat[pair->slot_in], pair->in.uid);
 	stat_read(out, &store->maps.out_stat[pair->slot_out], pair->out.uid);
 	return 0;
+}
+
+uint64_t sa_store_find(const struct sa_store *store, uint32_t dir, uint32_t slot, uint64_t uid)
+{
+	const struct sa_pair *pair;
+
+	if (slot >= XSWAN_SA_SLOTS)
+		return 0;
+	pair = dir == XSWAN_DP_IN ? store->pairs[slot] : store->by_out[slot];
+	if (!pair || (dir == XSWAN_DP_IN ? pair->in.uid : pair->out.uid) != uid)
+		return 0;
+	return ntohl(pair->in.spi);
 }
 
 uint32_t sa_store_tunnel(const struct sa_store *store, uint64_t id)

@@ -74,6 +74,13 @@ int sa_store_query(void *ctx, uint64_t id, struct xswan_sa_stat *in, struct xswa
 void sa_store_confirm(struct sa_store *store, uint64_t id);
 void sa_store_withdraw(struct sa_store *store, uint64_t id);
 
+uint64_t sa_store_find(const struct sa_store *store, uint32_t dir, uint32_t slot, uint64_t uid); /* its id; 0: none */
+/*
+ * Once a second: an SA that the peer began beside an older one carries what we send from the moment at which the peer is
+ * known to have it: it has sent on it, or had time enough.
+ */
+void sa_store_settle(struct sa_store *store, uint64_t now_seconds);
+
 uint32_t sa_store_tunnel(const struct sa_store *store, uint64_t id); /* 0: no such SA */
 bool sa_store_tunnel_in_use(const struct sa_store *store, uint32_t tunnel); /* by an SA or an orphan */
 bool sa_store_has_orphan(const struct sa_store *store, uint32_t tunnel);

@@ -135,6 +135,15 @@ static void put_algorithms(struct vici_builder *b, const struct esp_alg *alg)
 		vici_put(b, "integ-alg", integ[alg->integ]);
 }
 
+/* Seconds until then, as strongSwan has it. */
+static void put_left(struct vici_builder *b, const char *key, uint64_t when)
+{
+	const uint64_t now = daemon_now();
+
+	if (when != IKE_TIME_NEVER)
+		vici_putf(b, key, "%" PRIu64, when > now ? (when - now) / 1000000 : 0);
+}
+
 static void put_installed(struct vici_builder *b, struct daemon *d, const struct child_info *child)
 {
 	struct xswan_sa_stat in, out;
@@ -149,6 +158,8 @@ static void put_installed(struct vici_builder *b, struct daemon *d, const struct
 		put_traffic(b, "in", &in);
 		put_traffic(b, "out", &out);
 	}
+	put_left(b, "rekey-time", child->rekey_at);
+	put_left(b, "life-time", child->life_at);
 	vici_putf(b, "install-time", "%" PRIu64, (daemon_now() - child->installed_at) / 1000000);
 }
 

@@ -12,6 +12,8 @@
 #include "policy.h"
 #include "trace.h"
 
+#define IKE_PORT 500
+#define IKE_NAT_PORT 4500 /* RFC 3947 section 4: and UDP-encapsulated ESP */
 #define ACQUIRE_INTERVAL 1000000000ull /* ns, per tunnel */
 
 enum fate_kind {
@@ -139,6 +141,27 @@ static __always_inline void raise_acquire(__u32 tunnel_nr, const struct flow *fl
 	bpf_ringbuf_submit(event, 0);
 }
 
+static __always_inline bool is_local(__u8 family, const __be32 *addr)
+{
+	struct xswan_local local = { .family = family };
+
+	__builtin_memcpy(local.ip, addr, sizeof(local.ip));
+	return bpf_map_lookup_elem(&locals, &local);
+}
+
+/*
+ * IPsec of this host itself, which `egress` lets out whatever a rule says: if it comes by here, routing has brought it
+ * back into a tunnel. Sealed again it would come again, larger, and in the end in pieces, each of which comes again.
+ */
+static __always_inline bool is_own_ipsec_again(const struct flow *flow)
+{
+	if (flow->proto != IPPROTO_ESP &&
+	    (flow->proto != IPPROTO_UDP || flow->visible != PORTS_KNOWN ||
+	     (flow->sport != IKE_PORT && flow->sport != IKE_NAT_PORT)))
+		return false;
+	return is_local(flow->family, flow->src);
+}
+
 /* A packet that a rule protects: to a worker if its tunnel has an SA, else nowhere (RFC 4301 section 5.1). */
 static __always_inline struct fate seal(const struct frame *f, const struct xswan_port *port, __u32 tunnel_nr)
 {
@@ -146,6 +169,8 @@ static __always_inline struct fate seal(const struct frame *f, const struct xswa
 
 	if (!port)
 		return fate_drop(XSWAN_DROP_NO_SOCKET);
+	if (is_own_ipsec_again(&f->flow))
+		return fate_drop(XSWAN_DROP_LOOP);
 	if (t && t->state == XSWAN_TUNNEL_UP && t->sa_out)
 		return (struct fate){
 			.kind = FATE_WORKER,

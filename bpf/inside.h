@@ -23,14 +23,6 @@ static __always_inline bool is_super_packet(const struct frame *f, const struct 
 	return f->len > PAGE_ROOM || (port && port->mtu && f->len > f->l3_offset + (__u32)port->mtu);
 }
 
-static __always_inline bool is_local(const struct flow *flow)
-{
-	struct xswan_local local = { .family = flow->family };
-
-	__builtin_memcpy(local.ip, flow->dst, sizeof(local.ip));
-	return bpf_map_lookup_elem(&locals, &local);
-}
-
 /* port: of the interface the frame came in by; NULL: xswan-dp does not know it. */
 static __always_inline struct fate decide_inside(const struct frame *f, const struct xswan_port *port)
 {
@@ -45,7 +37,7 @@ static __always_inline struct fate decide_inside(const struct frame *f, const st
 	if (policy.action != XSWAN_ACTION_PROTECT && policy.action != XSWAN_ACTION_DROP)
 		return fate_pass();
 	/* for the gateway itself: with 0.0.0.0/0 behind the tunnel a rule covers its own addresses, too */
-	if (is_local(&f->flow))
+	if (is_local(f->flow.family, f->flow.dst))
 		return fate_pass();
 	if (policy.action == XSWAN_ACTION_DROP)
 		return fate_drop(XSWAN_DROP_POLICY);

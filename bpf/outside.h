@@ -15,8 +15,6 @@
 
 #include "handover.h"
 
-#define IKE_PORT 500
-#define IKE_NAT_PORT 4500 /* RFC 3947 section 4: and UDP-encapsulated ESP */
 #define NAT_KEEPALIVE 0xff /* RFC 3948 section 2.3 */
 
 #define UDP_HEADER_LEN 8

@@ -49,7 +49,9 @@
 	X(LIFETIME, "lifetime", "the SA has lived its time, or carried all that it may: it waits for the next one") \
 	/* on the way to a worker, counted once a second from what the kernel says of its socket */ \
 	X(RX_RING_FULL, "rx_ring_full", "receive ring full: the worker does not keep up") \
-	X(RX_NO_FRAME, "rx_no_frame", "no frame waiting in the fill ring, or the packet larger than one")
+	X(RX_NO_FRAME, "rx_no_frame", "no frame waiting in the fill ring, or the packet larger than one") \
+	/* inside and host, in BPF */ \
+	X(LOOP, "loop", "an IPsec packet of this gateway itself that routing brought back into a tunnel")
 
 enum xswan_drop {
 #define X(id, name, text) XSWAN_DROP_##id,

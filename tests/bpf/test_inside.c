@@ -148,6 +148,49 @@ static void test_local_address(void **state)
 	}
 }
 
+/* An IPsec packet of our own, from one of our addresses, that a rule covers: it must not be sealed again, and again. */
+static void test_loop(void **state)
+{
+	static const struct {
+		struct packet_spec spec;
+		bool looped;
+	} rows[] = {
+		{ { FROM_INSIDE("10.2.0.5"), .proto = IPPROTO_ESP }, true },
+		{ { FROM_INSIDE("10.2.0.5"), UDP(4500, 4500) }, true },
+		{ { FROM_INSIDE("10.2.0.5"), UDP(500, 500) }, true },
+		{ { FROM_INSIDE("10.2.0.5"), UDP(4000, 4500) }, false },
+		{ { FROM_INSIDE("10.2.0.5"), TCP(4500, 80) }, false },
+		{ { FROM_INSIDE("10.9.0.5"), .proto = IPPROTO_ESP }, false }, /* no rule covers it */
+	};
+	static const struct {
+		const char *program, *device;
+		enum xswan_role role;
+	} programs[] = { { "inside", "in0", XSWAN_ROLE_INSIDE }, { "tunnel_dp", "lo", XSWAN_ROLE_TUNNEL } };
+
+	needs_root();
+	for (size_t n = 0; n < 2 * 2 * sizeof(rows) / sizeof(rows[0]); n++) {
+		const size_t i = n / 4, role = n % 2, v6 = n / 2 % 2;
+		const struct xswan_port port = port_default(programs[role].role);
+		struct packet_spec spec = rows[i].spec;
+		struct counters before;
+		struct packet p;
+
+		spec.v6 = v6;
+		p = packet_make(&spec);
+		set_port(programs[role].device, &port);
+		set_socket(port.xsk_base, true);
+		assert_int_not_equal(run_xdp(programs[role].program, programs[role].device, &p).verdict, XDP_ABORTED);
+		set_local("10.1.0.5", v6, true);
+		before = read_counters();
+		run_xdp(programs[role].program, programs[role].device, &p);
+		if (rows[i].looped)
+			assert_counted(&before, XSWAN_DROP_LOOP);
+		else
+			assert_true(read_counters().n[XSWAN_DROP_LOOP] == before.n[XSWAN_DROP_LOOP]);
+		set_local("10.1.0.5", v6, false);
+	}
+}
+
 /* A count beyond the record says that not all rules are there: nothing that might match one gets through. */
 static void test_count_beyond_rules(void **state)
 {
@@ -351,6 +394,7 @@ int main(void)
 	const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_truncation),
 		cmocka_unit_test(test_local_address),
+		cmocka_unit_test(test_loop),
 		cmocka_unit_test(test_count_beyond_rules),
 		cmocka_unit_test(test_count_beyond_levels),
 		cmocka_unit_test(test_acquire),

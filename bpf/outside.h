@@ -64,10 +64,20 @@ static __always_inline bool same_address(const __u8 *a, const __be32 *b, __u8 fa
 	return words[0] == b[0] && (family == 4 || (words[1] == b[1] && words[2] == b[2] && words[3] == b[3]));
 }
 
-static __always_inline bool between_peers(const struct xswan_sa *sa, const struct flow *flow)
+/*
+ * A peer behind a NAT may come from anywhere: only that the packet authenticates says whose it is (RFC 7296 section
+ * 2.23). Our own end is always the SA's.
+ */
+static __always_inline bool from_peer(const struct xswan_sa *sa, const struct flow *flow, const struct esp_view *esp)
 {
-	return sa->family == flow->family && same_address(sa->src, flow->src, flow->family) &&
-	       same_address(sa->dst, flow->dst, flow->family);
+	if (sa->flags & XSWAN_SA_FOLLOW)
+		return true;
+	return same_address(sa->src, flow->src, flow->family) && (!esp->dport || sa->sport == esp->sport);
+}
+
+static __always_inline bool to_us(const struct xswan_sa *sa, const struct flow *flow, const struct esp_view *esp)
+{
+	return same_address(sa->dst, flow->dst, flow->family) && (!esp->dport || sa->dport == esp->dport);
 }
 
 /* Which SA: the SPI is the index (RFC 4301 section 4.1), and all else must agree with what is there. */
@@ -80,10 +90,8 @@ static __always_inline enum xswan_drop find_sa(const struct frame *f, const stru
 	sa = *slot ? bpf_map_lookup_elem(&sa_in, slot) : NULL;
 	if (!sa || !(sa->flags & XSWAN_SA_LIVE) || sa->spi != esp->spi)
 		return XSWAN_DROP_SPI_UNKNOWN;
-	if (!between_peers(sa, &f->flow))
-		return XSWAN_DROP_SA_ADDRESS;
-	/* the SA's own ports for now: a NAT that gave the peer another one is not followed (RFC 7296 section 2.23) */
-	if (udp != !!(sa->flags & XSWAN_SA_UDP_ENCAP) || (udp && (sa->sport != esp->sport || sa->dport != esp->dport)))
+	if (sa->family != f->flow.family || udp != !!(sa->flags & XSWAN_SA_UDP_ENCAP) || !to_us(sa, &f->flow, esp) ||
+	    !from_peer(sa, &f->flow, esp))
 		return XSWAN_DROP_SA_ADDRESS;
 	return XSWAN_DROP_NONE;
 }

@@ -9,6 +9,7 @@
 : "${IKE_PROPOSAL:=aes256gcm16-prfsha256-x25519}" "${ESP_PROPOSAL:=aes256gcm16}"
 : "${PSK:=correct horse battery staple}" "${START:=none}" "${DPD_DELAY:=0}"
 : "${CHILD_KEYS:=}" # more lines of children.net
+: "${KEEP_ALIVE:=20s}"
 : "${IKE_PROGRAM:=xswan-ike}" "${IKE_OPTIONS:=}"
 
 # side a: the variables of gateway A, seen from itself
@@ -47,6 +48,9 @@ gateway_conf()
 		    attach = $ATTACH
 		    crypto = $CRYPTO
 		    workers = $WORKERS
+		}
+		ike {
+		    keep_alive = $KEEP_ALIVE
 		}
 		log {
 		    level = $LOG_LEVEL

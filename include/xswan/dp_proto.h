@@ -131,6 +131,8 @@ struct xswan_dp_moved {
 	__u32 slot; /* inbound */
 	__u8 from_addr[16], to_addr[16]; /* where the SA's peer is, and where its newest packet came from */
 	__be16 from_port, to_port;
+	__u32 family; /* of both: 4 or 6 */
+	__u32 reserved;
 };
 
 /* Other addresses and ports for an SA that goes on, with its key, its numbers and all else. */
@@ -159,7 +161,7 @@ XSWAN_ASSERT_SIZE(struct xswan_ts, 40);
 XSWAN_ASSERT_SIZE(struct xswan_dp_sa_add, 1528);
 XSWAN_ASSERT_SIZE(struct xswan_dp_sa_remove, 24);
 XSWAN_ASSERT_SIZE(struct xswan_dp_expired, 32);
-XSWAN_ASSERT_SIZE(struct xswan_dp_moved, 56);
+XSWAN_ASSERT_SIZE(struct xswan_dp_moved, 64);
 XSWAN_ASSERT_SIZE(struct xswan_dp_sa_move, 64);
 XSWAN_ASSERT_SIZE(struct xswan_dp_reply, 160);
 

@@ -118,7 +118,9 @@ enum xswan_drop {
 	X(CHILD_UP, "child_up", "Child SAs installed") \
 	X(DPD_TIMEOUT, "dpd_timeout", "peers found dead") \
 	X(INSTALL_FAILED, "install_failed", "Child SAs that the dataplane refused") \
-	X(COOKIE, "cookie", "IKE_SA_INIT answered with a demand for a cookie: many half-open IKE SAs")
+	X(COOKIE, "cookie", "IKE_SA_INIT answered with a demand for a cookie: many half-open IKE SAs") \
+	X(PEER_MOVED, "peer_moved", "peers behind NAT followed to another address or port") \
+	X(KEEPALIVE_TX, "keepalive_tx", "NAT keepalives sent")
 
 enum xswan_ike_counter {
 #define X(id, name, text) XSWAN_IKE_##id,

@@ -17,6 +17,7 @@
 #define SPI_PORT 0xa5c00009u /* UDP 61000 to 5500: both ends behind port mappings */
 #define SPI_GONE 0xa5c0000au /* removed: all is still there but LIVE */
 #define SPI_OTHER 0xa5c0000bu
+#define SPI_MOVES 0xa5c0000cu /* as SPI_NAT, of a peer that its NAT may move */
 #define SPI_SLOT_0 0xa5c00000u
 
 #define ESP_PEER .src = PEER, .dst = US, .proto = IPPROTO_ESP
@@ -64,6 +65,15 @@ static const struct xdp_row rows[] = {
 	  { FROM_TO(PEER, US), UDP(4501, 4500), .spi = SPI_NAT },
 	  DROPPED(SA_ADDRESS) },
 	{ "ESP in UDP to another port", { FROM_TO(PEER, US), UDP(61000, 4500), .spi = SPI_PORT }, DROPPED(SA_ADDRESS) },
+	{ "ESP of a peer that may move, from where it is", { NAT_PEER, .spi = SPI_MOVES }, WORKER(12) },
+	{ "from another port", { FROM_TO(PEER, US), UDP(20000, 4500), .spi = SPI_MOVES }, WORKER(12) },
+	{ "from another address", { FROM_TO("198.51.100.10", US), UDP(4500, 4500), .spi = SPI_MOVES }, WORKER(12) },
+	{ "from another address, to another port of ours",
+	  { FROM_TO("198.51.100.10", US), UDP(4500, 5500), .spi = SPI_MOVES }, PASSED },
+	{ "from another address, to another one of ours",
+	  { FROM_TO("198.51.100.10", "10.1.0.1"), UDP(4500, 4500), .spi = SPI_MOVES }, DROPPED(SA_ADDRESS) },
+	{ "a peer that may move, without UDP", { ESP_PEER, .spi = SPI_MOVES }, DROPPED(SA_ADDRESS) },
+	{ "a peer that may move, another SPI", { NAT_PEER, .spi = SPI_MOVES ^ 0x10000000 }, DROPPED(SPI_UNKNOWN) },
 	{ "ESP for an SA over the other family", { ESP_PEER, .spi = SPI_OTHER }, DROPPED(SA_ADDRESS) },
 	{ "ESP header cut by one byte",
 	  { ESP_PEER, .spi = SPI_PLAIN, .payload_len = 8, .cut = 1 }, DROPPED(ESP_TRUNCATED) },
@@ -206,6 +216,7 @@ static void set_sa(uint32_t spi, const char *src, const char *dst, uint16_t spor
 	sa.alg = XSWAN_ALG_AES_GCM_16_256;
 	sa.mode = XSWAN_MODE_TUNNEL;
 	sa.flags = (live ? XSWAN_SA_LIVE : 0) | (sport ? XSWAN_SA_UDP_ENCAP : 0);
+	sa.flags |= XSWAN_SPI_SLOT(spi) % V6_SLOTS == XSWAN_SPI_SLOT(SPI_MOVES) ? XSWAN_SA_FOLLOW : 0;
 	put_prefix(sa.src, src, 32, v6);
 	put_prefix(sa.dst, dst, 32, v6);
 	map_set("sa_in", XSWAN_SPI_SLOT(spi), &sa);
@@ -223,6 +234,7 @@ static int setup(void **state)
 	for (int v6 = 0; v6 < 2; v6++) {
 		set_sa(SPI_PLAIN, PEER, US, 0, 0, v6);
 		set_sa(SPI_NAT, PEER, US, 4500, 4500, v6);
+		set_sa(SPI_MOVES, PEER, US, 4500, 4500, v6);
 		set_sa(SPI_PORT, PEER, US, 61000, 5500, v6);
 		set_sa(SPI_GONE, PEER, US, 0, 0, v6);
 		set_sa(SPI_OTHER, PEER, US, 0, 0, v6);

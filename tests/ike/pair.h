@@ -32,7 +32,9 @@ struct fake_sa {
 	uint64_t id;
 	uint32_t spi_in, spi_out;
 	struct endpoint local, remote;
-	bool encap, esn, initiator, transport, no_tfc;
+	bool encap, esn, initiator, transport, no_tfc, follow;
+	int moves;
+	uint64_t last_sent;
 	uint8_t alg;
 	uint8_t key_in[XSWAN_DP_KEY_MAX], key_out[XSWAN_DP_KEY_MAX];
 	size_t key_len;
@@ -69,6 +71,7 @@ struct side {
 	int said[LOG_LEVEL_DEBUG + 1]; /* lines of each level, kept or not */
 	struct event events[EVENTS];
 	int event_count;
+	int keepalives; /* sent */
 	int keylogs;
 	uint8_t sk_ei[64], sk_er[64];
 };
@@ -263,6 +266,7 @@ static inline int sink_add(void *ctx, const struct child_install *in, uint64_t *
 		.local = in->local,
 		.remote = in->remote,
 		.encap = in->encap,
+		.follow = in->follow,
 		.esn = in->esn,
 		.initiator = in->initiator,
 		.transport = in->transport,
@@ -306,11 +310,38 @@ static inline int sink_query(void *ctx, uint64_t id, struct xswan_sa_stat *in, s
 	return 0;
 }
 
+static inline int sink_move(void *ctx, uint64_t id, const struct endpoint *local, const struct endpoint *remote)
+{
+	struct side *s = ctx;
+	struct fake_sa *sa = sink_find_id(s, id);
+
+	if (!sa || !sa->encap) {
+		s->breaches++;
+		return -2;
+	}
+	sa->local = *local;
+	sa->remote = *remote;
+	sa->moves++;
+	return 0;
+}
+
+static inline uint64_t sink_last_sent(void *ctx, uint64_t id)
+{
+	const struct fake_sa *sa = sink_find_id(ctx, id);
+
+	if (sa)
+		return sa->last_sent;
+	((struct side *)ctx)->breaches++;
+	return 0;
+}
+
 static const struct sa_sink fake_sink = {
 	.spi_alloc = sink_spi_alloc,
 	.spi_free = sink_spi_free,
 	.add = sink_add,
 	.remove = sink_remove,
+	.move = sink_move,
+	.last_sent = sink_last_sent,
 	.query = sink_query,
 };
 
@@ -472,7 +503,14 @@ static inline void collect_output(struct world *w, struct side *s)
 	struct ike_datagram d;
 
 	while (engine_output(s->e, &d, w->now)) {
-		enum fate fate = w->fault ? w->fault(w, w->sent) : DELIVER;
+		enum fate fate;
+
+		if (d.keepalive) { /* ends at the other gateway's outside, at the latest */
+			assert_true(d.len == 1 && d.data[0] == 0xff && d.local.port == 4500);
+			s->keepalives++;
+			continue;
+		}
+		fate = w->fault ? w->fault(w, w->sent) : DELIVER;
 
 		w->sent++;
 		if (w->seen)

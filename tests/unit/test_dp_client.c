@@ -289,22 +289,22 @@ static void test_expired(void **state)
 {
 	struct dp_client c = DP_CLIENT_INIT;
 	struct xswan_dp_sa_add m = { .dir = XSWAN_DP_IN };
-	struct xswan_dp_expired e;
+	union dp_news e;
 	uint64_t sum = 0;
 	struct server s;
 
 	start(&s, EXPIRING);
-	assert_int_equal(dp_client_expired(&c, &e), -ENOTCONN);
+	assert_int_equal(dp_client_news(&c, &e), -ENOTCONN);
 	assert_int_equal(greet(&c, s.path), 0);
-	assert_int_equal(dp_client_expired(&c, &e), -EAGAIN);
+	assert_int_equal(dp_client_news(&c, &e), -EAGAIN);
 	assert_int_equal(dp_client_sa_add(&c, &m), 0);
 	for (unsigned int i = 0; i < EXPIRED; i++) {
-		assert_int_equal(dp_client_expired(&c, &e), 0);
-		assert_int_equal(e.limit, XSWAN_DP_LIMIT_TIME);
-		sum += e.uid;
+		assert_int_equal(dp_client_news(&c, &e), 0);
+		assert_int_equal(e.expired.limit, XSWAN_DP_LIMIT_TIME);
+		sum += e.expired.uid;
 	}
 	assert_int_equal(sum, EXPIRED * (EXPIRED + 1) / 2);
-	assert_int_equal(dp_client_expired(&c, &e), -EAGAIN);
+	assert_int_equal(dp_client_news(&c, &e), -EAGAIN);
 	assert_true(dp_client_connected(&c));
 	assert_int_equal(dp_client_sa_add(&c, &m), 0);
 	stop(&s, &c); /* with all of them unread */

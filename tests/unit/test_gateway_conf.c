@@ -46,6 +46,7 @@ static void defaults(void **state)
 	assert_string_equal(c.tunnel, "xsw0");
 	assert_int_equal(c.retransmit_tries, 5);
 	assert_int_equal(c.retransmit_timeout, 1000000);
+	assert_int_equal(c.keep_alive, 20000000);
 	assert_int_equal(c.log_level, LOG_LEVEL_INFO);
 }
 
@@ -60,7 +61,7 @@ static void everything(void **state)
 		 "outside\n }\n}\n"
 		 "dataplane {\n attach = external\n crypto = openssl\n workers = 64\n cpus = 2-5,1\n frames = 1048576\n tunnel = "
 		 "tunnel123456\n}\n"
-		 "ike {\n retransmit_tries = 7\n retransmit_timeout = 250ms\n}\n"
+		 "ike {\n retransmit_tries = 7\n retransmit_timeout = 250ms\n keep_alive = 1m\n}\n"
 		 "log {\n level = debug\n}\n",
 		 why) < 0)
 		fail_msg("%s", why);
@@ -83,6 +84,7 @@ static void everything(void **state)
 	assert_string_equal(c.tunnel, "tunnel123456");
 	assert_int_equal(c.retransmit_tries, 7);
 	assert_int_equal(c.retransmit_timeout, 250000);
+	assert_int_equal(c.keep_alive, 60000000);
 	assert_int_equal(c.log_level, LOG_LEVEL_DEBUG);
 }
 
@@ -154,6 +156,8 @@ static void mistakes(void **state)
 		  "xswan.conf:8: ike.retransmit_tries: 0 is out of range: 1 to 100" },
 		{ WAN "ike {\n retransmit_timeout = 0\n}\n",
 		  "xswan.conf:8: ike.retransmit_timeout: 0 is too short: at least 1ms" },
+		{ WAN "ike {\n keep_alive = 20ms\n}\n",
+		  "xswan.conf:8: ike.keep_alive: 20ms is too short: at least 1s, or 0 for never" },
 		{ WAN "ike {\n retransmit_timeout = 2h\n}\n",
 		  "xswan.conf:8: ike.retransmit_timeout: 2h is too long: at most 3600s" },
 		{ WAN "log {\n level = chatty\n}\n",

@@ -101,6 +101,16 @@ static int dp_remove(void *ctx, uint32_t dir, uint32_t slot, uint64_t uid)
 	return outcome(dp);
 }
 
+static int dp_move(void *ctx, uint32_t dir, uint32_t slot, const struct xswan_sa *sa)
+{
+	struct dp *dp = ctx;
+
+	note(dp, "move %s ", dir == XSWAN_DP_IN ? "in" : "out");
+	assert_int_not_equal(slot, 0);
+	assert_memory_equal(sa, dir == XSWAN_DP_IN ? &dp->maps->in[slot] : &dp->maps->out[slot], sizeof(*sa));
+	return outcome(dp);
+}
+
 static uint32_t dp_stat_map_id(void *ctx)
 {
 	return ((struct dp *)ctx)->stat_map_id;
@@ -113,7 +123,7 @@ static uint32_t path_mtu(void *ctx, const struct endpoint *local, const struct e
 
 static struct sa_store *make_store(struct world *w)
 {
-	const struct sa_store_config config = { { dp_add, dp_remove, dp_stat_map_id, dp_connected, &w->dp },
+	const struct sa_store_config config = { { dp_add, dp_remove, dp_move, dp_stat_map_id, dp_connected, &w->dp },
 						path_mtu,
 						w };
 	struct sa_store *store = sa_store_new(&config);
@@ -668,6 +678,38 @@ static void test_query(void **state)
 
 /* ---- xswan-dp away and back ---- */
 
+/* Both directions, in the maps and in xswan-dp; the entries stay live, and what comes after a restart is where it is now. */
+static void test_move(void **state)
+{
+	struct world *w = *state;
+	const struct endpoint local = { { 4, { 192, 0, 2, 1 } }, 4500 }, remote = { { 4, { 198, 51, 100, 9 } }, 20000 };
+	struct child_install c = install_of(w, 1);
+	const struct xswan_sa *in = &w->maps.in[c.slot_in], *out;
+	uint64_t id;
+
+	c.encap = c.follow = true;
+	assert_int_equal(sa_store_add(w->store, &c, &id), 0);
+	out = &w->maps.out[w->maps.tunnels.map[1].sa_out];
+	assert_int_equal(in->flags, XSWAN_SA_LIVE | XSWAN_SA_UDP_ENCAP | XSWAN_SA_FOLLOW);
+	assert_int_equal(out->flags, XSWAN_SA_LIVE | XSWAN_SA_UDP_ENCAP);
+	w->dp.journal[0] = '\0';
+	assert_int_equal(sa_store_move(w->store, id, &local, &remote), 0);
+	assert_string_equal(w->dp.journal, "move in move out ");
+	assert_memory_equal(in->src, remote.addr.ip, 16);
+	assert_memory_equal(out->dst, remote.addr.ip, 16);
+	assert_int_equal(in->sport, htons(20000));
+	assert_int_equal(out->dport, htons(20000));
+	assert_int_equal(in->dport, htons(4500));
+	assert_int_equal(in->flags, XSWAN_SA_LIVE | XSWAN_SA_UDP_ENCAP | XSWAN_SA_FOLLOW);
+	w->dp.fail_at = w->dp.calls + 1;
+	w->dp.fail_with = -ETIMEDOUT;
+	assert_int_equal(sa_store_move(w->store, id, &local, &remote), -ETIMEDOUT);
+	w->dp.gone = false;
+	assert_int_equal(sa_store_resync(w->store, true, NULL, NULL), 0);
+	assert_int_equal(w->dp.last[XSWAN_DP_OUT].sa.dport, htons(20000));
+	assert_int_equal(sa_store_move(w->store, id + 1, &local, &remote), -ENOENT);
+}
+
 static void on_lost(void *ctx, uint64_t id)
 {
 	*(uint64_t *)ctx = id;
@@ -905,6 +947,7 @@ int main(void)
 		TEST(test_add_fails),
 		TEST(test_add_refuses_nonsense),
 		TEST(test_withdraw_keeps_spi),
+		TEST(test_move),
 		TEST(test_query),
 		TEST(test_restart_of_dataplane),
 		TEST(test_removal_while_away),

@@ -80,7 +80,9 @@ int esp_sa_take_move(struct esp_sa *sa, uint64_t now, struct xswan_dp_moved *m)
 	if (place_equal(&to, &is))
 		return 0;
 	move->taken_at = now;
-	*m = (struct xswan_dp_moved){ .uid = sa->config.uid, .from_port = is.port, .to_port = to.port };
+	*m = (struct xswan_dp_moved){
+		.uid = sa->config.uid, .from_port = is.port, .to_port = to.port, .family = sa->config.family
+	};
 	memcpy(m->from_addr, is.addr, sizeof(is.addr));
 	memcpy(m->to_addr, to.addr, sizeof(to.addr));
 	return 1;

@@ -9,6 +9,7 @@
 
 #include "../lib/esp_alg.h"
 #include "exchange.h"
+#include "move.h"
 
 /* Scratch for ike_sa_info, which lists all Child SAs of one IKE SA. */
 static int reserve_info(struct engine *e, const struct ike_sa *sa)
@@ -116,6 +117,7 @@ static int add_to_sink(struct ike_sa *sa, struct child *child, const uint8_t *ke
 		.local = sa->local,
 		.remote = sa->remote,
 		.encap = child->encap,
+		.follow = child->encap && !child->transport && ike_sa_follows(sa),
 		.esn = child->suite.esn,
 		.transport = child->transport,
 		.no_tfc = child->no_tfc,
@@ -229,4 +231,40 @@ bool child_traffic(struct ike_sa *sa)
 		child->packets_seen = in.packets;
 	}
 	return any;
+}
+
+struct child *child_find_sink(struct engine *e, uint64_t sink_id, struct ike_sa **sa)
+{
+	for (*sa = e->sas; *sa; *sa = (*sa)->next)
+		for (struct child *c = (*sa)->children; c; c = c->next)
+			if (c->installed && c->sink_id == sink_id)
+				return c;
+	return NULL;
+}
+
+void child_move(struct ike_sa *sa, struct child *child)
+{
+	struct engine *e = sa->engine;
+
+	if (!child->installed || !child->encap)
+		return;
+	if (child->transport) /* its selectors are the addresses that it began with */
+		ike_sa_log(sa, LOG_LEVEL_WARN, "Child SA %s{%u} is in transport mode, and stays behind",
+			   child->conf->name, child->uniqueid);
+	else if (e->sink.move(e->sink_ctx, child->sink_id, &sa->local, &sa->remote))
+		ike_sa_log(sa, LOG_LEVEL_WARN, "Child SA %s{%u} has not been moved yet", child->conf->name,
+			   child->uniqueid);
+}
+
+uint64_t child_last_sent(const struct ike_sa *sa)
+{
+	const struct engine *e = sa->engine;
+	uint64_t last = 0;
+
+	for (const struct child *c = sa->children; c; c = c->next) {
+		const uint64_t sent = c->installed && c->encap ? e->sink.last_sent(e->sink_ctx, c->sink_id) : 0;
+
+		last = sent > last ? sent : last;
+	}
+	return last;
 }

@@ -10,7 +10,6 @@
 #include "vici_control.h"
 #include "vici_handlers.h"
 
-#define KEEPALIVE_SECONDS 20 /* RFC 3948 section 4 */
 #define FAREWELL_SECONDS 1 /* for the answers to our DELETEs */
 
 static uint64_t clock_us(clockid_t clock)
@@ -60,7 +59,10 @@ static void send_all(struct daemon *d)
 	int err;
 
 	while (engine_output(d->engine, &datagram, daemon_now())) {
-		err = udp_send(d->udp, &datagram.local, &datagram.remote, datagram.data, datagram.len);
+		if (datagram.keepalive)
+			err = udp_send_keepalive(d->udp, &datagram.local, &datagram.remote);
+		else
+			err = udp_send(d->udp, &datagram.local, &datagram.remote, datagram.data, datagram.len);
 		if (err &&
 		    budget_take(&d->send_warnings, daemon_now())) /* a stranger's address may be where we answer */
 			log_warn("sending to %s: %s", endpoint_format(&datagram.remote, remote), strerror(-err));
@@ -76,8 +78,8 @@ void daemon_pump(struct daemon *d)
 {
 	unsigned int count = 0;
 
-	if (d->dp.expired_count) /* came between a request and its reply */
-		daemon_dp_expired(d);
+	if (d->dp.news_count) /* came between a request and its reply */
+		daemon_dp_news(d);
 	send_all(d);
 	publish_counters(d);
 	set_timer(d->engine_timer, engine_next_deadline(d->engine));
@@ -116,18 +118,9 @@ static void on_retry_timer(evutil_socket_t fd, short what, void *arg)
 	daemon_pump(d);
 }
 
-static void keep_alive(void *ctx, const struct ike_sa_info *sa)
-{
-	struct daemon *d = ctx;
-
-	if (sa->state == IKE_ESTABLISHED && sa->nat_local && sa->local.port == UDP_NAT_PORT)
-		udp_send_keepalive(d->udp, &sa->local, &sa->remote);
-}
-
 static void on_second(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *d = arg;
-	static unsigned int seconds;
 
 	daemon_dp_check(d);
 	if (d->have_maps)
@@ -136,8 +129,6 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 		policy_refresh(d->policy);
 		daemon_sweep_tunnels(d);
 	}
-	if (++seconds % KEEPALIVE_SECONDS == 0)
-		engine_foreach_sa(d->engine, keep_alive, d);
 	publish_counters(d);
 }
 
@@ -268,6 +259,7 @@ static int make_engine(struct daemon *d)
 	const struct engine_settings settings = {
 		.retransmit_base = d->gateway.retransmit_timeout,
 		.retransmit_tries = d->gateway.retransmit_tries,
+		.keepalive = d->gateway.keep_alive,
 	};
 	struct engine_callbacks callbacks;
 

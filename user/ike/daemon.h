@@ -101,7 +101,7 @@ void daemon_sweep_tunnels(struct daemon *d);
 bool daemon_ready(const struct daemon *d); /* maps and xswan-dp are there */
 void daemon_dp_check(struct daemon *d); /* once a second: connects, attaches, says what is missing */
 void daemon_dp_close(struct daemon *d);
-int daemon_dp_expired(struct daemon *d); /* SAs that have reached a limit; -EAGAIN: that is all for now */
+int daemon_dp_news(struct daemon *d); /* what xswan-dp says by itself; -EAGAIN: that is all for now */
 void daemon_maps_close(struct daemon *d);
 extern const struct sa_sink daemon_sink; /* ctx: the daemon */
 const struct sa_store_dp *daemon_store_dp(struct daemon *d, struct sa_store_dp *dp);

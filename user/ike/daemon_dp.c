@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,11 @@ static int dp_remove(void *ctx, uint32_t dir, uint32_t slot, uint64_t uid)
 	return dp_client_sa_remove(&((struct daemon *)ctx)->dp, dir, slot, uid);
 }
 
+static int dp_move(void *ctx, uint32_t dir, uint32_t slot, const struct xswan_sa *sa)
+{
+	return dp_client_sa_move(&((struct daemon *)ctx)->dp, dir, slot, sa);
+}
+
 static uint32_t dp_stat_map_id(void *ctx)
 {
 	return ((struct daemon *)ctx)->dp.stat_map_id;
@@ -33,7 +39,7 @@ static bool dp_connected(void *ctx)
 const struct sa_store_dp *daemon_store_dp(struct daemon *d, struct sa_store_dp *dp)
 {
 	*dp = (struct sa_store_dp){
-		.add = dp_add, .remove = dp_remove, .stat_map_id = dp_stat_map_id, .connected = dp_connected, .ctx = d
+		.add = dp_add, .remove = dp_remove, .move = dp_move, .stat_map_id = dp_stat_map_id, .connected = dp_connected, .ctx = d
 	};
 	return dp;
 }
@@ -99,6 +105,28 @@ static void sink_remove(void *ctx, uint64_t id)
 		daemon_sweep_tunnel(d, tunnel);
 }
 
+static int sink_move(void *ctx, uint64_t id, const struct endpoint *local, const struct endpoint *remote)
+{
+	struct daemon *d = ctx;
+	struct endpoint wire = *local;
+
+	wire.port = udp_wire_port(d->udp, local->port);
+	return sa_store_move(d->store, id, &wire, remote);
+}
+
+static uint64_t sink_last_sent(void *ctx, uint64_t id)
+{
+	const struct daemon *d = ctx;
+	const uint64_t now = daemon_now();
+	struct xswan_sa_stat in, out;
+	uint64_t ago;
+
+	if (sa_store_query(d->store, id, &in, &out) || !out.last_use)
+		return 0;
+	ago = (daemon_boottime() - out.last_use) * 1000000;
+	return now > ago ? now - ago : 0;
+}
+
 static int sink_query(void *ctx, uint64_t id, struct xswan_sa_stat *in, struct xswan_sa_stat *out)
 {
 	return sa_store_query(((struct daemon *)ctx)->store, id, in, out);
@@ -109,6 +137,8 @@ const struct sa_sink daemon_sink = {
 	.spi_free = sink_spi_free,
 	.add = sink_add,
 	.remove = sink_remove,
+	.move = sink_move,
+	.last_sent = sink_last_sent,
 	.query = sink_query,
 };
 
@@ -333,17 +363,39 @@ static void on_expired(struct daemon *d, const struct xswan_dp_expired *e)
 	engine_expire(d->engine, id, e->hard, text, daemon_now());
 }
 
-int daemon_dp_expired(struct daemon *d)
+static struct endpoint endpoint_of(uint32_t family, const uint8_t addr[16], __be16 port)
 {
-	struct xswan_dp_expired e;
+	struct endpoint ep = { .addr.family = family, .port = ntohs(port) };
+
+	memcpy(ep.addr.ip, addr, addr_len(&ep.addr));
+	return ep;
+}
+
+static void on_moved(struct daemon *d, const struct xswan_dp_moved *m)
+{
+	const struct endpoint from = endpoint_of(m->family, m->from_addr, m->from_port);
+	const struct endpoint to = endpoint_of(m->family, m->to_addr, m->to_port);
+	const uint64_t id = sa_store_find(d->store, XSWAN_DP_IN, m->slot, m->uid);
+
+	if (id)
+		engine_peer_moved(d->engine, id, &from, &to, daemon_now());
+}
+
+int daemon_dp_news(struct daemon *d)
+{
+	union dp_news news;
 	int err;
 
-	while (!(err = dp_client_expired(&d->dp, &e)))
-		on_expired(d, &e);
+	while (!(err = dp_client_news(&d->dp, &news))) {
+		if (news.h.op == XSWAN_DP_MOVED)
+			on_moved(d, &news.moved);
+		else
+			on_expired(d, &news.expired);
+	}
 	return err;
 }
 
-/* After its welcome xswan-dp speaks first only of SAs that reach a limit; else readable means gone. */
+/* After its welcome xswan-dp speaks first only of news; else readable means gone. */
 static void on_dp_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *d = arg;
@@ -352,7 +404,7 @@ static void on_dp_readable(evutil_socket_t fd, short what, void *arg)
 		on_welcome(d);
 		return;
 	}
-	if (daemon_dp_expired(d) == -EAGAIN) {
+	if (daemon_dp_news(d) == -EAGAIN) {
 		daemon_pump(d);
 		return;
 	}

@@ -42,7 +42,10 @@ static void on_event(void *ctx, const struct ike_event *event)
 	if (event->kind == IKE_EVENT_CHILD_DOWN)
 		daemon_add_totals(d, event->sa, event->child);
 	wanted_event(&d->wanted, event, daemon_now());
-	vici_raise_updown(d, event);
+	if (event->kind == IKE_EVENT_IKE_MOVED)
+		vici_raise_update(d, event);
+	else
+		vici_raise_updown(d, event);
 	vici_control_event(d->control, event);
 }
 

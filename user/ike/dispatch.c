@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "exchange.h"
+#include "move.h"
 
 static void log_bad(struct ike_sa *sa, const struct payloads *in)
 {
@@ -78,9 +79,9 @@ static bool same_path(const struct ike_sa *sa)
 }
 
 /*
- * Before IKE_AUTH the ports change anyway (RFC 7296 section 2.23). Later we do not follow a peer whose NAT has
- * given it another address or port: its Child SAs would stay behind, and nobody notice. The answer goes where
- * the request came from, and a liveness check to where the SA is: unanswered, all of it is negotiated anew.
+ * Before IKE_AUTH the ports change anyway (RFC 7296 section 2.23). Later, a peer that is not to be followed (move.h), or
+ * that sends to another address of ours, is answered where the request came from, and a liveness check goes to where the
+ * SA is: unanswered, all of it is negotiated anew.
  */
 static void check_path(struct ike_sa *sa)
 {
@@ -186,6 +187,7 @@ static void sealed_input(struct ike_sa *sa, const struct payloads *outer)
 		engine_count(e, XSWAN_IKE_RX_INTEGRITY);
 		return;
 	}
+	ike_sa_follow(sa);
 	if (ike_is_response(&e->rx.header) || same_path(sa)) /* else it says nothing about the way that ESP takes */
 		sa->last_seen = e->now;
 	parsed = payloads_parse(&in, outer->sk_first, text);

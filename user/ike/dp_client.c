@@ -22,9 +22,9 @@ void dp_client_close(struct dp_client *c)
 {
 	if (c->fd >= 0)
 		close(c->fd);
-	free(c->expired);
-	c->expired = NULL;
-	c->expired_count = c->expired_room = 0;
+	free(c->news);
+	c->news = NULL;
+	c->news_count = c->news_room = 0;
 	c->fd = -1;
 	c->greeting = c->broken = false;
 }
@@ -53,7 +53,7 @@ static int send_request(struct dp_client *c, struct xswan_dp_header *h, uint32_t
 union record {
 	struct xswan_dp_header h;
 	struct xswan_dp_reply reply;
-	struct xswan_dp_expired expired;
+	union dp_news news;
 };
 
 static ssize_t receive(struct dp_client *c, int flags, union record *r)
@@ -70,34 +70,39 @@ static ssize_t receive(struct dp_client *c, int flags, union record *r)
 	return n;
 }
 
-static bool is_expired(const union record *r, ssize_t len)
+static bool is_news(const union record *r, ssize_t len)
 {
-	return len == sizeof(r->expired) && r->h.op == XSWAN_DP_EXPIRED && !r->h.id &&
-	       r->expired.limit < XSWAN_DP_LIMIT_COUNT;
+	const union dp_news *n = &r->news;
+
+	if (n->h.id)
+		return false;
+	if (n->h.op == XSWAN_DP_EXPIRED)
+		return len == sizeof(n->expired) && n->expired.limit < XSWAN_DP_LIMIT_COUNT;
+	return n->h.op == XSWAN_DP_MOVED && len == sizeof(n->moved) && (n->moved.family == 4 || n->moved.family == 6);
 }
 
-static int keep(struct dp_client *c, const struct xswan_dp_expired *e)
+static int keep(struct dp_client *c, const union dp_news *n)
 {
-	if (c->expired_count == c->expired_room) {
-		size_t room = c->expired_room ? 2 * c->expired_room : 16;
-		struct xswan_dp_expired *more = realloc(c->expired, room * sizeof(*more));
+	if (c->news_count == c->news_room) {
+		size_t room = c->news_room ? 2 * c->news_room : 16;
+		union dp_news *more = realloc(c->news, room * sizeof(*more));
 
 		if (!more)
 			return -ENOMEM; /* after the next HELLO it is said again */
-		c->expired = more;
-		c->expired_room = room;
+		c->news = more;
+		c->news_room = room;
 	}
-	c->expired[c->expired_count++] = *e;
+	c->news[c->news_count++] = *n;
 	return 0;
 }
 
-int dp_client_expired(struct dp_client *c, struct xswan_dp_expired *e)
+int dp_client_news(struct dp_client *c, union dp_news *news)
 {
 	union record r;
 	ssize_t n;
 
-	if (c->expired_count) {
-		*e = c->expired[--c->expired_count];
+	if (c->news_count) {
+		*news = c->news[--c->news_count];
 		return 0;
 	}
 	if (!dp_client_connected(c))
@@ -105,9 +110,9 @@ int dp_client_expired(struct dp_client *c, struct xswan_dp_expired *e)
 	n = receive(c, MSG_DONTWAIT, &r);
 	if (n < 0)
 		return n;
-	if (!is_expired(&r, n))
+	if (!is_news(&r, n))
 		return -EPROTO;
-	*e = r.expired;
+	*news = r.news;
 	return 0;
 }
 
@@ -119,8 +124,8 @@ static int receive_reply(struct dp_client *c, uint32_t op, int flags, struct xsw
 	ssize_t n;
 	int err;
 
-	while ((n = receive(c, flags, &r)) > 0 && is_expired(&r, n)) {
-		err = keep(c, &r.expired);
+	while ((n = receive(c, flags, &r)) > 0 && is_news(&r, n)) {
+		err = keep(c, &r.news);
 		if (err)
 			return err;
 	}
@@ -237,4 +242,15 @@ int dp_client_sa_remove(struct dp_client *c, uint32_t dir, uint32_t slot, uint64
 	snprintf(what, sizeof(what), "removing the %s SA in slot %u", dir == XSWAN_DP_IN ? "inbound" : "outbound",
 		 slot);
 	return request(c, &m.h, XSWAN_DP_SA_REMOVE, sizeof(m), what);
+}
+
+int dp_client_sa_move(struct dp_client *c, uint32_t dir, uint32_t slot, const struct xswan_sa *sa)
+{
+	struct xswan_dp_sa_move m = { .dir = dir, .slot = slot, .uid = sa->uid, .sport = sa->sport, .dport = sa->dport };
+	char what[64];
+
+	memcpy(m.src, sa->src, sizeof(m.src));
+	memcpy(m.dst, sa->dst, sizeof(m.dst));
+	snprintf(what, sizeof(what), "moving the %s SA in slot %u", dir == XSWAN_DP_IN ? "inbound" : "outbound", slot);
+	return request(c, &m.h, XSWAN_DP_SA_MOVE, sizeof(m), what);
 }

@@ -17,16 +17,23 @@
 
 #define DP_TIMEOUT_MS 2000
 
+/* What xswan-dp says by itself. */
+union dp_news {
+	struct xswan_dp_header h; /* its op says which */
+	struct xswan_dp_expired expired;
+	struct xswan_dp_moved moved;
+};
+
 struct dp_client {
-	int fd; /* -1: not connected; readable: an SA has reached a limit, or xswan-dp has gone */
+	int fd; /* -1: not connected; readable: there is news, or xswan-dp has gone */
 	bool greeting; /* HELLO is sent, and not answered yet */
 	bool broken; /* of no use any more; the fd stays open for whoever watches it, until closed */
 	uint32_t next_id;
 	uint64_t epoch; /* of xswan-dp, from its last reply */
 	uint32_t stat_map_id;
 	uint32_t sa_count; /* that xswan-dp holds */
-	struct xswan_dp_expired *expired; /* that came between a request and its reply */
-	size_t expired_count, expired_room;
+	union dp_news *news; /* that came between a request and its reply */
+	size_t news_count, news_room;
 };
 
 #define DP_CLIENT_INIT ((struct dp_client){ .fd = -1 })
@@ -45,10 +52,12 @@ bool dp_client_connected(const struct dp_client *c);
  */
 int dp_client_sa_add(struct dp_client *c, struct xswan_dp_sa_add *m);
 /*
- * The next SA that has reached a limit of its life. 0; -EAGAIN: there is none just now; else the connection is of no use
- * any more. When readable, and after requests, for a record may have come before the reply.
+ * The next news. 0; -EAGAIN: there is none just now; else the connection is of no use any more. When readable, and after
+ * requests, for a record may have come before the reply.
  */
-int dp_client_expired(struct dp_client *c, struct xswan_dp_expired *e);
+int dp_client_news(struct dp_client *c, union dp_news *news);
+/* To the addresses and ports in `sa`. */
+int dp_client_sa_move(struct dp_client *c, uint32_t dir, uint32_t slot, const struct xswan_sa *sa);
 int dp_client_sa_remove(struct dp_client *c, uint32_t dir, uint32_t slot, uint64_t uid);
 
 #endif

@@ -17,6 +17,7 @@
 #include "child.h"
 #include "exchange.h"
 #include "ike_init.h"
+#include "move.h"
 #include "renew.h"
 
 #define SECOND 1000000u
@@ -26,6 +27,7 @@ static const struct engine_settings defaults = {
 	.retransmit_tries = 5,
 	.half_open_timeout = 30 * SECOND,
 	.half_open_max = 4096,
+	.keepalive = 20 * SECOND,
 };
 
 static void take_settings(struct engine_settings *to, const struct engine_settings *from)
@@ -115,16 +117,29 @@ uint64_t engine_random(struct engine *e)
 	return e->rng;
 }
 
-void engine_send(struct engine *e, const struct endpoint *local, const struct endpoint *remote, struct span data)
+static void enqueue(struct engine *e, const struct endpoint *local, const struct endpoint *remote, struct span data,
+		    bool keepalive)
 {
 	struct queued_datagram *d = malloc(sizeof(*d) + data.len);
 
 	if (!d)
 		return;
-	*d = (struct queued_datagram){ .local = *local, .remote = *remote, .len = data.len };
+	*d = (struct queued_datagram){ .local = *local, .remote = *remote, .keepalive = keepalive, .len = data.len };
 	memcpy(d->data, data.data, data.len);
 	*e->out_end = d;
 	e->out_end = &d->next;
+}
+
+void engine_send(struct engine *e, const struct endpoint *local, const struct endpoint *remote, struct span data)
+{
+	enqueue(e, local, remote, data, false);
+}
+
+void engine_send_keepalive(struct engine *e, const struct endpoint *local, const struct endpoint *remote)
+{
+	static const uint8_t byte = 0xff;
+
+	enqueue(e, local, remote, (struct span){ &byte, sizeof(byte) }, true);
 }
 
 /* Parts of a line come from peers and from files: it stays one line, and cannot steer a terminal. */
@@ -177,9 +192,10 @@ static uint64_t deadline_of(const struct ike_sa *sa)
 	default:
 		break;
 	}
-	if (w->exchange)
-		return earlier(w->resend_at, renew_deadline(sa));
-	return w->first ? 0 : earlier(liveness_at(sa), renew_deadline(sa));
+	if (w->first && !w->exchange)
+		return 0;
+	return earlier(w->exchange ? w->resend_at : liveness_at(sa),
+		       earlier(renew_deadline(sa), keepalive_deadline(sa)));
 }
 
 /* Starts what can be started, and sets the timer anew. */
@@ -215,6 +231,8 @@ static void run_timer(struct ike_sa *sa)
 		ike_sa_end(sa, "terminated by request");
 	} else if (ike_sa_in(sa, PHASE_INIT) && sa->setup->give_up_at && sa->setup->give_up_at <= now) {
 		ike_sa_end(sa, sa->setup->error);
+	} else if (keepalive_deadline(sa) <= now) {
+		keepalive_run(sa);
 	} else if (renew_deadline(sa) <= now) {
 		renew_run(sa);
 	} else if (sa->window.exchange && sa->window.resend_at <= now) {
@@ -253,8 +271,10 @@ bool engine_output(struct engine *e, struct ike_datagram *out, uint64_t now)
 	e->out = d->next;
 	if (!e->out)
 		e->out_end = &e->out;
-	engine_count(e, XSWAN_IKE_TX);
-	*out = (struct ike_datagram){ .local = d->local, .remote = d->remote, .data = d->data, .len = d->len };
+	engine_count(e, d->keepalive ? XSWAN_IKE_KEEPALIVE_TX : XSWAN_IKE_TX);
+	*out = (struct ike_datagram){
+		.local = d->local, .remote = d->remote, .data = d->data, .len = d->len, .keepalive = d->keepalive
+	};
 	return true;
 }
 

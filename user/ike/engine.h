@@ -38,6 +38,7 @@ struct child_install {
 	const struct identity *remote_id; /* of the peer, as it authenticated */
 	struct endpoint local, remote; /* outer addresses; ports matter with encap */
 	bool encap; /* ESP in UDP */
+	bool follow; /* the peer is behind a NAT, which may move it: tell engine_peer_moved */
 	bool esn;
 	bool transport; /* mode */
 	bool no_tfc; /* whatever the child's configuration */
@@ -65,6 +66,10 @@ struct sa_sink {
 	 * -EADDRINUSE: another peer has the tunnel; -EEXIST: this peer has, with other selectors. */
 	int (*add)(void *ctx, const struct child_install *sa, uint64_t *id);
 	void (*remove)(void *ctx, uint64_t id);
+	/* The same pair with other ends; what it has of them is not to be relied upon if that fails. */
+	int (*move)(void *ctx, uint64_t id, const struct endpoint *local, const struct endpoint *remote);
+	/* When the last packet was sent with it, by the engine's clock; 0: none yet. */
+	uint64_t (*last_sent)(void *ctx, uint64_t id);
 	/* Inbound and outbound figures, for status and liveness. */
 	int (*query)(void *ctx, uint64_t id, struct xswan_sa_stat *in, struct xswan_sa_stat *out);
 };
@@ -105,6 +110,7 @@ enum ike_event_kind {
 	IKE_EVENT_IKE_DOWN,
 	IKE_EVENT_CHILD_UP,
 	IKE_EVENT_CHILD_DOWN,
+	IKE_EVENT_IKE_MOVED, /* the peer is at `remote` now; `sa` says where it was */
 	IKE_EVENT_FAILED, /* an initiation ended without its SA; text says why */
 };
 
@@ -112,6 +118,7 @@ struct ike_event {
 	enum ike_event_kind kind;
 	const struct ike_sa_info *sa;
 	const struct child_info *child; /* CHILD_* only */
+	const struct endpoint *remote; /* IKE_MOVED only */
 	const char *conn, *child_name; /* FAILED: what was being set up */
 	const char *text; /* reason: one or more lines, fit for a person */
 };
@@ -130,6 +137,7 @@ struct engine_settings { /* microseconds; 0 takes the default */
 	unsigned int retransmit_tries; /* default 5 retransmissions, then the exchange is given up */
 	uint64_t half_open_timeout; /* responder: from IKE_SA_INIT to IKE_AUTH; default 30 s */
 	unsigned int half_open_max; /* default 4096 */
+	uint64_t keepalive; /* behind a NAT, when nothing else has been sent for so long; 0: never; without settings 20 s */
 	unsigned int cookie_threshold; /* half-open IKE SAs from which on a COOKIE is demanded; default: half of the
 					  maximum */
 };
@@ -151,9 +159,10 @@ struct ike_datagram {
 	struct endpoint local, remote; /* local.addr may be unset: the kernel chooses */
 	const uint8_t *data; /* valid until the next call on this engine; no non-ESP marker */
 	size_t len;
+	bool keepalive; /* one byte, on port 4500, and no marker either (RFC 3948 section 2.3) */
 };
 
-/* Next datagram to send; false when there is none. On local port 4500 the caller adds the marker. */
+/* Next datagram to send; false when there is none. On local port 4500 the caller adds the marker, but to keepalives. */
 bool engine_output(struct engine *e, struct ike_datagram *out, uint64_t now);
 uint64_t engine_next_deadline(const struct engine *e);
 void engine_timeout(struct engine *e, uint64_t now);
@@ -178,6 +187,13 @@ int engine_terminate_child(struct engine *e, const char *conn, const char *child
  * deleted. An id that the engine does not know is an SA that has gone meanwhile.
  */
 void engine_expire(struct engine *e, uint64_t sink_id, bool hard, const char *limit, uint64_t now);
+
+/*
+ * ESP of this Child SA, which authenticated and is newer than all before, came from another place than its peer's, as
+ * the sink has it. Followed if that is also where we believe the peer to be; else the sink is told again.
+ */
+void engine_peer_moved(struct engine *e, uint64_t sink_id, const struct endpoint *from, const struct endpoint *to,
+		       uint64_t now);
 
 void engine_foreach_sa(const struct engine *e, void (*fn)(void *ctx, const struct ike_sa_info *sa), void *ctx);
 const uint64_t *engine_counters(const struct engine *e); /* indexed by enum xswan_ike_counter */

@@ -18,6 +18,7 @@ struct ike_sa;
 struct queued_datagram {
 	struct queued_datagram *next;
 	struct endpoint local, remote;
+	bool keepalive;
 	size_t len;
 	uint8_t data[];
 };
@@ -68,6 +69,7 @@ static inline void engine_count(struct engine *e, enum xswan_ike_counter counter
 uint64_t engine_random(struct engine *e); /* jitter; nothing that must not be guessed */
 /* Queues a copy. Without memory the datagram is lost, as any datagram may be. */
 void engine_send(struct engine *e, const struct endpoint *local, const struct endpoint *remote, struct span data);
+void engine_send_keepalive(struct engine *e, const struct endpoint *local, const struct endpoint *remote);
 void engine_log(struct engine *e, enum log_level level, const char *conn, uint32_t uniqueid, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
 

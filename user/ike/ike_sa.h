@@ -93,6 +93,7 @@ struct ike_sa {
 
 	uint64_t established_at, last_seen; /* last_seen: authenticated IKE or ESP */
 	uint64_t expires_at; /* HALF_OPEN and LINGER */
+	uint64_t sent_at, keepalive_at; /* IKE or a keepalive; when to look whether one is needed */
 };
 
 static inline bool ike_sa_in(const struct ike_sa *sa, unsigned int phases)

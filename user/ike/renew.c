@@ -134,15 +134,6 @@ void renew_run(struct ike_sa *sa)
 	}
 }
 
-static struct child *find(struct engine *e, uint64_t sink_id, struct ike_sa **sa)
-{
-	for (*sa = e->sas; *sa; *sa = (*sa)->next)
-		for (struct child *c = (*sa)->children; c; c = c->next)
-			if (c->installed && c->sink_id == sink_id)
-				return c;
-	return NULL;
-}
-
 static void expire_hard(struct ike_sa *sa, struct child *child, const char *limit)
 {
 	ike_sa_log(sa, LOG_LEVEL_WARN, "Child SA %s{%u} is at the end of its life (%s): deleted", child->conf->name,
@@ -165,7 +156,7 @@ static void expire_soft(struct ike_sa *sa, struct child *child, const char *limi
 void engine_expire(struct engine *e, uint64_t sink_id, bool hard, const char *limit, uint64_t now)
 {
 	struct ike_sa *sa;
-	struct child *child = find(e, sink_id, &sa);
+	struct child *child = child_find_sink(e, sink_id, &sa);
 
 	if (!child || child->state == CHILD_DELETING || !ike_sa_in(sa, PHASE_ESTABLISHED))
 		return;

@@ -42,6 +42,7 @@ struct sa_maps {
 struct sa_store_dp {
 	int (*add)(void *ctx, struct xswan_dp_sa_add *m);
 	int (*remove)(void *ctx, uint32_t dir, uint32_t slot, uint64_t uid);
+	int (*move)(void *ctx, uint32_t dir, uint32_t slot, const struct xswan_sa *sa); /* to the addresses and ports in it */
 	uint32_t (*stat_map_id)(void *ctx);
 	bool (*connected)(void *ctx); /* false after a request that got no answer: it may have been done */
 	void *ctx;
@@ -65,6 +66,7 @@ int sa_store_spi_alloc(void *ctx, uint32_t *spi);
 void sa_store_spi_free(void *ctx, uint32_t spi);
 int sa_store_add(void *ctx, const struct child_install *sa, uint64_t *id);
 void sa_store_remove(void *ctx, uint64_t id);
+int sa_store_move(void *ctx, uint64_t id, const struct endpoint *local, const struct endpoint *remote);
 int sa_store_query(void *ctx, uint64_t id, struct xswan_sa_stat *in, struct xswan_sa_stat *out);
 
 /*

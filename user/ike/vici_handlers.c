@@ -216,6 +216,26 @@ void vici_raise_updown(struct daemon *d, const struct ike_event *event)
 	vici_builder_free(&b);
 }
 
+/* The section has what was before. */
+void vici_raise_update(struct daemon *d, const struct ike_event *event)
+{
+	const struct ike_sa_info *sa = event->sa;
+	struct vici_builder b = { 0 };
+	char text[ADDR_TEXT];
+
+	if (!d->vici || !vici_server_wants(d->vici, "ike-update"))
+		return;
+	vici_put(&b, "local-host", addr_format(&sa->local.addr, text));
+	vici_putf(&b, "local-port", "%u", sa->local.port);
+	vici_put(&b, "remote-host", addr_format(&event->remote->addr, text));
+	vici_putf(&b, "remote-port", "%u", event->remote->port);
+	vici_begin_section(&b, sa->conn ? sa->conn->name : "(unnamed)");
+	vici_put_ike_sa(&b, sa);
+	vici_end_section(&b);
+	vici_server_raise(d->vici, "ike-update", &b);
+	vici_builder_free(&b);
+}
+
 /* Every log line, to whoever asks. What the vici server itself logs meanwhile goes to stderr alone. */
 static void on_log_line(void *ctx, enum log_level level, const char *line)
 {

@@ -14,6 +14,7 @@
 struct daemon;
 
 int vici_start(struct daemon *d); /* 0 or -errno, said in the log */
+void vici_raise_update(struct daemon *d, const struct ike_event *event); /* IKE_MOVED */
 void vici_raise_updown(struct daemon *d, const struct ike_event *event);
 
 /* vici_sas.c: the keys of one IKE SA, without child-sas; and one Child SA as a section of it */

@@ -183,6 +183,7 @@ void wanted_event(struct wanted *w, const struct ike_event *event, uint64_t now)
 	case IKE_EVENT_FAILED:
 		on_failed(c, event->text, now);
 		break;
+	case IKE_EVENT_IKE_MOVED:
 	case IKE_EVENT_IKE_UP:
 	case IKE_EVENT_IKE_DOWN:
 		break;

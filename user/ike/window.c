@@ -125,6 +125,7 @@ static void transmit(struct ike_sa *sa)
 	struct window *w = &sa->window;
 
 	engine_send(sa->engine, &sa->local, &sa->remote, (struct span){ w->request, w->request_len });
+	sa->sent_at = sa->engine->now;
 }
 
 static int start(struct ike_sa *sa, const struct exchange *exchange, struct child *child)
@@ -216,6 +217,7 @@ int window_answer(struct ike_sa *sa, struct message *m)
 	if (ret)
 		return ret;
 	w->expected_id = rx->header.id + 1;
+	sa->sent_at = sa->engine->now;
 	engine_send(sa->engine, &rx->local, &rx->remote, (struct span){ w->response, w->response_len });
 	return 0;
 }

@@ -214,6 +214,10 @@ static void load_ike(struct gateway_conf *conf, struct section *s, struct proble
 	if (timeout && conf->retransmit_timeout < 1000)
 		problem_setting(p, timeout, "%s is too short: at least 1ms", timeout->value);
 	conf->retransmit_tries = tries;
+	section_get_time(s, "keep_alive", 3600, &conf->keep_alive, p);
+	if (conf->keep_alive && conf->keep_alive < 1000000)
+		problem_setting(p, section_get(s, "keep_alive"), "%s is too short: at least 1s, or 0 for never",
+				section_get(s, "keep_alive")->value);
 }
 
 static void load(struct gateway_conf *conf, struct section *root, const char *path, struct problems *p)
@@ -241,6 +245,7 @@ int gateway_conf_load(struct gateway_conf *conf, const char *dir, char *why, siz
 		.tunnel = "xsw0",
 		.retransmit_tries = 5,
 		.retransmit_timeout = 1000000,
+		.keep_alive = 20 * 1000000,
 		.log_level = LOG_LEVEL_INFO,
 	};
 	struct problems p = { .why = why, .why_size = why_size };

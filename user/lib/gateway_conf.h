@@ -25,6 +25,7 @@
  *   ike {
  *       retransmit_tries = 5
  *       retransmit_timeout = 1s
+ *       keep_alive = 20s     # behind a NAT; 0: never
  *   }
  *   log {
  *       level = info         # error, warning, info, debug
@@ -65,6 +66,7 @@ struct gateway_conf {
 	char tunnel[IFNAMSIZ];
 	uint32_t retransmit_tries;
 	uint64_t retransmit_timeout; /* microseconds */
+	uint64_t keep_alive; /* microseconds; 0: none */
 	enum log_level log_level;
 };
 

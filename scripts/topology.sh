@@ -170,6 +170,15 @@ nat_up()
 			add rule ip nat post oifname "port-b" ip protocol udp masquerade to :20000-30000'
 }
 
+# nat_remap ADDRESS FIRST-LAST: from now on with this address and ports. When an address goes, the kernel forgets what it
+# had translated to it.
+nat_remap()
+{
+	wire ip addr flush dev port-b && wire nft flush chain ip nat post &&
+		wire nft add rule ip nat post oifname port-b ip protocol udp masquerade "to :$2" &&
+		wire ip addr add "$1/24" dev port-b
+}
+
 # Routes as a gateway has them: a default route out, so that what the tunnel does not take would leave in clear.
 addresses_up()
 {

@@ -1,11 +1,12 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# strongSwan's charon as gateway B of topology.sh (source that first), with ESP in user space (kernel-libipsec: always
+# strongSwan's charon as gateway B of topology.sh (source that first; or A, with PEER_SIDE=a), with ESP in user space (kernel-libipsec: always
 # encapsulated in UDP). Its pid file and vici socket are fixed at build time under /run, so it gets a mount namespace
-# with a /run of its own; its vici socket is $STATE/b/vici. Not executable: it is no test.
+# with a /run of its own; its vici socket is $STATE/$PEER_SIDE/vici. Not executable: it is no test.
 
 : "${PEER_IKE:=aes256gcm16-prfsha256-x25519}" "${PEER_ESP:=aes256gcm16}" "${PEER_PSK:=correct horse battery staple}"
+: "${PEER_SIDE:=b}"
 CHARON=/usr/lib/ipsec/charon
 
 # What a test needs that is not there, or nothing.
@@ -23,7 +24,8 @@ peer()
 	local command=$1
 
 	shift
-	SWANCTL_DIR=$STATE/b STRONGSWAN_CONF=$STATE/b/strongswan.conf swanctl "$command" --uri "unix://$STATE/b/vici" "$@"
+	SWANCTL_DIR=$STATE/$PEER_SIDE STRONGSWAN_CONF=$STATE/$PEER_SIDE/strongswan.conf \
+		swanctl "$command" --uri "unix://$STATE/$PEER_SIDE/vici" "$@"
 }
 
 # charon_conf SIDE: as gateway SIDE of the topology

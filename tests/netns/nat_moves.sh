@@ -14,14 +14,6 @@ command -v nft >/dev/null || {
 	exit 0
 }
 
-# remap ADDRESS FIRST-LAST: when an address goes, the kernel forgets what was masqueraded as it
-remap()
-{
-	wire ip addr flush dev port-b && wire nft flush chain ip nat post &&
-		wire nft add rule ip nat post oifname port-b ip protocol udp masquerade "to :$2" &&
-		wire ip addr add "$1/24" dev port-b
-}
-
 peer_at()
 {
 	xswan b --json status | jq -e --arg addr "$1" '.connections[].ike_sas[] | .remote.host == $addr and
@@ -51,7 +43,7 @@ moved()
 	ping_long client $SERVER
 	ping_long server $CLIENT
 	sleep 1
-	need "$1" remap "$2" "$3"
+	need "$1" nat_remap "$2" "$3"
 	check "$1: the server's pings go on" little_lost server
 	check "$1: the client's pings go on" little_lost client
 	check "$1: gateway B knows where gateway A is" peer_at "$2" "$3"

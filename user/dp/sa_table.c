@@ -131,18 +131,27 @@ int sa_table_add(struct sa_table *t, const struct xswan_dp_sa_add *m, char *why,
 	return 0;
 }
 
+/* Where the SA with this uid is. */
+static int find(struct sa_table *t, uint32_t dir, uint32_t slot, uint64_t uid, struct esp_sa ***at, char *why,
+		size_t why_size)
+{
+	*at = entry(t, dir, slot, why, why_size);
+	if (!*at)
+		return -EINVAL;
+	if (**at && esp_sa_config(**at)->uid == uid)
+		return 0;
+	snprintf(why, why_size, "slot %u does not hold that SA", slot);
+	return -ENOENT;
+}
+
 int sa_table_remove(struct sa_table *t, const struct xswan_dp_sa_remove *m, char *why, size_t why_size)
 {
-	struct esp_sa **at = entry(t, m->dir, m->slot, why, why_size);
-	struct esp_sa *sa;
+	struct esp_sa **at, *sa;
+	int err = find(t, m->dir, m->slot, m->uid, &at, why, why_size);
 
-	if (!at)
-		return -EINVAL;
+	if (err)
+		return err;
 	sa = *at;
-	if (!sa || esp_sa_config(sa)->uid != m->uid) {
-		snprintf(why, why_size, "slot %u does not hold that SA", m->slot);
-		return -ENOENT;
-	}
 	expiry_set_deadline(t->expiry, index_of(m->dir, m->slot), 0);
 	rcu_assign_pointer(*at, NULL);
 	t->count--;
@@ -164,16 +173,12 @@ static int check_move(const struct xswan_sa *sa, const struct xswan_dp_sa_move *
 
 int sa_table_move(struct sa_table *t, const struct xswan_dp_sa_move *m, char *why, size_t why_size)
 {
-	struct esp_sa **at = entry(t, m->dir, m->slot, why, why_size), *sa, *moved;
-	int err;
+	struct esp_sa **at, *sa, *moved;
+	int err = find(t, m->dir, m->slot, m->uid, &at, why, why_size);
 
-	if (!at)
-		return -EINVAL;
+	if (err)
+		return err;
 	sa = *at;
-	if (!sa || esp_sa_config(sa)->uid != m->uid) {
-		snprintf(why, why_size, "slot %u does not hold that SA", m->slot);
-		return -ENOENT;
-	}
 	err = check_move(esp_sa_config(sa), m, why, why_size);
 	if (err)
 		return err;

@@ -20,7 +20,7 @@
  */
 static __always_inline bool is_super_packet(const struct frame *f, const struct xswan_port *port)
 {
-	return f->len > PAGE_ROOM || (port && port->mtu && f->len > f->l3_offset + (__u32)port->mtu);
+	return f->len > (port && port->mtu ? f->l3_offset + (__u32)port->mtu : PAGE_ROOM);
 }
 
 /* port: of the interface the frame came in by; NULL: xswan-dp does not know it. */

@@ -133,7 +133,7 @@ struct flow {
 struct frame {
 	__u8 to[6]; /* destination MAC */
 	__be16 ethertype; /* 0: there is not even an Ethernet header */
-	__u32 len; /* of all of it: an skb may show but its beginning */
+	__u32 len; /* of all of it: a program may see but its beginning */
 	__u16 l3_offset;
 	__u16 l4_offset; /* behind the IP header, and the extension headers of IPv6 */
 	__u32 payload; /* bytes there by the IP header's account, which leaves the padding of a short frame out */
@@ -308,11 +308,11 @@ static __always_inline bool parse_frame(struct frame *f, struct cursor at)
 	return true;
 }
 
-static __always_inline bool parse_frame_xdp(struct frame *f, const struct xdp_md *ctx)
+static __always_inline bool parse_frame_xdp(struct frame *f, struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 
-	*f = (struct frame){ .len = end - data };
+	*f = (struct frame){ .len = bpf_xdp_get_buff_len(ctx) };
 	return parse_frame(f, (struct cursor){ data, data, end });
 }
 

@@ -160,7 +160,8 @@ def forward_chart(f):
 def chain_tcp_chart(f):
     return Chart("Host - gateway - gateway - host on two cores: TCP", "Gbit/s", ["one flow", "eight flows"], {
         "kernel forwarding, no crypto, offloads off": [f[f"chain/tcp{n}/plain_gbps"] for n in (1, 8)],
-        "xswan, AES-256-GCM": [f[f"chain/tcp{n}/gbps"] for n in (1, 8)],
+        "xswan, AF_XDP": [f[f"chain/tcp{n}/gbps"] for n in (1, 8)],
+        "xswan, vnet": [f[f"chain/tcp{n}/vnet_gbps"] for n in (1, 8)],
     }, {peer: v[:2] for peer, v in PEERS.items()})
 
 
@@ -168,7 +169,8 @@ def chain_udp_chart(f):
     return Chart("Host - gateway - gateway - host on two cores: UDP without loss", "thousand packets per second",
                  ["46 bytes", "1400 bytes"], {
                      "kernel forwarding, no crypto, offloads off": [f[f"chain/udp{n}/plain_lossless_kpps"] for n in (46, 1400)],
-                     "xswan, AES-256-GCM": [f[f"chain/udp{n}/lossless_kpps"] for n in (46, 1400)],
+                     "xswan, AF_XDP": [f[f"chain/udp{n}/lossless_kpps"] for n in (46, 1400)],
+                     "xswan, vnet": [f[f"chain/udp{n}/vnet_lossless_kpps"] for n in (46, 1400)],
                  }, {peer: v[2:] for peer, v in PEERS.items()})
 
 

@@ -42,7 +42,7 @@ else
 	skip "forward" "one CPU"
 fi
 check "chain runs" tests/bench/run.sh --smoke chain
-check "chain has its figures" has chain/tcp1/{gbps,plain_gbps,ratio_to_plain} chain/udp1400/flood_kpps chain/rtt/idle_ms
+check "chain has its figures" has chain/tcp1/{gbps,vnet_gbps,plain_gbps,ratio_to_plain,vnet_ratio_to_plain} chain/udp1400/flood_kpps chain/rtt/idle_ms
 check "the plots can be drawn" plots
 check "targets can be listed" python3 tests/bench/report.py --targets "$BUILD/bench-smoke.json"
 check_end

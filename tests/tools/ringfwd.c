@@ -76,7 +76,7 @@ static void set_up(struct worker *w, char **argv)
 
 	if (xsks < 0)
 		die("cannot make a map", strerror(errno));
-	if (umem_map(&dp->umem, FRAMES) || frame_pool_init(&w->pool, &dp->umem, 0, FRAMES))
+	if (umem_map(&dp->umem, FRAMES) || frame_pool_init(&w->pool, &dp->umem, 0, FRAMES, 0))
 		die("frames", why);
 	for (uint32_t i = 0; i < 2; i++) {
 		struct port *p = &dp->ports[i];

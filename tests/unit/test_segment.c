@@ -200,6 +200,7 @@ static void test_round(void **state)
 			check_round((struct shape){ versions[v], protos[p], 1400, 45 * 1400 });
 			check_round((struct shape){ versions[v], protos[p], 1000, 64 * 1000 - 1 });
 			check_round((struct shape){ versions[v], protos[p], 1, 64 });
+			check_round((struct shape){ versions[v], protos[p], 1, 2 });
 		}
 }
 

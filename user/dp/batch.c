@@ -17,7 +17,7 @@
 static bool frame_packet(struct worker *w, const struct xdp_desc *desc, uint32_t l3_offset, struct esp_packet *p)
 {
 	uint8_t *frame = frame_data(w, desc->addr);
-	const uint32_t start = desc->addr & (FRAME_SIZE - 1);
+	const uint32_t start = frame_offset(&w->pool, desc->addr), size = frame_size(&w->pool, desc->addr);
 	uint32_t len;
 
 	if (l3_offset < ETH_HLEN || l3_offset > L2_MAX || desc->len < l3_offset)
@@ -29,7 +29,7 @@ static bool frame_packet(struct worker *w, const struct xdp_desc *desc, uint32_t
 		.data = frame + l3_offset,
 		.len = len, /* link padding is cut */
 		.headroom = start + l3_offset - ETH_HLEN, /* keeps room for the link header */
-		.tailroom = FRAME_SIZE - start - l3_offset - len,
+		.tailroom = size - start - l3_offset - len,
 	};
 	return true;
 }
@@ -74,7 +74,7 @@ static void prepare_fragments(struct worker *w, const struct esp_packet *big, ui
 	struct batch *b;
 	uint64_t addr;
 
-	if (!count || count > BATCH || w->pool.count < count) {
+	if (!count || count > BATCH || worker_buffers(w, ETH_HLEN + mtu) < count) {
 		refuse(w, ESP_SEAL, NULL, &p, p.data, count && count <= BATCH ? XSWAN_DROP_NO_FRAME : XSWAN_DROP_TOO_BIG);
 		return;
 	}
@@ -83,12 +83,12 @@ static void prepare_fragments(struct worker *w, const struct esp_packet *big, ui
 	b = w->filling[ESP_SEAL];
 	checksum_complete(p.data, p.len);
 	for (uint32_t n = 1; n < count; n++) {
-		addr = frame_get(&w->pool) + XDP_PACKET_HEADROOM;
+		addr = worker_buffer(w, ETH_HLEN + mtu) + XDP_PACKET_HEADROOM;
 		part = &b->packets[b->count + n];
 		*part = (struct esp_packet){ .data = frame_data(w, addr), .sa = p.sa };
 		part->len = fragment_make(p.data, p.len, mtu, n, part->data);
 		part->headroom = XDP_PACKET_HEADROOM - ETH_HLEN;
-		part->tailroom = FRAME_SIZE - XDP_PACKET_HEADROOM - part->len;
+		part->tailroom = frame_size(&w->pool, addr) - XDP_PACKET_HEADROOM - part->len;
 	}
 	p.tailroom += p.len;
 	p.len = fragment_first(p.data, p.len, mtu);

@@ -111,6 +111,7 @@ static int open_port(struct dataplane *dp, struct port *port, enum attach_mode a
 	}
 	if (port->role != XSWAN_ROLE_TUNNEL)
 		offloads_apply(dp->programs.instance, port, !port->keep_offloads);
+	port->jumbo = dp->jumbo;
 	err = attach_port(&dp->programs, port, attach, why, why_size);
 	if (!err)
 		err = port_open_queues(port, &dp->umem, dp->xsk_umem, why, why_size);
@@ -147,7 +148,8 @@ int dataplane_open(struct dataplane *dp, const struct gateway_conf *conf, const 
 	err = probe_ports(dp, conf, why, why_size);
 	if (err)
 		return err;
-	err = programs_load(&dp->programs, instance, dp->ports, dp->port_count, conf->attach, why, why_size);
+	dp->jumbo = largest_mtu(dp) > PORT_MTU_FRAME;
+	err = programs_load(&dp->programs, instance, dp->ports, dp->port_count, conf->attach, dp->jumbo, why, why_size);
 	if (err)
 		return err;
 	choose_workers(dp, conf);
@@ -316,6 +318,10 @@ bool dataplane_refresh(struct dataplane *dp)
 		refresh_port(dp, &dp->ports[i]);
 	}
 	port_refresh(&dp->host);
+	if (largest_mtu(dp) > PORT_MTU_FRAME && !dp->jumbo) {
+		log_info("an MTU is above %u now: starting over, for packets of several frames", PORT_MTU_FRAME);
+		return false;
+	}
 	if (largest_mtu(dp) != mtu && tunnel_if_set_mtu(dp->host.device, largest_mtu(dp)))
 		log_warn("%s: cannot set its MTU to %u", dp->host.device, largest_mtu(dp));
 	check_forwarding(dp);

@@ -25,6 +25,9 @@
 #ifndef XDP_MAX_TX_SKB_BUDGET
 #define XDP_MAX_TX_SKB_BUDGET 9
 #endif
+#ifndef XDP_USE_SG /* Linux 6.6 */
+#define XDP_USE_SG (1 << 4)
+#endif
 
 /* From the main thread alone, once a second: one socket for all. */
 static int if_ioctl(const struct port *p, unsigned long request, struct ifreq *ifr)
@@ -207,13 +210,14 @@ static int make_umem(struct queue *q, const struct umem *u, struct xsk_umem **xs
 	return xsk_umem__create(xsk_umem, u->area, u->size, &q->fill, &q->comp, &config);
 }
 
+/* The flags of the first socket on a UMEM hold for all. */
 static int bind_socket(struct queue *q, const struct umem *u, struct xsk_umem **xsk_umem, uint16_t mode)
 {
 	const struct xsk_socket_config config = {
 		.rx_size = RING_SIZE,
 		.tx_size = RING_SIZE,
 		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
-		.bind_flags = XDP_USE_NEED_WAKEUP | mode,
+		.bind_flags = XDP_USE_NEED_WAKEUP | mode | (q->port->jumbo ? XDP_USE_SG : 0),
 	};
 	const bool first = !*xsk_umem;
 	int err = first ? make_umem(q, u, xsk_umem) : 0;
@@ -282,9 +286,9 @@ int port_open_queues(struct port *p, const struct umem *u, struct xsk_umem *xsk_
 		int err = make_socket(q, u, xsk_umem);
 
 		if (err) {
-			snprintf(why, why_size, "%s queue %u: cannot open an AF_XDP socket: %s%s", p->device, i,
-				 strerror(-err),
-				 err == -EBUSY ? " (another program has a socket on this queue)" : "");
+			snprintf(why, why_size, "%s queue %u: cannot open an AF_XDP socket: %s%s%s", p->device, i,
+				 strerror(-err), err == -EBUSY ? " (another program has a socket on this queue)" : "",
+				 err == -EINVAL && p->jumbo ? " (packets of several frames need Linux 6.6)" : "");
 			return err;
 		}
 		tune_socket(q);
@@ -292,8 +296,19 @@ int port_open_queues(struct port *p, const struct umem *u, struct xsk_umem *xsk_
 	return 0;
 }
 
+static void count_lost_vnet(struct queue *q, uint64_t *line)
+{
+	const uint64_t lost = vnet_if_lost(q->port);
+
+	if (lost > q->lost_ring_full)
+		line[XSWAN_DROP_RX_RING_FULL] += lost - q->lost_ring_full;
+	q->lost_ring_full = lost;
+}
+
 void port_count_lost(struct port *p, uint64_t *drops)
 {
+	if (p->vnet) /* the device counts for all its queues */
+		count_lost_vnet(&p->queues[0], drops + (size_t)p->queues[0].worker * XSWAN_DROP_SLOTS);
 	for (uint32_t i = 0; i < p->queue_count; i++) {
 		struct queue *q = &p->queues[i];
 		uint64_t *line = drops + (size_t)q->worker * XSWAN_DROP_SLOTS;

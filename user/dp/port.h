@@ -17,7 +17,8 @@
 #include "umem.h"
 
 #define RING_SIZE 2048u
-#define PORT_MTU_MAX (FRAME_SIZE - 512u) /* with room for XDP headroom, link and outer headers in one frame */
+#define PORT_MTU_FRAME 3498u /* what a program without multi-buffer support can have on veth, and fits in a frame */
+#define PORT_MTU_MAX (RUN_SIZE - 512u) /* with room for XDP headroom, link and outer headers */
 
 struct port {
 	char device[IFNAMSIZ];
@@ -34,6 +35,7 @@ struct port {
 	bool gone; /* removed; said so */
 	bool keep_offloads; /* the operator wants them as they are */
 	char offloads[96]; /* done by the card before XDP sees a frame, and not wanted: names, with spaces between */
+	bool jumbo; /* packets may take several frames */
 	bool vnet; /* its back-end is a TAP device (vnet.h), not AF_XDP */
 	int vnet_ifindex; /* of that device */
 	const char *attach; /* "native", "generic", "external", "tc" */
@@ -56,6 +58,9 @@ struct queue {
 	struct xsk_ring_cons comp;
 	uint32_t tx_unkicked; /* in the ring since the last wake-up call */
 	uint32_t tx_outstanding; /* in the ring or under way, not completed */
+	uint64_t gather; /* the run that a packet of several frames is being put together in; 0: none */
+	uint32_t gather_len; /* so far */
+	bool gather_lost; /* no room for it: what is left of it is dropped, too */
 	uint64_t stalls; /* wake-ups repeated because nothing completed */
 	uint64_t lost_ring_full, lost_no_frame; /* counted so far, of what the kernel says (main thread) */
 };

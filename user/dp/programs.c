@@ -82,6 +82,16 @@ static void set_types(struct bpf_object *obj)
 											   : BPF_PROG_TYPE_SCHED_CLS);
 }
 
+/* Kernels before 5.18 do not know the flag, and can have no MTU that needs it. */
+static void accept_frags(struct bpf_object *obj)
+{
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, obj)
+		if (bpf_program__type(prog) == BPF_PROG_TYPE_XDP)
+			bpf_program__set_flags(prog, bpf_program__flags(prog) | BPF_F_XDP_HAS_FRAGS);
+}
+
 static int open_object(struct bpf_object **obj, const char *name, const char *pin_dir, char *why, size_t why_size)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = pin_dir);
@@ -149,7 +159,7 @@ static int find_descriptors(struct programs *p, char *why, size_t why_size)
 }
 
 int programs_load(struct programs *p, const char *instance, const struct port *ports, int port_count,
-		  enum attach_mode attach, char *why, size_t why_size)
+		  enum attach_mode attach, bool jumbo, char *why, size_t why_size)
 {
 	char pin_dir[INSTANCE_PATH];
 	int err;
@@ -165,6 +175,8 @@ int programs_load(struct programs *p, const char *instance, const struct port *p
 		err = adopt_maps(p->obj, ports, port_count, pin_dir, why, why_size);
 	if (err)
 		return err;
+	if (jumbo)
+		accept_frags(p->obj);
 	last_warning[0] = '\0';
 	err = bpf_object__load(p->obj);
 	if (!err)

@@ -33,11 +33,11 @@ struct programs {
 };
 
 /*
- * Loads the objects. With attach = external the maps are those of the programs found on the ports,
+ * Loads the objects. jumbo: packets may lie in several buffers, of which the programs see the first. With attach = external the maps are those of the programs found on the ports,
  * which must be the same maps everywhere. 0 or -errno with a sentence in why.
  */
 int programs_load(struct programs *p, const char *instance, const struct port *ports, int port_count,
-		  enum attach_mode attach, char *why, size_t why_size);
+		  enum attach_mode attach, bool jumbo, char *why, size_t why_size);
 void programs_unload(struct programs *p); /* detaches nothing */
 
 /* Writes the port's entry in the ports map. host_ifindex: of xswN. 0 or -errno with a sentence in why. */

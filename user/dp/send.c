@@ -106,10 +106,10 @@ static bool send_fragments(struct worker *w, struct esp_packet *p, const struct 
 {
 	const uint32_t count = fragment_outer_count(p->data, p->len, mtu), id = (uint32_t)p->seq;
 
-	if (!count || w->pool.count < count)
+	if (!count || worker_buffers(w, ETH_HLEN + mtu) < count)
 		return false;
 	for (uint32_t n = 0; n < count; n++) {
-		const uint64_t addr = frame_get(&w->pool) + XDP_PACKET_HEADROOM;
+		const uint64_t addr = worker_buffer(w, ETH_HLEN + mtu) + XDP_PACKET_HEADROOM;
 		struct esp_packet part = { .data = frame_data(w, addr), .sa = p->sa };
 
 		part.len = fragment_outer_make(p->data, p->len, mtu, n, id, part.data);

@@ -10,6 +10,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <linux/veth.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -59,14 +60,19 @@ static int create_pair(const char *name, const char *peer, uint32_t queues)
 	return netdev_request(nlh);
 }
 
+static int set_mtus(const char *name, const char *peer, uint32_t mtu)
+{
+	int err = netdev_set_mtu(peer, mtu);
+
+	return err ? err : netdev_set_mtu(name, mtu);
+}
+
 int tunnel_if_set_mtu(const char *name, uint32_t mtu)
 {
 	char peer[IFNAMSIZ];
-	int err;
 
 	snprintf(peer, sizeof(peer), "%.12s-dp", name);
-	err = netdev_set_mtu(peer, mtu);
-	return err ? err : netdev_set_mtu(name, mtu);
+	return set_mtus(name, peer, mtu);
 }
 
 /*
@@ -143,9 +149,7 @@ static int configure(const char *name, const char *peer, uint32_t mtu)
 	netdev_sysctl("ipv6", peer, "disable_ipv6", "1");
 	/* Opened packets come from xswN while the route to their source may lead elsewhere. */
 	netdev_sysctl("ipv4", name, "rp_filter", "2");
-	err = netdev_set_mtu(peer, mtu);
-	if (!err)
-		err = netdev_set_mtu(name, mtu);
+	err = set_mtus(name, peer, mtu);
 	if (!err)
 		err = no_offloads(name);
 	if (!err)
@@ -158,14 +162,17 @@ static int configure(const char *name, const char *peer, uint32_t mtu)
 int tunnel_if_make(const char *name, uint32_t queues, uint32_t mtu, char peer[static IFNAMSIZ], char *why,
 		   size_t why_size)
 {
+	/* of a run with fewer workers, or with programs that a larger MTU was not for, which the kernel then refuses */
+	const bool old = snprintf(peer, IFNAMSIZ, "%s-dp", name) < IFNAMSIZ && if_nametoindex(peer) &&
+			 (queues_of(peer) < queues || set_mtus(name, peer, mtu));
 	int err = 0;
 
-	if (snprintf(peer, IFNAMSIZ, "%s-dp", name) >= IFNAMSIZ) {
+	if (strlen(name) > IFNAMSIZ - sizeof("-dp")) {
 		snprintf(why, why_size, "tunnel interface name %s is too long", name);
 		return -EINVAL;
 	}
-	if (if_nametoindex(peer) && queues_of(peer) < queues)
-		err = tunnel_if_remove(name); /* of a run with fewer workers */
+	if (old)
+		err = tunnel_if_remove(name);
 	if (!err && !if_nametoindex(name))
 		err = create_pair(name, peer, queues);
 	if (!err && !if_nametoindex(peer)) {

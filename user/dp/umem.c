@@ -34,23 +34,31 @@ void umem_unmap(struct umem *u)
 	u->area = NULL;
 }
 
-int frame_pool_init(struct frame_pool *p, const struct umem *u, uint32_t first, uint32_t count)
+int frame_pool_init(struct frame_pool *p, const struct umem *u, uint32_t first, uint32_t count, uint32_t runs)
 {
-	if (first + count > u->frames)
+	const uint32_t singles = count - runs * RUN_FRAMES;
+
+	*p = (struct frame_pool){ .capacity = singles, .runs_at = UINT64_MAX };
+	if (first + count > u->frames || runs > count / RUN_FRAMES)
 		return -EINVAL;
-	p->addrs = calloc(count, sizeof(*p->addrs));
-	if (!p->addrs)
+	p->addrs = calloc(singles, sizeof(*p->addrs));
+	p->runs = calloc(runs + 1, sizeof(*p->runs));
+	p->run_pending = calloc(runs + 1, sizeof(*p->run_pending));
+	if (!p->addrs || !p->runs || !p->run_pending)
 		return -ENOMEM;
-	p->capacity = count;
-	p->count = 0;
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < singles; i++)
 		frame_put(p, (uint64_t)(first + i) * FRAME_SIZE);
+	if (runs)
+		p->runs_at = (uint64_t)(first + singles) * FRAME_SIZE;
+	for (uint32_t i = 0; i < runs; i++)
+		frame_put(p, p->runs_at + (uint64_t)i * RUN_SIZE);
 	return 0;
 }
 
 void frame_pool_free(struct frame_pool *p)
 {
 	free(p->addrs);
-	p->addrs = NULL;
-	p->count = 0;
+	free(p->runs);
+	free(p->run_pending);
+	*p = (struct frame_pool){ .runs_at = UINT64_MAX };
 }

@@ -15,8 +15,6 @@
 #include "worker_io.h"
 
 #define JOINS 8u /* flows that are joined at the same time */
-#define TAIL_ROOM 256u /* for what sealing adds */
-#define FRAME_ROOM (FRAME_SIZE - XDP_PACKET_HEADROOM - TAIL_ROOM)
 #define VLAN_TAG 4u
 
 struct vnet {
@@ -111,12 +109,12 @@ static void add_segment(struct worker *w, struct queue *q, const struct super *s
 
 static uint32_t cut_up(struct worker *w, struct queue *q, const struct super *s, struct xswan_meta *meta)
 {
-	if (s->headers + s->size > FRAME_ROOM) {
+	if (s->headers + s->size > RUN_ROOM) {
 		w->drops[XSWAN_DROP_TOO_BIG]++;
 		return 0;
 	}
 	for (uint32_t n = 0; n < s->count; n++) {
-		const uint64_t addr = frame_get(&w->pool);
+		const uint64_t addr = worker_buffer(w, s->headers + s->size);
 		uint8_t *frame = frame_data(w, addr + XDP_PACKET_HEADROOM);
 
 		if (addr == UINT64_MAX) {
@@ -126,6 +124,22 @@ static uint32_t cut_up(struct worker *w, struct queue *q, const struct super *s,
 		add_segment(w, q, s, frame, super_cut(s, n, frame), meta);
 	}
 	return s->count;
+}
+
+/* A packet that is too large for its frame, into a run. False: too large for that, or none is free. */
+static bool move_to_run(struct worker *w, const struct vnet *v, struct xdp_desc *desc)
+{
+	uint64_t addr;
+
+	if (desc->len <= FRAME_ROOM)
+		return true;
+	addr = worker_buffer(w, desc->len);
+	if (addr == UINT64_MAX)
+		return false;
+	frame_put(&w->pool, desc->addr);
+	desc->addr = addr + XDP_PACKET_HEADROOM;
+	memcpy(frame_data(w, desc->addr), v->in, desc->len);
+	return true;
 }
 
 /* len bytes in q->vnet->in, the first of which lie in *frame, too. Returns how many segments they were. */
@@ -142,9 +156,10 @@ static uint32_t take(struct worker *w, struct queue *q, const struct virtio_net_
 		worker_drop(w, frame, XSWAN_DROP_NO_METADATA);
 		return 1;
 	}
-	memcpy(v->in, frame, vnet->gso_type == VIRTIO_NET_HDR_GSO_NONE ? 0 : len < FRAME_ROOM ? len : FRAME_ROOM);
+	if (len > FRAME_ROOM || vnet->gso_type != VIRTIO_NET_HDR_GSO_NONE)
+		memcpy(v->in, frame, len < FRAME_ROOM ? len : FRAME_ROOM);
 	err = super_parse(&s, vnet, v->in, len, meta.l3_offset);
-	if (err == -ENOENT && len <= FRAME_ROOM) {
+	if (err == -ENOENT && move_to_run(w, v, &desc)) {
 		batch_add_frame(w, q, &desc, &meta);
 		return 1;
 	}

@@ -92,6 +92,25 @@ int vnet_if_open(struct port *p, uint32_t queues, char *why, size_t why_size)
 	return 0;
 }
 
+/* proc(5): a line for each device, "name: eight figures received, and of those sent bytes packets errors dropped ...". */
+uint64_t vnet_if_lost(const struct port *p)
+{
+	char want[IFNAMSIZ] = "", name[IFNAMSIZ], line[512];
+	unsigned long long dropped = 0;
+	FILE *f = fopen("/proc/thread-self/net/dev", "re");
+
+	if_indextoname(p->vnet_ifindex, want);
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, " %15[^:]: %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %llu", name, &dropped) == 2 &&
+		    !strcmp(name, want))
+			break;
+		else
+			dropped = 0;
+	if (f)
+		fclose(f);
+	return dropped;
+}
+
 void vnet_if_close_queue(struct queue *q)
 {
 	vnet_buffers_free(q);

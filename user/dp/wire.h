@@ -58,6 +58,24 @@ struct wire_udp { /* RFC 768 */
 	uint16_t check;
 } __attribute__((packed));
 
+struct wire_tcp { /* RFC 9293 section 3.1, without options */
+	uint16_t sport;
+	uint16_t dport;
+	uint32_t seq;
+	uint32_t ack;
+	uint8_t offset; /* of the payload, in units of 4 bytes, in the upper half; lowest bit: AE */
+	uint8_t flags;
+	uint16_t window;
+	uint16_t check;
+	uint16_t urgent;
+} __attribute__((packed));
+
+#define WIRE_TCP_FIN 0x01u
+#define WIRE_TCP_SYN 0x02u
+#define WIRE_TCP_PSH 0x08u
+#define WIRE_TCP_ACK 0x10u
+#define WIRE_TCP_CWR 0x80u
+
 struct wire_esp { /* RFC 4303 section 2; the IV follows, as long as the algorithm's is */
 	uint32_t spi;
 	uint32_t seq;
@@ -66,6 +84,7 @@ struct wire_esp { /* RFC 4303 section 2; the IV follows, as long as the algorith
 _Static_assert(sizeof(struct wire_ip4) == WIRE_IP4_LEN, "RFC 791");
 _Static_assert(sizeof(struct wire_ip6) == WIRE_IP6_LEN && sizeof(struct wire_fragment) == 8, "RFC 8200");
 _Static_assert(sizeof(struct wire_udp) == WIRE_UDP_LEN, "RFC 768");
+_Static_assert(sizeof(struct wire_tcp) == 20, "RFC 9293");
 _Static_assert(sizeof(struct wire_esp) == 8, "RFC 4303");
 
 static inline uint32_t wire_ip4_header_len(const struct wire_ip4 *ip)

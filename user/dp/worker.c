@@ -46,8 +46,14 @@ static uint32_t run_queue(struct worker *w, struct queue *q)
 
 	for (uint32_t i = 0; i < count; i++)
 		__builtin_prefetch(frame_data(w, xsk_ring_cons__rx_desc(&q->rx, idx + i)->addr));
-	for (uint32_t i = 0; i < count; i++)
-		batch_add(w, q, xsk_ring_cons__rx_desc(&q->rx, idx + i));
+	for (uint32_t i = 0; i < count; i++) {
+		const struct xdp_desc *desc = xsk_ring_cons__rx_desc(&q->rx, idx + i);
+
+		if (desc->options & XDP_PKT_CONTD || q->gather || q->gather_lost)
+			gather_add(w, q, desc);
+		else
+			batch_add(w, q, desc);
+	}
 	if (count)
 		xsk_ring_cons__release(&q->rx, count);
 	return count;
@@ -211,6 +217,7 @@ out:
 static int take_queues(struct worker *w)
 {
 	const uint32_t share = w->dp->umem.frames / w->dp->owner_count;
+	const uint32_t runs = w->dp->jumbo ? share / 4 / RUN_FRAMES : 0;
 
 	for (int i = 0; i < w->dp->port_count; i++) {
 		struct port *port = &w->dp->ports[i];
@@ -224,10 +231,10 @@ static int take_queues(struct worker *w)
 		}
 	}
 	/* half of the frames wait to be filled, the other half is under way */
-	w->fill_target = share / 2 / w->queue_count;
+	w->fill_target = (share - runs * RUN_FRAMES) / 2 / w->queue_count;
 	if (w->fill_target > RING_SIZE)
 		w->fill_target = RING_SIZE;
-	return frame_pool_init(&w->pool, &w->dp->umem, w->id * share, share);
+	return frame_pool_init(&w->pool, &w->dp->umem, w->id * share, share, runs);
 }
 
 static int prepare(struct worker *w, char *why, size_t why_size)

@@ -26,6 +26,7 @@ struct dataplane {
 	struct port *tunnel; /* xswN-dp, one of ports */
 	struct port host; /* xswN itself: index, MAC and MTU alone */
 	bool forwarding_off, forwarding6_off; /* by family */
+	bool jumbo; /* packets may be larger than a frame */
 	struct umem umem;
 	struct xsk_umem *xsk_umem[2]; /* registrations of umem: copy, zero-copy */
 	struct placement placement;

@@ -45,7 +45,7 @@ void queue_complete(struct worker *w, struct queue *q)
 		return;
 	done = xsk_ring_cons__peek(&q->comp, RING_SIZE, &idx);
 	for (uint32_t i = 0; i < done; i++)
-		frame_put(&w->pool, *xsk_ring_cons__comp_addr(&q->comp, idx + i));
+		frame_completed(&w->pool, *xsk_ring_cons__comp_addr(&q->comp, idx + i));
 	if (done)
 		xsk_ring_cons__release(&q->comp, done);
 	q->tx_outstanding -= done;
@@ -68,10 +68,26 @@ void queue_kick(struct worker *w, struct queue *q)
 	queue_complete(w, q);
 }
 
+/* One descriptor for each frame that the packet reaches into. */
+static void write_descriptors(struct queue *q, uint32_t idx, uint64_t addr, uint32_t len)
+{
+	while (len) {
+		const uint32_t room = FRAME_SIZE - addr % FRAME_SIZE, part = len < room ? len : room;
+		struct xdp_desc *desc = xsk_ring_prod__tx_desc(&q->tx, idx++);
+
+		desc->addr = addr;
+		desc->len = part;
+		desc->options = part < len ? XDP_PKT_CONTD : 0;
+		addr += part;
+		len -= part;
+	}
+}
+
 void queue_send(struct worker *w, const struct port *port, uint8_t *frame, uint32_t len)
 {
 	struct queue *q = w->tx[port->index];
-	struct xdp_desc *desc;
+	const uint64_t addr = frame_addr(w, frame);
+	const uint32_t count = (addr % FRAME_SIZE + len + FRAME_SIZE - 1) / FRAME_SIZE;
 	uint32_t idx;
 
 	w->sent_on = port;
@@ -79,19 +95,18 @@ void queue_send(struct worker *w, const struct port *port, uint8_t *frame, uint3
 		vnet_send(w, q, frame, len);
 		return;
 	}
-	if (!xsk_ring_prod__reserve(&q->tx, 1, &idx)) {
+	if (!xsk_ring_prod__reserve(&q->tx, count, &idx)) {
 		queue_kick(w, q);
-		if (!xsk_ring_prod__reserve(&q->tx, 1, &idx)) {
+		if (!xsk_ring_prod__reserve(&q->tx, count, &idx)) {
 			worker_drop(w, frame, XSWAN_DROP_TX_FULL);
 			return;
 		}
 	}
-	desc = xsk_ring_prod__tx_desc(&q->tx, idx);
-	desc->addr = frame_addr(w, frame);
-	desc->len = len;
-	desc->options = 0;
-	xsk_ring_prod__submit(&q->tx, 1);
-	q->tx_outstanding++;
-	if (++q->tx_unkicked == TX_KICK)
+	write_descriptors(q, idx, addr, len);
+	frame_sent(&w->pool, addr, count);
+	xsk_ring_prod__submit(&q->tx, count);
+	q->tx_outstanding += count;
+	q->tx_unkicked += count;
+	if (q->tx_unkicked >= TX_KICK)
 		queue_kick(w, q);
 }

@@ -4,6 +4,7 @@
 #define XSWAN_DP_WORKER_IO_H
 
 #include <arpa/inet.h>
+#include <linux/bpf.h>
 #include <pthread.h>
 
 #include "assist.h"
@@ -14,6 +15,12 @@
 
 #define BATCH ESP_BATCH
 #define TX_KICK 32u /* frames that copy mode takes for one system call */
+#ifndef XDP_PKT_CONTD /* Linux 6.6: the packet goes on in the next descriptor */
+#define XDP_PKT_CONTD (1 << 0)
+#endif
+#define TAIL_ROOM 256u /* behind a packet, for what sealing adds */
+#define FRAME_ROOM (FRAME_SIZE - XDP_PACKET_HEADROOM - TAIL_ROOM) /* for a packet and its link header */
+#define RUN_ROOM (RUN_SIZE - XDP_PACKET_HEADROOM - TAIL_ROOM)
 #define L2_MAX 22u /* Ethernet and two VLAN tags */
 #define SATURATED 4u /* full batches in a row after which a worker counts as behind */
 #define FLIGHT 4u /* batches under way at once while others help with their crypto */
@@ -82,6 +89,22 @@ static inline bool worker_wants_help(const struct worker *w)
 	return w->saturated >= SATURATED && w->dp->worker_count > 1;
 }
 
+/* A buffer for so many bytes behind XDP_PACKET_HEADROOM, or UINT64_MAX. */
+static inline uint64_t worker_buffer(struct worker *w, uint32_t len)
+{
+	if (len <= FRAME_ROOM)
+		return frame_get(&w->pool);
+	return len <= RUN_ROOM ? frame_get_run(&w->pool) : UINT64_MAX;
+}
+
+/* How many such buffers are free. */
+static inline uint32_t worker_buffers(const struct worker *w, uint32_t len)
+{
+	if (len <= FRAME_ROOM)
+		return w->pool.count;
+	return len <= RUN_ROOM ? w->pool.run_count : 0;
+}
+
 void worker_call_help(struct worker *w); /* wakes a worker that sleeps, unless one is awake for it already */
 
 void worker_drop(struct worker *w, const uint8_t *data, enum xswan_drop reason); /* counts it and frees its frame */
@@ -93,6 +116,8 @@ void queue_complete(struct worker *w, struct queue *q); /* takes sent frames bac
 void queue_send(struct worker *w, const struct port *port, uint8_t *frame, uint32_t len);
 void queue_kick(struct worker *w, struct queue *q); /* wakes the kernel for what was put in since the last */
 
+/* Takes one frame of a packet that arrives in several; with the last one the packet is added as a whole. */
+void gather_add(struct worker *w, struct queue *q, const struct xdp_desc *desc);
 /* Sorts a received frame into the batch that it belongs to, or drops it. */
 void batch_add(struct worker *w, struct queue *q, const struct xdp_desc *desc);
 /* The same with the verdict apart from the frame. */

@@ -6,6 +6,7 @@
 
 : "${BUILD:=$TOP/build}"
 : "${ENCAP:=no}" "${ATTACH:=auto}" "${BACKEND:=af_xdp}" "${CRYPTO:=auto}" "${WORKERS:=auto}" "${LOG_LEVEL:=info}"
+: "${FRAGMENT:=before}" "${TCP_MSS:=auto}"
 : "${IKE_PROPOSAL:=aes256gcm16-prfsha256-x25519}" "${ESP_PROPOSAL:=aes256gcm16}"
 : "${PSK:=correct horse battery staple}" "${START:=none}" "${DPD_DELAY:=0}"
 : "${CHILD_KEYS:=}" # more lines of children.net
@@ -48,6 +49,8 @@ gateway_conf()
 		    attach = $ATTACH
 		    crypto = $CRYPTO
 		    workers = $WORKERS
+		    fragment = $FRAGMENT
+		    tcp_mss = $TCP_MSS
 		}
 		ike {
 		    keep_alive = $KEEP_ALIVE

@@ -15,7 +15,7 @@
 # there, never passes a packet socket of the gateway itself. Captures are made on its `port-a`, and what must not
 # come from a gateway (bad input) is sent from its address 192.0.2.9. With WIRE=direct (the benchmark) there is no
 # bridge: `wan` and `wan` are the ends of one veth pair. With WIRE=nat it is a router that hides gateway A behind its
-# own address 198.51.100.9, and gateway B is 198.51.100.2.
+# own address 198.51.100.9, and gateway B is 198.51.100.2. With WIRE=router it is the same router without the NAT.
 #
 # Everything is named after RUN_ID, every process that is started is recorded by its pid, and topology_down ends
 # and removes what topology_up and start made, nothing else.
@@ -33,7 +33,7 @@ STATE=${STATE:-/tmp/xswan-$RUN_ID}
 WIRE=${WIRE:-bridge}
 QUEUES=${QUEUES:-1}
 A_ROUTER=$B_OUTSIDE B_ROUTER=$A_OUTSIDE
-if [ "$WIRE" = nat ]; then
+if [ "$WIRE" = nat ] || [ "$WIRE" = router ]; then
 	NAT_ADDR=198.51.100.9 B_OUTSIDE=198.51.100.2
 	A_ROUTER=$WIRE_ADDR B_ROUTER=$NAT_ADDR
 fi
@@ -160,13 +160,17 @@ bridge_up()
 		wire ip addr add $WIRE_ADDR/24 dev br0
 }
 
-# Source NAT as a home router does it, with ports of its own choice.
-nat_up()
+router_up()
 {
 	namespace_add wire && link ga wan wire port-a && link gb wan wire port-b &&
 		wire ip addr add $WIRE_ADDR/24 dev port-a && wire ip addr add "$NAT_ADDR/24" dev port-b &&
-		wire sysctl -qw net.ipv4.ip_forward=1 &&
-		wire nft 'add table ip nat; add chain ip nat post { type nat hook postrouting priority 100; };
+		wire sysctl -qw net.ipv4.ip_forward=1
+}
+
+# Source NAT as a home router does it, with ports of its own choice.
+nat_up()
+{
+	router_up && wire nft 'add table ip nat; add chain ip nat post { type nat hook postrouting priority 100; };
 			add rule ip nat post oifname "port-b" ip protocol udp masquerade to :20000-30000'
 }
 
@@ -211,6 +215,7 @@ topology_up()
 	case $WIRE in
 	direct) link ga wan gb wan ;;
 	nat) nat_up ;;
+	router) router_up ;;
 	*) bridge_up ;;
 	esac || return
 	addresses_up

@@ -120,7 +120,9 @@ enum xswan_drop {
 	X(INSTALL_FAILED, "install_failed", "Child SAs that the dataplane refused") \
 	X(COOKIE, "cookie", "IKE_SA_INIT answered with a demand for a cookie: many half-open IKE SAs") \
 	X(PEER_MOVED, "peer_moved", "peers behind NAT followed to another address or port") \
-	X(KEEPALIVE_TX, "keepalive_tx", "NAT keepalives sent")
+	X(KEEPALIVE_TX, "keepalive_tx", "NAT keepalives sent") \
+	X(PATH_MTU, "path_mtu", "path MTUs lowered, as a router on the path asked for") \
+	X(TOO_BIG_REFUSED, "too_big_refused", "ICMP \"too big\" about ESP that fits no live SA, or asks for nonsense")
 
 enum xswan_ike_counter {
 #define X(id, name, text) XSWAN_IKE_##id,

@@ -125,8 +125,8 @@ struct xswan_sa {
 	__u8 alg; /* enum xswan_alg */
 	__u8 mode; /* enum xswan_mode */
 	__u8 flags; /* enum xswan_sa_flag */
-	__u16 mtu; /* largest inner packet that fits the path; outbound only */
-	__u16 reserved;
+	__u16 mtu; /* largest inner packet that fits path_mtu; outbound only */
+	__u16 path_mtu; /* of the route to dst; outbound only */
 	__u8 header; /* enum xswan_header_flag */
 	__u8 dscp; /* with XSWAN_HEADER_SET_DSCP: 0 to 63 */
 	__u16 tfc; /* outbound, tunnel mode: shorter packets are padded to this length; XSWAN_TFC_MTU: to `mtu`; 0: none */
@@ -162,7 +162,8 @@ enum xswan_tunnel_state {
 struct xswan_tunnel {
 	__u32 state; /* enum xswan_tunnel_state */
 	__u32 sa_out; /* slot in sa_out; 0: none */
-	__u32 mtu; /* as in xswan_sa; 0 while down */
+	__u16 mtu; /* as in xswan_sa, or less: what a router on the path said counts, too; 0 while down */
+	__u16 path_mtu; /* what `mtu` follows from: the largest outer packet */
 	__u32 flags; /* enum xswan_tunnel_flag */
 	char name[XSWAN_NAME_LEN]; /* "conn/child", NUL-terminated */
 };

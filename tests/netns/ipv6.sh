@@ -90,6 +90,52 @@ small_path()
 	ga ip route del $B_OUTSIDE6/128 dev wan mtu 1280
 }
 
+# What `xswan status` says of the SA on gateway A.
+path_of()
+{
+	xswan a --json status | jq -r ".connections[0].children[0].sas[0].$1"
+}
+
+path_is()
+{
+	[ "$(path_of path_mtu)" = "$1" ]
+}
+
+# router_says MTU: ICMPv6 "packet too big" about the first packet of the SA that A sends on
+router_says()
+{
+	wire /usr/bin/python3 "$(dirname "$0")/too_big.py" src=$A_OUTSIDE6 dst=$B_OUTSIDE6 spi="$(path_of spi_out)" seq=1 \
+		mtu="$1" router=2001:db8::99 iface=port-a mac="$(ga ip -json link show wan | jq -r '.[0].address')"
+}
+
+believed()
+{
+	router_says 1400 && wait_for 3 path_is 1400
+}
+
+refused()
+{
+	local before
+
+	before=$(counter a too_big_refused)
+	router_says 1279 && rises a too_big_refused "$before" && path_is 1400
+}
+
+# 1400 - 40 outer IPv6 - 8 ESP header - 8 IV - 16 ICV = 1328, less pad length and next header.
+narrow_path()
+{
+	need "narrow path: xswan on both gateways" gateways_up
+	need "narrow path: the tunnel comes up" tunnel_up
+	client ip -6 route flush cache # of what small_path told
+	check "narrow path: IPv6 through it" pings client $SERVER6 3
+	check "narrow path: a router says so, and is believed" believed
+	check "narrow path: below IPv6's minimum MTU it is not" refused
+	check "narrow path: the largest IPv6 packet" pings client $SERVER6 3 -M do -s $((1326 - 48))
+	check "narrow path: one byte more is told the MTU" told $SERVER6 $((1326 - 47)) 1326
+	gateway_stop a
+	gateway_stop b
+}
+
 transport()
 {
 	need "transport: a capture between the gateways" capture wire
@@ -124,6 +170,7 @@ else
 fi
 ENCAP=no
 small_path
+narrow_path
 A_NET=$A_OUTSIDE6 B_NET=$B_OUTSIDE6 CHILD_KEYS="mode = transport"
 transport
 check_end

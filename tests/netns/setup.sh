@@ -40,6 +40,22 @@ pings()
 	"$1" ping -n -i 0.05 -c "${3:-10}" -W 1 -w 10 "${@:4}" "$2" | tee /dev/stderr | grep -q ' 0% packet loss'
 }
 
+icmp=28 # IPv4 and ICMP echo header
+
+# reported_mtu SIZE: the MTU that a gateway reports for a ping of the client with SIZE bytes and DF
+reported_mtu()
+{
+	client ip route flush cache
+	client ping -n -c 3 -i 0.2 -W 1 -M "do" -s "$1" $SERVER 2>&1 | sed -n 's/.*mtu *= *\([0-9]*\).*/\1/p' | head -n 1
+}
+
+# whole SIZE: such pings are answered
+whole()
+{
+	client ip route flush cache
+	client ping -n -c 3 -i 0.05 -W 1 -M "do" -s "$1" $SERVER | grep -q ' 0% packet loss'
+}
+
 iperf_listens()
 {
 	"$1" ss -Htln sport = :5201 | grep -q .

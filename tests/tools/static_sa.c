@@ -52,7 +52,8 @@ static struct xswan_sa describe(const struct addr *src, const struct addr *dst, 
 	memcpy(sa.dst, dst->ip, 16);
 	if (udp)
 		sa.sport = sa.dport = htons(4500);
-	sa.mtu = esp_mtu_inner(&sa, 1500);
+	sa.path_mtu = 1500;
+	sa.mtu = esp_mtu_inner(&sa, sa.path_mtu);
 	return sa;
 }
 
@@ -143,6 +144,7 @@ int main(int argc, char **argv)
 	install(&dp, argv[1], XSWAN_DP_OUT, slot_out, &out, &local_ts, &remote_ts);
 	tunnel.sa_out = slot_out;
 	tunnel.mtu = out.mtu;
+	tunnel.path_mtu = out.path_mtu;
 	put(argv[1], "tunnel", TUNNEL, &tunnel, sizeof(tunnel));
 	select_traffic(argv[1], &local_ts, &remote_ts);
 	return 0;

@@ -155,6 +155,11 @@ static inline void canned_child_sa(struct vici_builder *b, const struct canned_s
 	vici_put(b, "encr-alg", "AES_GCM_16");
 	vici_put(b, "encr-keysize", "256");
 	vici_put_flag(b, "esn", true);
+	if (!sa->encap && sa->idle) { /* net's */
+		vici_put(b, "mtu", "1346");
+		vici_put(b, "path-mtu", "1400");
+		vici_put(b, "path-mtu-age", "75");
+	}
 	vici_put(b, "bytes-in", sa->bytes);
 	vici_put(b, "packets-in", sa->packets);
 	if (sa->idle)

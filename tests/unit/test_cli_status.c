@@ -119,6 +119,7 @@ static const char connections_text[] =
 	"    #3 on IKE #1, ESP TUNNEL, AES_GCM_16-256/ESN, SPI c0ffee01 in deadbeef out, for 12m 5s\n"
 	"    in           1234 packets     1.5 MB  last 2s ago\n"
 	"    out             0 packets        0 B  never used\n"
+	"    MTU  1346, path 1400 by a router's word 1m 15s ago\n"
 	"  dmz        DOWN        10.1.9.0/24 === 10.2.9.0/24\n"
 	"    last attempt failed 32s ago:\n"
 	"      traffic selectors do not overlap\n"

@@ -44,6 +44,9 @@ static void defaults(void **state)
 	assert_false(c.ports[0].keep_offloads);
 	assert_int_equal(c.frames, 16384);
 	assert_string_equal(c.tunnel, "xsw0");
+	assert_false(c.fragment_after);
+	assert_int_equal(c.tcp_mss, GATEWAY_MSS_AUTO);
+	assert_int_equal(c.path_mtu_floor, 576);
 	assert_int_equal(c.retransmit_tries, 5);
 	assert_int_equal(c.retransmit_timeout, 1000000);
 	assert_int_equal(c.keep_alive, 20000000);
@@ -60,8 +63,8 @@ static void everything(void **state)
 		 " lan {\n  device = a-name-of-15-ch\n  role = inside\n  backend = vnet\n  offloads = keep\n }\n wan2 {\n  device = eth0.7\n  role = "
 		 "outside\n }\n}\n"
 		 "dataplane {\n attach = external\n crypto = openssl\n workers = 64\n cpus = 2-5,1\n frames = 1048576\n tunnel = "
-		 "tunnel123456\n}\n"
-		 "ike {\n retransmit_tries = 7\n retransmit_timeout = 250ms\n keep_alive = 1m\n}\n"
+		 "tunnel123456\n fragment = after\n tcp_mss = 1200\n}\n"
+		 "ike {\n path_mtu_floor = 1000\n retransmit_tries = 7\n retransmit_timeout = 250ms\n keep_alive = 1m\n}\n"
 		 "log {\n level = debug\n}\n",
 		 why) < 0)
 		fail_msg("%s", why);
@@ -82,6 +85,9 @@ static void everything(void **state)
 	assert_true(c.ports[1].keep_offloads);
 	assert_int_equal(c.frames, 1048576);
 	assert_string_equal(c.tunnel, "tunnel123456");
+	assert_true(c.fragment_after);
+	assert_int_equal(c.tcp_mss, 1200);
+	assert_int_equal(c.path_mtu_floor, 1000);
 	assert_int_equal(c.retransmit_tries, 7);
 	assert_int_equal(c.retransmit_timeout, 250000);
 	assert_int_equal(c.keep_alive, 60000000);
@@ -142,6 +148,12 @@ static void mistakes(void **state)
 		  "xswan.conf:8: dataplane.cpus: '1;2' is not a list of CPUs like 2-5,8" },
 		{ WAN "interfaces {\n lan {\n  device = eth1\n  role = inside\n  offloads = off\n }\n}\n",
 		  "xswan.conf:11: interfaces.lan.offloads: 'off' is not one of: auto, keep" },
+		{ WAN "dataplane {\n tcp_mss = 40\n}\n",
+		  "xswan.conf:8: dataplane.tcp_mss: 40 is out of range: 88 to 65495" },
+		{ WAN "dataplane {\n fragment = never\n}\n",
+		  "xswan.conf:8: dataplane.fragment: 'never' is not one of: before, after" },
+		{ WAN "ike {\n path_mtu_floor = 67\n}\n",
+		  "xswan.conf:8: ike.path_mtu_floor: 67 is out of range: 68 to 1500" },
 		{ WAN "dataplane {\n frames = 512\n}\n",
 		  "xswan.conf:8: dataplane.frames: 512 is out of range: 1024 to 1048576" },
 		{ WAN "dataplane {\n frames = 2097152\n}\n",

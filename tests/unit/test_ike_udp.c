@@ -46,6 +46,11 @@ static void on_drained(void *ctx)
 	((struct world *)ctx)->drained++;
 }
 
+static bool is_esp(void *ctx, uint32_t spi)
+{
+	return spi == 0x123;
+}
+
 static int loopback_up(void)
 {
 	struct ifreq req = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
@@ -67,6 +72,7 @@ static int setup(void **state)
 		.nat_port = 4500,
 		.input = on_input,
 		.drained = on_drained,
+		.is_esp = is_esp,
 		.oversized = &w->oversized,
 		.no_marker = &w->no_marker,
 		.ctx = w,
@@ -151,6 +157,7 @@ static void test_receive(void **state)
 	send_to(peer, "127.0.0.9", 4500, "\0\0\0", 3);
 	send_to(peer, "127.0.0.9", 4500, "\0\0\0\1ESP", 7);
 	send_to(peer, "127.0.0.9", 4500, "", 0);
+	send_to(peer, "127.0.0.9", 4500, "\0\0\1\x23" "ESP", 7); /* of an SA: xswan-dp has it, too */
 	turn(w);
 	assert_int_equal(w->no_marker, 4);
 	assert_int_equal(w->inputs, 2);

@@ -11,6 +11,11 @@ static json_t *seconds(uint64_t value)
 	return value == GATEWAY_NEVER ? json_null() : json_integer(value);
 }
 
+static json_t *bytes(uint64_t value)
+{
+	return value ? json_integer(value) : json_null();
+}
+
 static json_t *texts(const struct gateway_text *t)
 {
 	json_t *array = json_array();
@@ -39,7 +44,7 @@ static json_t *traffic(const struct gateway_traffic *t)
 
 static json_t *child_sa(const struct gateway_child_sa *sa)
 {
-	return json_pack("{s:I, s:I, s:s, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", //
+	return json_pack("{s:I, s:I, s:s, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", //
 			 "id", (json_int_t)sa->uniqueid, //
 			 "ike_id", (json_int_t)sa->ike->uniqueid, //
 			 "state", sa->state, //
@@ -52,6 +57,9 @@ static json_t *child_sa(const struct gateway_child_sa *sa)
 			 "spi_in", known(sa->spi_in), //
 			 "spi_out", known(sa->spi_out), //
 			 "age", seconds(sa->age), //
+			 "mtu", bytes(sa->mtu), //
+			 "path_mtu", bytes(sa->path_mtu), //
+			 "path_mtu_age", seconds(sa->path_mtu_age), //
 			 "in", traffic(&sa->in), //
 			 "out", traffic(&sa->out), //
 			 "local_ts", texts(sa->local_ts), //

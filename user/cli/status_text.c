@@ -196,6 +196,18 @@ static void print_traffic(const struct page *p, const char *direction, const str
 		fprintf(p->out, "  last %s ago\n", format_duration(t->idle, idle));
 }
 
+static void print_path(const struct page *p, const struct gateway_child_sa *sa)
+{
+	char age[DURATION_TEXT];
+
+	if (!sa->mtu)
+		return;
+	fprintf(p->out, "    MTU  %" PRIu64 ", path %" PRIu64, sa->mtu, sa->path_mtu);
+	if (sa->path_mtu_age != GATEWAY_NEVER)
+		fprintf(p->out, " by a router's word %s ago", format_duration(sa->path_mtu_age, age));
+	putc('\n', p->out);
+}
+
 static void print_child_sa(const struct page *p, const struct gateway_child *child, const struct gateway_child_sa *sa)
 {
 	char age[DURATION_TEXT];
@@ -212,6 +224,7 @@ static void print_child_sa(const struct page *p, const struct gateway_child *chi
 	putc('\n', p->out);
 	print_traffic(p, "in", &sa->in);
 	print_traffic(p, "out", &sa->out);
+	print_path(p, sa);
 }
 
 static void print_failure(const struct page *p, const struct gateway_child *child)

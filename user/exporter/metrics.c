@@ -18,6 +18,7 @@ struct series {
 	const char *conn, *child, *peer;
 	bool up;
 	struct gateway_traffic in, out; /* summed over its SAs */
+	uint64_t mtu, path_mtu; /* the smallest of its SAs; 0: not known */
 };
 
 struct table {
@@ -46,6 +47,11 @@ static int by_peer(const void *a, const void *b)
 	return strcmp(((const struct series *)a)->peer, ((const struct series *)b)->peer);
 }
 
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a && (!b || a < b) ? a : b;
+}
+
 static void add_traffic(struct gateway_traffic *sum, const struct gateway_traffic *t)
 {
 	sum->packets += t->packets;
@@ -70,6 +76,8 @@ static void merge_peers(struct table *t, size_t first)
 			continue;
 		}
 		last->up |= s->up;
+		last->mtu = smaller(last->mtu, s->mtu);
+		last->path_mtu = smaller(last->path_mtu, s->path_mtu);
 		add_traffic(&last->in, &s->in);
 		add_traffic(&last->out, &s->out);
 	}
@@ -99,6 +107,8 @@ static int collect_child(struct table *t, const struct gateway *gw, const struct
 	for (const struct gateway_child_sa *sa = child->sas; sa; sa = sa->next) {
 		s.peer = sa->ike->remote_id;
 		s.up = gateway_child_sa_up(sa);
+		s.mtu = sa->mtu;
+		s.path_mtu = sa->path_mtu;
 		s.in = sa->in;
 		s.out = sa->out;
 		if (!table_add(t, &s))
@@ -110,6 +120,7 @@ static int collect_child(struct table *t, const struct gateway *gw, const struct
 	if (t->count > first || !child->configured)
 		return 0;
 	s.peer = conn->remote_id;
+	s.mtu = s.path_mtu = 0;
 	s.in = s.out = (struct gateway_traffic){ .idle = GATEWAY_NEVER };
 	return table_add(t, &s) ? 0 : -ENOMEM;
 }
@@ -157,6 +168,16 @@ static void write_children(const struct table *t, FILE *out)
 		put_series(out, "xswan_child_bytes_total", &t->series[i], "in", t->series[i].in.bytes);
 		put_series(out, "xswan_child_bytes_total", &t->series[i], "out", t->series[i].out.bytes);
 	}
+
+	text_family(out, "xswan_child_mtu_bytes", "gauge", "Largest inner packet that fits the tunnel.");
+	for (size_t i = 0; i < t->count; i++)
+		if (t->series[i].mtu)
+			put_series(out, "xswan_child_mtu_bytes", &t->series[i], NULL, t->series[i].mtu);
+
+	text_family(out, "xswan_child_path_mtu_bytes", "gauge", "Largest outer packet: the route's MTU, or what a router said.");
+	for (size_t i = 0; i < t->count; i++)
+		if (t->series[i].path_mtu)
+			put_series(out, "xswan_child_path_mtu_bytes", &t->series[i], NULL, t->series[i].path_mtu);
 
 	text_family(out, "xswan_child_idle_seconds", "gauge", "Seconds since the last packet; absent before the first.");
 	for (size_t i = 0; i < t->count; i++) {

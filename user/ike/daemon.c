@@ -97,6 +97,14 @@ static void on_datagram(void *ctx, const struct endpoint *local, const struct en
 	engine_input(((struct daemon *)ctx)->engine, local, remote, data, len, daemon_now());
 }
 
+/* An orphan's SPI counts, too: it is the map that says so. */
+static bool is_esp(void *ctx, uint32_t spi)
+{
+	const struct daemon *d = ctx;
+
+	return d->have_maps && sa_store_has_spi(d->store, spi);
+}
+
 static void on_drained(void *ctx)
 {
 	daemon_pump(ctx);
@@ -118,6 +126,25 @@ static void on_retry_timer(evutil_socket_t fd, short what, void *arg)
 	daemon_pump(d);
 }
 
+static void refuse_too_big(void *ctx)
+{
+	((struct daemon *)ctx)->counters[XSWAN_IKE_TOO_BIG_REFUSED]++;
+}
+
+static void on_too_big(void *ctx, const struct too_big *m, const struct addr *from)
+{
+	struct daemon *d = ctx;
+	int said = d->have_maps ? sa_store_too_big(d->store, m, daemon_boottime()) : 0;
+	char router[ADDR_TEXT];
+
+	if (said > 0)
+		d->counters[XSWAN_IKE_PATH_MTU]++;
+	else if (said < 0)
+		refuse_too_big(d);
+	log_debug("%s says %u bytes for SPI %08x are too many, at most %u: %s", addr_format(from, router), m->len, m->spi,
+		  m->mtu, said < 0 ? "not believed" : "taken");
+}
+
 static void on_second(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *d = arg;
@@ -128,6 +155,10 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	if (d->have_maps && sa_store_expire(d->store, daemon_boottime())) {
 		policy_refresh(d->policy);
 		daemon_sweep_tunnels(d);
+	}
+	if (d->have_maps) {
+		sa_store_check_routes(d->store);
+		sa_store_forget_paths(d->store, daemon_boottime());
 	}
 	publish_counters(d);
 }
@@ -234,12 +265,16 @@ static int open_sockets(struct daemon *d)
 		.nat_port = UDP_NAT_PORT,
 		.input = on_datagram,
 		.drained = on_drained,
+		.is_esp = is_esp,
 		.oversized = &d->counters[XSWAN_IKE_RX_OVERSIZED],
 		.no_marker = &d->counters[XSWAN_IKE_RX_NO_MARKER],
 		.ctx = d,
 	};
 
-	return udp_open(&d->udp, d->base, &config);
+	const struct icmp_config icmp = { .too_big = on_too_big, .refused = refuse_too_big, .ctx = d };
+	int err = udp_open(&d->udp, d->base, &config);
+
+	return err ? err : icmp_open(&d->icmp, d->base, &icmp);
 }
 
 static uint32_t path_mtu(void *ctx, const struct endpoint *local, const struct endpoint *remote, bool learned)
@@ -270,7 +305,11 @@ static int make_engine(struct daemon *d)
 
 static int make_parts(struct daemon *d)
 {
-	struct sa_store_config store = { .path_mtu = path_mtu, .ctx = d };
+	struct sa_store_config store = {
+		.path_mtu = path_mtu,
+		.path_mtu_floor = d->gateway.path_mtu_floor,
+		.ctx = d,
+	};
 
 	daemon_store_dp(d, &store.dp);
 	d->store = sa_store_new(&store);
@@ -358,6 +397,7 @@ void daemon_destroy(struct daemon *d)
 	daemon_maps_close(d);
 	sa_store_free(d->store);
 	udp_close(d->udp);
+	icmp_close(d->icmp);
 	wanted_clear(&d->wanted);
 	totals_clear(&d->totals);
 	free_event(d->engine_timer);

@@ -27,6 +27,7 @@
 #include "dp_client.h"
 #include "engine.h"
 #include "gateway_maps.h"
+#include "icmp.h"
 #include "policy.h"
 #include "refusal.h"
 #include "sa_store.h"
@@ -50,6 +51,7 @@ struct daemon {
 	struct event_base *base;
 	struct engine *engine;
 	struct udp *udp;
+	struct icmp *icmp;
 	struct sa_store *store;
 	struct policy *policy;
 	struct wanted wanted;

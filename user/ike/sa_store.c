@@ -13,12 +13,15 @@
 #include "auth.h"
 #include "orphans.h"
 #include "slots.h"
+#include "spi_table.h"
 
 #define SPI_HIGH_BITS_MAX (UINT32_MAX / XSWAN_SA_SLOTS) /* what is above the slot */
 #define EXPIRE_AT_ONCE 2048
 #define PATH_MTU_DEFAULT 1500u
 #define PATH_MTU_MAX 65535u
 #define PROOF_SECONDS 2 /* then the peer has the new SA, or has lost all there was */
+#define ROUTES_AT_ONCE 64u /* each is a few system calls */
+#define SLOTS_AT_ONCE 8192u
 
 /* In locked memory. */
 struct pair_keys {
@@ -28,8 +31,10 @@ struct pair_keys {
 /* A Child SA: both directions, under the inbound slot. Its id is the inbound SPI. */
 struct sa_pair {
 	struct sa_pair *next; /* of the same tunnel, newest first */
+	struct spi_entry by_spi_out; /* its key: the outbound SPI, which the peer chose */
 	uint32_t slot_in, slot_out, tunnel, stat_map_id;
 	struct xswan_sa in, out; /* LIVE, as in the maps */
+	bool between_ends; /* carries_ends() */
 	uint32_t replay_window;
 	struct child_limits limits; /* their time: when */
 	bool unproven; /* as responder we do not know yet that the peer has it */
@@ -58,6 +63,10 @@ struct sa_store {
 	struct sa_pair *by_out[XSWAN_SA_SLOTS]; /* the same by outbound slot */
 	struct sa_pair *tunnels[XSWAN_TUNNELS]; /* newest SA first */
 	struct sa_pair *unproven;
+	struct spi_table spis_out;
+	struct path_mtu paths[XSWAN_TUNNELS];
+	uint32_t paths_learned; /* of them */
+	uint32_t route_cursor; /* the inbound slot whose route is asked for next */
 	struct orphans orphans;
 	struct unsent_removal *unsent;
 	struct xswan_dp_sa_add *request; /* in locked memory; holds a key only while it is sent */
@@ -66,13 +75,15 @@ struct sa_store {
 struct sa_store *sa_store_new(const struct sa_store_config *config)
 {
 	struct sa_store *store = calloc(1, sizeof(*store));
+	uint64_t seed;
 
 	if (!store)
 		return NULL;
 	store->config = *config;
 	store->request = secmem_alloc(sizeof(*store->request));
 	if (!store->request || slots_init(&store->slots_in, XSWAN_SA_SLOTS) ||
-	    slots_init(&store->slots_out, XSWAN_SA_SLOTS)) {
+	    slots_init(&store->slots_out, XSWAN_SA_SLOTS) || getrandom(&seed, sizeof(seed), 0) != sizeof(seed) ||
+	    spi_table_init(&store->spis_out, seed)) {
 		sa_store_free(store);
 		return NULL;
 	}
@@ -114,6 +125,7 @@ void sa_store_free(struct sa_store *store)
 	orphans_clear(&store->orphans);
 	slots_destroy(&store->slots_in);
 	slots_destroy(&store->slots_out);
+	spi_table_free(&store->spis_out);
 	secmem_free(store->request, sizeof(*store->request));
 	free(store);
 }
@@ -277,12 +289,13 @@ static bool carries_ends(const struct child_install *c)
 	       covers(c->remote_ts, c->remote_ts_count, &c->remote.addr);
 }
 
-static uint32_t path_mtu(const struct sa_store *store, const struct child_install *c)
+static uint32_t path_mtu(const struct sa_store *store, const struct endpoint *local, const struct endpoint *remote,
+			 bool learned)
 {
 	uint32_t mtu = PATH_MTU_DEFAULT;
 
 	if (store->config.path_mtu)
-		mtu = store->config.path_mtu(store->config.ctx, &c->local, &c->remote, !carries_ends(c));
+		mtu = store->config.path_mtu(store->config.ctx, local, remote, learned);
 	if (!mtu)
 		mtu = PATH_MTU_DEFAULT;
 	return mtu < PATH_MTU_MAX ? mtu : PATH_MTU_MAX;
@@ -300,7 +313,9 @@ static void pair_init_headers(struct sa_store *store, struct sa_pair *pair, cons
 	header_init(&pair->out, c, uid[1], c->spi_out);
 	header_set_path(&pair->out, &c->local, &c->remote);
 	pair->out.tfc = c->transport || c->no_tfc ? 0 : c->child->tfc;
-	pair->out.mtu = esp_mtu_inner(&pair->out, path_mtu(store, c));
+	pair->between_ends = carries_ends(c);
+	pair->out.path_mtu = path_mtu(store, &c->local, &c->remote, !pair->between_ends);
+	pair->out.mtu = esp_mtu_inner(&pair->out, pair->out.path_mtu);
 }
 
 static int pair_check(const struct sa_store *store, const struct child_install *c)
@@ -445,6 +460,21 @@ static void dp_undo_add(struct sa_store *store, uint32_t dir, uint32_t slot, uin
 		slots_give(slots_of(store, dir), slot);
 }
 
+/* Of the SA that the tunnel points at, and of its path. */
+static void set_tunnel_mtu(struct sa_store *store, uint32_t tunnel, uint32_t slot)
+{
+	const struct xswan_sa *sa = &store->maps.out[slot];
+	const uint32_t path = path_mtu_of(&store->paths[tunnel], sa);
+
+	tunnels_set_mtu(&store->maps.tunnels, tunnel, path, esp_mtu_inner(sa, path));
+}
+
+static void tunnel_set_sa(struct sa_store *store, uint32_t tunnel, uint32_t slot)
+{
+	set_tunnel_mtu(store, tunnel, slot);
+	tunnels_set_up(&store->maps.tunnels, tunnel, slot);
+}
+
 /* The newest one that the peer is known to have; else the newest. */
 static const struct sa_pair *carrier(const struct sa_store *store, uint32_t tunnel)
 {
@@ -461,9 +491,9 @@ static void tunnel_point(struct sa_store *store, uint32_t tunnel)
 	const struct orphan *orphan = orphans_carrier(&store->orphans, tunnel);
 
 	if (pair)
-		tunnels_set_up(&store->maps.tunnels, tunnel, pair->slot_out, pair->out.mtu);
+		tunnel_set_sa(store, tunnel, pair->slot_out);
 	else if (orphan) /* an SA that was never confirmed took its place */
-		tunnels_set_up(&store->maps.tunnels, tunnel, orphan->slot, store->maps.out[orphan->slot].mtu);
+		tunnel_set_sa(store, tunnel, orphan->slot);
 	else
 		tunnels_set_down(&store->maps.tunnels, tunnel);
 }
@@ -476,6 +506,7 @@ static void tunnel_link(struct sa_store *store, struct sa_pair *pair, bool initi
 {
 	pair->next = store->tunnels[pair->tunnel];
 	store->tunnels[pair->tunnel] = pair;
+	spi_table_add(&store->spis_out, &pair->by_spi_out, ntohl(pair->out.spi));
 	if (!initiator && pair->next) {
 		pair->unproven = true;
 		pair->next_unproven = store->unproven;
@@ -496,6 +527,7 @@ static void tunnel_unlink(struct sa_store *store, struct sa_pair *pair)
 {
 	take_out(&store->tunnels[pair->tunnel], pair, offsetof(struct sa_pair, next));
 	take_out(&store->unproven, pair, offsetof(struct sa_pair, next_unproven));
+	spi_table_remove(&store->spis_out, &pair->by_spi_out);
 	tunnel_point(store, pair->tunnel);
 }
 
@@ -660,6 +692,126 @@ uint64_t sa_store_find(const struct sa_store *store, uint32_t dir, uint32_t slot
 	if (!pair || (dir == XSWAN_DP_IN ? pair->in.uid : pair->out.uid) != uid)
 		return 0;
 	return ntohl(pair->in.spi);
+}
+
+static const struct xswan_tunnel *tunnel_entry(const struct sa_store *store, uint32_t tunnel)
+{
+	return &store->maps.tunnels.map[tunnel];
+}
+
+/* SPIs are chosen by peers, each for itself: several SAs may have the same. */
+static uint32_t path_mtu_find(struct sa_store *store, const struct too_big *m, const struct sa_pair **pair)
+{
+	struct spi_entry *entry = spi_table_find(&store->spis_out, m->spi);
+	bool ours = false;
+	uint32_t mtu = 0;
+
+	*pair = NULL;
+	for (; entry && !ours; entry = spi_entry_next(entry)) {
+		const struct sa_pair *at = (void *)((char *)entry - offsetof(struct sa_pair, by_spi_out));
+
+		mtu = path_mtu_proved(m, &at->out, &store->maps.out_stat[at->slot_out], store->config.path_mtu_floor, &ours);
+		if (ours)
+			*pair = at;
+	}
+	return mtu;
+}
+
+int sa_store_too_big(struct sa_store *store, const struct too_big *m, uint64_t now_seconds)
+{
+	const struct xswan_tunnel *entry;
+	const struct sa_pair *pair;
+	uint32_t mtu = path_mtu_find(store, m, &pair);
+	struct path_mtu *path;
+	bool first;
+
+	if (!pair)
+		return -ENOENT;
+	if (!mtu)
+		return -EINVAL;
+	path = &store->paths[pair->tunnel];
+	first = !path->mtu;
+	if (!path_mtu_learn(path, &pair->out, mtu, now_seconds))
+		return 0;
+	store->paths_learned += first;
+	entry = tunnel_entry(store, pair->tunnel);
+	set_tunnel_mtu(store, pair->tunnel, entry->sa_out);
+	log_info("'%.*s': the path's MTU is %u now, so the tunnel's is %u", (int)sizeof(entry->name), entry->name,
+		 entry->path_mtu, entry->mtu);
+	return 1;
+}
+
+void sa_store_forget_paths(struct sa_store *store, uint64_t now_seconds)
+{
+	for (uint32_t t = 1; store->paths_learned && t < store->maps.tunnels.count; t++) {
+		const struct xswan_tunnel *entry = tunnel_entry(store, t);
+
+		if (!path_mtu_forget(&store->paths[t], now_seconds))
+			continue;
+		store->paths_learned--;
+		if (entry->state != XSWAN_TUNNEL_UP)
+			continue;
+		set_tunnel_mtu(store, t, entry->sa_out);
+		log_info("'%.*s': trying the path with packets of %u bytes again", (int)sizeof(entry->name), entry->name,
+			 entry->path_mtu);
+	}
+}
+
+static void check_route(struct sa_store *store, struct sa_pair *pair)
+{
+	struct endpoint local = { .addr.family = pair->out.family }, remote = local;
+	struct xswan_sa *entry = &store->maps.out[pair->slot_out];
+	uint32_t mtu;
+
+	memcpy(local.addr.ip, pair->out.src, sizeof(local.addr.ip));
+	memcpy(remote.addr.ip, pair->out.dst, sizeof(remote.addr.ip));
+	mtu = path_mtu(store, &local, &remote, !pair->between_ends);
+	if (mtu != pair->out.path_mtu) {
+		pair->out.path_mtu = mtu;
+		pair->out.mtu = esp_mtu_inner(&pair->out, mtu);
+		__atomic_store_n(&entry->path_mtu, pair->out.path_mtu, __ATOMIC_RELAXED);
+		__atomic_store_n(&entry->mtu, pair->out.mtu, __ATOMIC_RELAXED);
+	}
+	/* in any case: a peer that has moved left behind what was learned of the way to its old place */
+	if (tunnel_entry(store, pair->tunnel)->sa_out == pair->slot_out)
+		set_tunnel_mtu(store, pair->tunnel, pair->slot_out);
+}
+
+void sa_store_check_routes(struct sa_store *store)
+{
+	uint32_t asked = 0;
+
+	for (uint32_t i = 0; i < SLOTS_AT_ONCE && i < XSWAN_SA_SLOTS && asked < ROUTES_AT_ONCE; i++) {
+		struct sa_pair *pair = store->pairs[store->route_cursor];
+
+		store->route_cursor = (store->route_cursor + 1) % XSWAN_SA_SLOTS;
+		if (!pair)
+			continue;
+		check_route(store, pair);
+		asked++;
+	}
+}
+
+int sa_store_path(const struct sa_store *store, uint64_t id, uint64_t now_seconds, struct sa_path *path)
+{
+	const struct sa_pair *pair = pair_find(store, id);
+	const struct path_mtu *learned;
+
+	if (!pair)
+		return -ENOENT;
+	learned = &store->paths[pair->tunnel];
+	path->path_mtu = path_mtu_of(learned, &pair->out);
+	path->mtu = esp_mtu_inner(&pair->out, path->path_mtu);
+	path->learned = path->path_mtu < pair->out.path_mtu;
+	path->age = path->learned ? now_seconds - learned->learned : 0;
+	return 0;
+}
+
+bool sa_store_has_spi(const struct sa_store *store, uint32_t spi)
+{
+	const struct xswan_sa *sa = store->maps.in ? &store->maps.in[XSWAN_SPI_SLOT(spi)] : NULL;
+
+	return sa && sa->flags & XSWAN_SA_LIVE && ntohl(sa->spi) == spi;
 }
 
 uint32_t sa_store_tunnel(const struct sa_store *store, uint64_t id)

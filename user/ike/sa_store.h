@@ -23,6 +23,7 @@
 
 #include "dp_client.h"
 #include "engine.h"
+#include "path_mtu.h"
 #include "tunnels.h"
 
 #define ORPHAN_SECONDS 60
@@ -52,6 +53,7 @@ struct sa_store_config {
 	struct sa_store_dp dp;
 	/* MTU of the path between two outer addresses, as far as it is known; not `learned`: of the link alone. */
 	uint32_t (*path_mtu)(void *ctx, const struct endpoint *local, const struct endpoint *remote, bool learned);
+	uint32_t path_mtu_floor; /* over IPv4 no router talks us into smaller packets */
 	void *ctx;
 };
 
@@ -70,6 +72,23 @@ int sa_store_move(void *ctx, uint64_t id, const struct endpoint *local, const st
 int sa_store_query(void *ctx, uint64_t id, struct xswan_sa_stat *in, struct xswan_sa_stat *out);
 
 /*
+ * A router says that a packet of ours was too big: 1 when that makes its tunnel's MTU smaller, 0 when it is nothing new,
+ * -ENOENT when no SA here sent it, -EINVAL when it is not to be believed.
+ */
+int sa_store_too_big(struct sa_store *store, const struct too_big *m, uint64_t now_seconds);
+/* Asks for the MTUs of some more routes again, which an operator may have changed; all of them in turn. */
+void sa_store_check_routes(struct sa_store *store);
+void sa_store_forget_paths(struct sa_store *store, uint64_t now_seconds); /* what was learned long enough ago */
+
+/* What fits the SA's tunnel just now. */
+struct sa_path {
+	uint32_t mtu, path_mtu; /* largest inner packet, largest outer one */
+	bool learned; /* from a router, `age` seconds ago */
+	uint64_t age;
+};
+int sa_store_path(const struct sa_store *store, uint64_t id, uint64_t now_seconds, struct sa_path *path); /* 0 or -ENOENT */
+
+/*
  * What follows an add: either it is confirmed, and the orphans of its tunnel are replaced by it, or withdrawn,
  * and they carry on; the SPI then stays reserved, since the engine was not told.
  */
@@ -83,6 +102,7 @@ uint64_t sa_store_find(const struct sa_store *store, uint32_t dir, uint32_t slot
  */
 void sa_store_settle(struct sa_store *store, uint64_t now_seconds);
 
+bool sa_store_has_spi(const struct sa_store *store, uint32_t spi); /* an inbound one */
 uint32_t sa_store_tunnel(const struct sa_store *store, uint64_t id); /* 0: no such SA */
 bool sa_store_tunnel_in_use(const struct sa_store *store, uint32_t tunnel); /* by an SA or an orphan */
 bool sa_store_has_orphan(const struct sa_store *store, uint32_t tunnel);

@@ -101,7 +101,7 @@ uint32_t tunnels_assign(struct tunnels *t, const char *name)
 		return 0;
 	entry = &t->map[number];
 	entry->sa_out = 0;
-	entry->mtu = 0;
+	entry->mtu = entry->path_mtu = 0;
 	entry->flags = 0;
 	memset(entry->name, 0, sizeof(entry->name));
 	snprintf(entry->name, sizeof(entry->name), "%s", name);
@@ -115,11 +115,16 @@ void tunnels_set_trap(struct tunnels *t, uint32_t tunnel, bool trap)
 	__atomic_store_n(&t->map[tunnel].flags, trap ? XSWAN_TUNNEL_TRAP : 0, __ATOMIC_RELAXED);
 }
 
-void tunnels_set_up(struct tunnels *t, uint32_t tunnel, uint32_t sa_out, uint32_t mtu)
+void tunnels_set_mtu(struct tunnels *t, uint32_t tunnel, uint16_t path_mtu, uint16_t mtu)
+{
+	__atomic_store_n(&t->map[tunnel].path_mtu, path_mtu, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->map[tunnel].mtu, mtu, __ATOMIC_RELAXED);
+}
+
+void tunnels_set_up(struct tunnels *t, uint32_t tunnel, uint32_t sa_out)
 {
 	struct xswan_tunnel *entry = &t->map[tunnel];
 
-	__atomic_store_n(&entry->mtu, mtu, __ATOMIC_RELAXED);
 	__atomic_store_n(&entry->sa_out, sa_out, __ATOMIC_RELEASE);
 	__atomic_store_n(&entry->state, XSWAN_TUNNEL_UP, __ATOMIC_RELEASE);
 }
@@ -130,7 +135,7 @@ void tunnels_set_down(struct tunnels *t, uint32_t tunnel)
 
 	__atomic_store_n(&entry->state, XSWAN_TUNNEL_DOWN, __ATOMIC_RELEASE);
 	__atomic_store_n(&entry->sa_out, 0, __ATOMIC_RELEASE);
-	__atomic_store_n(&entry->mtu, 0, __ATOMIC_RELAXED);
+	tunnels_set_mtu(t, tunnel, 0, 0);
 }
 
 void tunnels_release(struct tunnels *t, uint32_t tunnel)

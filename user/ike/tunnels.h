@@ -31,7 +31,8 @@ void tunnels_set_trap(struct tunnels *t, uint32_t tunnel, bool trap); /* shall p
 uint32_t tunnels_find(struct tunnels *t, const char *name); /* 0: unknown */
 
 /* Points the tunnel at an outbound SA. */
-void tunnels_set_up(struct tunnels *t, uint32_t tunnel, uint32_t sa_out, uint32_t mtu);
+void tunnels_set_up(struct tunnels *t, uint32_t tunnel, uint32_t sa_out);
+void tunnels_set_mtu(struct tunnels *t, uint32_t tunnel, uint16_t path_mtu, uint16_t mtu);
 void tunnels_set_down(struct tunnels *t, uint32_t tunnel); /* its selectors drop from here on */
 void tunnels_release(struct tunnels *t, uint32_t tunnel); /* no longer configured, and no selector points at it */
 

@@ -50,7 +50,8 @@ static int set_options(int fd, uint8_t family)
 
 	if (family == 4) {
 		err = set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
-		return err ? err : set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+		/* no DF; and ICMP about this socket, which the kernel would believe unseen, changes no route's MTU */
+		return err ? err : set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
 	}
 	err = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	if (!err)
@@ -150,6 +151,16 @@ static void local_from_control(struct endpoint *local, struct msghdr *msg)
 	}
 }
 
+static bool is_esp(const struct udp_config *config, const uint8_t *data, size_t len)
+{
+	uint32_t spi;
+
+	if (!config->is_esp || len < sizeof(spi))
+		return false;
+	memcpy(&spi, data, sizeof(spi));
+	return config->is_esp(config->ctx, ntohl(spi));
+}
+
 static void dispatch(struct udp_socket *s, const struct endpoint *local, const struct endpoint *remote,
 		     const uint8_t *data, size_t len, bool truncated)
 {
@@ -159,7 +170,7 @@ static void dispatch(struct udp_socket *s, const struct endpoint *local, const s
 		return;
 	if (s->nat) {
 		if (len < MARKER_LEN || memcmp(data, marker, MARKER_LEN)) {
-			++*config->no_marker;
+			*config->no_marker += !is_esp(config, data, len);
 			return;
 		}
 		data += MARKER_LEN;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The IKE ports, one pair of sockets per address family (RFC 7296 section 2.23, RFC 3948).
- * On the NAT port four zero bytes come before an IKE message; what has none is a keepalive or
- * ESP that nobody steered. Endpoints given and taken here carry the well-known ports 500 and
+ * On the NAT port four zero bytes come before an IKE message; what has none is a keepalive, or
+ * ESP that came in fragments, which xswan-dp hears of by itself. Endpoints given and taken here carry the well-known ports 500 and
  * 4500 for our own end, whatever the sockets are bound to.
  */
 #ifndef XSWAN_IKE_UDP_H
 #define XSWAN_IKE_UDP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,7 @@ struct udp_config {
 	void (*input)(void *ctx, const struct endpoint *local, const struct endpoint *remote, const uint8_t *data,
 		      size_t len);
 	void (*drained)(void *ctx); /* after the last input of an event-loop turn */
+	bool (*is_esp)(void *ctx, uint32_t spi); /* of an SA here: xswan-dp has its own copy */
 	uint64_t *oversized, *no_marker; /* counters */
 	void *ctx;
 };

@@ -144,6 +144,19 @@ static void put_left(struct vici_builder *b, const char *key, uint64_t when)
 		vici_putf(b, key, "%" PRIu64, when > now ? (when - now) / 1000000 : 0);
 }
 
+/* What fits the tunnel; strongSwan leaves that to the kernel, and has no keys for it. */
+static void put_path(struct vici_builder *b, const struct daemon *d, uint64_t id)
+{
+	struct sa_path path;
+
+	if (sa_store_path(d->store, id, daemon_boottime(), &path))
+		return;
+	vici_putf(b, "mtu", "%u", path.mtu);
+	vici_putf(b, "path-mtu", "%u", path.path_mtu);
+	if (path.learned)
+		vici_putf(b, "path-mtu-age", "%" PRIu64, path.age);
+}
+
 static void put_installed(struct vici_builder *b, struct daemon *d, const struct child_info *child)
 {
 	struct xswan_sa_stat in, out;
@@ -160,6 +173,7 @@ static void put_installed(struct vici_builder *b, struct daemon *d, const struct
 	}
 	put_left(b, "rekey-time", child->rekey_at);
 	put_left(b, "life-time", child->life_at);
+	put_path(b, d, child->sink_id);
 	vici_putf(b, "install-time", "%" PRIu64, (daemon_now() - child->installed_at) / 1000000);
 }
 

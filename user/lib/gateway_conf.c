@@ -10,6 +10,10 @@
 
 #define FRAMES_MIN 1024u
 #define FRAMES_MAX 1048576u
+#define PATH_MTU_FLOOR_MIN 68u /* RFC 791 */
+#define PATH_MTU_FLOOR_MAX 1500u
+#define MSS_MIN 88u /* less is not worth the headers: Linux takes none */
+#define MSS_MAX 65495u
 #define INTERFACES_MAX (XSWAN_PORTS - 1) /* the tunnel takes one port too */
 #define TUNNEL_SUFFIX "-dp" /* of the dataplane's end of the pair */
 
@@ -35,6 +39,12 @@ static const struct choice roles[] = {
 static const struct choice backends[] = {
 	{ "af_xdp", false },
 	{ "vnet", true },
+	{ NULL, 0 },
+};
+
+static const struct choice fragment[] = {
+	{ "before", false },
+	{ "after", true },
 	{ NULL, 0 },
 };
 
@@ -171,6 +181,19 @@ static void load_cpus(struct gateway_conf *conf, struct section *s, struct probl
 	}
 }
 
+static void load_tcp_mss(struct gateway_conf *conf, struct section *s, struct problems *p)
+{
+	struct setting *k = section_get(s, "tcp_mss");
+	uint64_t n = 0;
+
+	if (!k || !strcmp(k->value, "auto"))
+		return;
+	if (!strcmp(k->value, "off"))
+		conf->tcp_mss = 0;
+	else if (section_get_number(s, "tcp_mss", MSS_MIN, MSS_MAX, &n, p) == 0)
+		conf->tcp_mss = n;
+}
+
 static void load_tunnel(struct gateway_conf *conf, struct section *s, struct problems *p)
 {
 	struct setting *k = section_get(s, "tunnel");
@@ -187,6 +210,7 @@ static void load_dataplane(struct gateway_conf *conf, struct section *s, struct 
 {
 	const struct choice *attach = choose(s, "attach", attach_modes, p);
 	const struct choice *backend = choose(s, "crypto", crypto, p);
+	const struct choice *order = choose(s, "fragment", fragment, p);
 	uint64_t frames = conf->frames;
 
 	if (attach)
@@ -196,6 +220,9 @@ static void load_dataplane(struct gateway_conf *conf, struct section *s, struct 
 	load_workers(conf, s, p);
 	load_cpus(conf, s, p);
 	load_tunnel(conf, s, p);
+	load_tcp_mss(conf, s, p);
+	if (order)
+		conf->fragment_after = order->value;
 	if (section_get_number(s, "frames", FRAMES_MIN, FRAMES_MAX, &frames, p) < 0)
 		return;
 	if (frames & (frames - 1))
@@ -206,18 +233,20 @@ static void load_dataplane(struct gateway_conf *conf, struct section *s, struct 
 
 static void load_ike(struct gateway_conf *conf, struct section *s, struct problems *p)
 {
-	uint64_t tries = conf->retransmit_tries;
+	uint64_t tries = conf->retransmit_tries, floor = conf->path_mtu_floor;
 	struct setting *timeout = section_get(s, "retransmit_timeout");
 
 	section_get_number(s, "retransmit_tries", 1, 100, &tries, p);
 	section_get_time(s, "retransmit_timeout", 3600, &conf->retransmit_timeout, p);
 	if (timeout && conf->retransmit_timeout < 1000)
 		problem_setting(p, timeout, "%s is too short: at least 1ms", timeout->value);
+	section_get_number(s, "path_mtu_floor", PATH_MTU_FLOOR_MIN, PATH_MTU_FLOOR_MAX, &floor, p);
 	conf->retransmit_tries = tries;
 	section_get_time(s, "keep_alive", 3600, &conf->keep_alive, p);
 	if (conf->keep_alive && conf->keep_alive < 1000000)
 		problem_setting(p, section_get(s, "keep_alive"), "%s is too short: at least 1s, or 0 for never",
 				section_get(s, "keep_alive")->value);
+	conf->path_mtu_floor = floor;
 }
 
 static void load(struct gateway_conf *conf, struct section *root, const char *path, struct problems *p)
@@ -243,9 +272,11 @@ int gateway_conf_load(struct gateway_conf *conf, const char *dir, char *why, siz
 		.crypto = "auto",
 		.frames = 16384,
 		.tunnel = "xsw0",
+		.tcp_mss = GATEWAY_MSS_AUTO,
 		.retransmit_tries = 5,
 		.retransmit_timeout = 1000000,
 		.keep_alive = 20 * 1000000,
+		.path_mtu_floor = 576,
 		.log_level = LOG_LEVEL_INFO,
 	};
 	struct problems p = { .why = why, .why_size = why_size };

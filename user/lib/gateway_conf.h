@@ -21,11 +21,14 @@
  *       cpus = 2-5           # worker i on the i-th; without: on the NUMA node of the network cards
  *       frames = 16384       # UMEM frames of 4096 bytes, shared by all interfaces
  *       tunnel = xsw0        # the host's interface into the tunnels
+ *       fragment = before    # sealing: before, after
+ *       tcp_mss = auto       # of SYNs that pass: auto, what fits; off; or no more than a number of bytes
  *   }
  *   ike {
  *       retransmit_tries = 5
  *       retransmit_timeout = 1s
  *       keep_alive = 20s     # behind a NAT; 0: never
+ *       path_mtu_floor = 576 # bytes: no router talks us into smaller IPv4 packets
  *   }
  *   log {
  *       level = info         # error, warning, info, debug
@@ -46,6 +49,8 @@
 #include "cpu_list.h"
 #include "log.h"
 
+#define GATEWAY_MSS_AUTO 65535u
+
 enum attach_mode { ATTACH_AUTO, ATTACH_NATIVE, ATTACH_GENERIC, ATTACH_EXTERNAL };
 
 struct gateway_port {
@@ -64,9 +69,12 @@ struct gateway_conf {
 	struct cpu_list cpus; /* empty: not configured */
 	uint32_t frames; /* power of two */
 	char tunnel[IFNAMSIZ];
+	bool fragment_after;
+	uint16_t tcp_mss; /* 0: off; GATEWAY_MSS_AUTO */
 	uint32_t retransmit_tries;
 	uint64_t retransmit_timeout; /* microseconds */
 	uint64_t keep_alive; /* microseconds; 0: none */
+	uint32_t path_mtu_floor;
 	enum log_level log_level;
 };
 

@@ -175,6 +175,9 @@ static void load_child_sa(struct gateway *gw, struct gateway_conn *conn, const s
 	sa->integ_alg = text_of(gw, m, "integ-alg", "");
 	load_traffic(&sa->in, m, in);
 	load_traffic(&sa->out, m, out);
+	sa->mtu = vici_get_u64(m, "mtu", 0);
+	sa->path_mtu = vici_get_u64(m, "path-mtu", 0);
+	sa->path_mtu_age = vici_get_u64(m, "path-mtu-age", GATEWAY_NEVER);
 	sa->age = vici_get_u64(m, "install-time", GATEWAY_NEVER);
 	sa->local_ts = list_of(gw, m, "local-ts");
 	sa->remote_ts = list_of(gw, m, "remote-ts");

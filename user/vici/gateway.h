@@ -34,6 +34,8 @@ struct gateway_child_sa {
 	const char *spi_in, *spi_out; /* hexadecimal */
 	const char *encr_alg, *encr_keysize, *integ_alg;
 	struct gateway_traffic in, out;
+	uint64_t mtu, path_mtu; /* largest inner packet, largest outer one; 0: not known */
+	uint64_t path_mtu_age; /* seconds since a router said so; GATEWAY_NEVER: it is the route's own */
 	uint64_t age; /* seconds since it was installed */
 	struct gateway_text *local_ts, *remote_ts;
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each reason for which ESP drops a packet, once and counted; then damage of every kind. */
 #include "../../user/lib/sa_drops.h"
+#include "../../user/lib/esp_mtu.h"
 #include "esp_fixture.h"
 
 static const struct crypto_backend *backend(void)
@@ -115,6 +116,10 @@ static void test_seal_too_big(void **state)
 	assert_int_equal(seal_one(&t, &f), XSWAN_DROP_TOO_BIG);
 	assert_int_equal(f.p.len, 1401); /* still there for the ICMP answer */
 	assert_memory_equal(f.p.data, copy, 1401);
+	f.p.cut = 1460; /* to be fragmented afterwards: sealed whole */
+	assert_int_equal(seal_one(&t, &f), XSWAN_DROP_NONE);
+	assert_int_equal(f.p.len, 1401 + esp_mtu_overhead(&t.out_request.sa, 1401));
+	assert_int_equal(f.p.cut, 1460);
 	frame_free(&f);
 	t.out_request.sa.mtu = 0; /* no limit but IPv4's own */
 	pair_rebuild(&t);

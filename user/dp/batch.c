@@ -10,8 +10,11 @@
 #include <string.h>
 
 #include "fragment.h"
+#include "tcp_mss.h"
 #include "trace.h"
 #include "worker_io.h"
+
+#define SEALED_TAIL 64u /* trailer, padding of one block and ICV are less */
 
 /* What is left of a frame once its IP header is believed: false when it is impossible. */
 static bool frame_packet(struct worker *w, const struct xdp_desc *desc, uint32_t l3_offset, struct esp_packet *p)
@@ -28,7 +31,7 @@ static bool frame_packet(struct worker *w, const struct xdp_desc *desc, uint32_t
 	*p = (struct esp_packet){
 		.data = frame + l3_offset,
 		.len = len, /* link padding is cut */
-		.headroom = start + l3_offset - ETH_HLEN, /* keeps room for the link header */
+		.headroom = start + l3_offset - L2_MAX, /* keeps room for the link header */
 		.tailroom = size - start - l3_offset - len,
 	};
 	return true;
@@ -87,7 +90,7 @@ static void prepare_fragments(struct worker *w, const struct esp_packet *big, ui
 		part = &b->packets[b->count + n];
 		*part = (struct esp_packet){ .data = frame_data(w, addr), .sa = p.sa };
 		part->len = fragment_make(p.data, p.len, mtu, n, part->data);
-		part->headroom = XDP_PACKET_HEADROOM - ETH_HLEN;
+		part->headroom = XDP_PACKET_HEADROOM - L2_MAX;
 		part->tailroom = frame_size(&w->pool, addr) - XDP_PACKET_HEADROOM - part->len;
 	}
 	p.tailroom += p.len;
@@ -97,13 +100,40 @@ static void prepare_fragments(struct worker *w, const struct esp_packet *big, ui
 	b->count += count;
 }
 
+/*
+ * Shall it be sealed whole, and then cut? Whoever asks for DF on the outer packet cannot have that, and a selector of
+ * ports wants it, since no fragment but the first would have any.
+ */
+static bool cut_after_sealing(const struct worker *w, const struct esp_packet *p)
+{
+	if (esp_sa_config(p->sa)->header & XSWAN_HEADER_SET_DF || p->tailroom < SEALED_TAIL)
+		return false;
+	return w->dp->fragment_after || esp_sa_selects_ports(p->sa);
+}
+
+/* Larger than the tunnel's MTU. An IPv6 packet of up to 1280 bytes has to get through all the same. */
+static void prepare_large(struct worker *w, struct queue *q, struct esp_packet *p, uint32_t l2_len, uint16_t path_mtu)
+{
+	const uint32_t mtu = esp_sa_mtu(p->sa, p->data);
+	const bool divisible = ip_may_fragment(p->data) && esp_sa_config(p->sa)->mode == XSWAN_MODE_TUNNEL;
+
+	if (p->len <= mtu || (divisible && cut_after_sealing(w, p))) {
+		p->cut = path_mtu;
+		w->filling[ESP_SEAL]->count++;
+	} else if (divisible) {
+		prepare_fragments(w, p, (uint16_t)mtu);
+	} else {
+		send_too_big(w, p, q->port, l2_len, (uint16_t)mtu);
+	}
+}
+
 static void prepare_seal(struct worker *w, struct queue *q, const struct xdp_desc *desc, const struct xswan_meta *meta)
 {
 	struct batch *b = w->filling[ESP_SEAL];
 	struct esp_packet *p = &b->packets[b->count];
 	uint8_t *frame = frame_data(w, desc->addr);
 	const struct xswan_tunnel *tunnel;
-	uint32_t mtu;
+	uint16_t mtu;
 
 	if (!frame_packet(w, desc, meta->l3_offset, p) || meta->index >= XSWAN_TUNNELS) {
 		refuse(w, ESP_SEAL, q, NULL, frame, XSWAN_DROP_INNER_MALFORMED);
@@ -124,13 +154,14 @@ static void prepare_seal(struct worker *w, struct queue *q, const struct xdp_des
 		}
 		ip_count_hop(p->data);
 	}
-	mtu = esp_sa_mtu(p->sa, p->data);
+	mtu = __atomic_load_n(&tunnel->mtu, __ATOMIC_RELAXED); /* less than the SA began with, maybe */
+	esp_sa_set_mtu(p->sa, mtu);
+	if (tcp_mss_may_apply(p->data, p->len))
+		tcp_mss_clamp(p->data, p->len, mtu, w->dp->tcp_mss);
 	if (!mtu || p->len <= mtu)
 		b->count++;
-	else if (ip_may_fragment(p->data) && esp_sa_config(p->sa)->mode == XSWAN_MODE_TUNNEL)
-		prepare_fragments(w, p, (uint16_t)mtu);
 	else
-		send_too_big(w, p, q->port, meta->l3_offset, (uint16_t)mtu);
+		prepare_large(w, q, p, meta->l3_offset, __atomic_load_n(&tunnel->path_mtu, __ATOMIC_RELAXED));
 }
 
 void batch_add_frame(struct worker *w, struct queue *q, const struct xdp_desc *desc, const struct xswan_meta *meta)

@@ -140,7 +140,11 @@ int dataplane_open(struct dataplane *dp, const struct gateway_conf *conf, const 
 	cpu_set_t anywhere;
 	int err;
 
-	*dp = (struct dataplane){ .crypto = crypto_backend_find(strcmp(conf->crypto, "auto") ? conf->crypto : NULL) };
+	*dp = (struct dataplane){
+		.crypto = crypto_backend_find(strcmp(conf->crypto, "auto") ? conf->crypto : NULL),
+		.fragment_after = conf->fragment_after,
+		.tcp_mss = conf->tcp_mss,
+	};
 	if (!dp->crypto) {
 		snprintf(why, why_size, "dataplane.crypto = %s: not built in, or this CPU lacks what it needs", conf->crypto);
 		return -ENOTSUP;

@@ -31,7 +31,8 @@ struct esp_packet {
 	uint16_t head; /* transport mode: bytes of IP header, which stay outside */
 	uint16_t fill; /* bytes of padding for traffic flow confidentiality (RFC 4303 section 2.7) */
 	struct esp_sa *sa;
-	enum xswan_drop drop; /* result; XSWAN_DROP_NONE: sealed or opened */
+	enum xswan_drop drop : 16; /* result; XSWAN_DROP_NONE: sealed or opened */
+	uint16_t cut; /* sealed though larger than the SA's MTU: outer fragments of at most this; 0: not so */
 	uint16_t next; /* between the phases of sealing: the next header that goes into the trailer, */
 	uint16_t next_at; /* and in transport mode the offset of the byte that said so in the IP header */
 	uint64_t seq; /* result */
@@ -57,6 +58,8 @@ void esp_sa_set_drops(struct esp_sa *sa, struct xswan_sa_drops *line);
 /* A drop outside of this library of a packet of that SA, by any thread. */
 void esp_sa_count_drop(const struct esp_sa *sa, enum xswan_drop reason);
 const struct xswan_sa *esp_sa_config(const struct esp_sa *sa);
+/* Outbound: the largest inner packet from here on, 0: no limit. By any thread, each from the same tunnel's entry. */
+void esp_sa_set_mtu(struct esp_sa *sa, uint16_t mtu);
 /*
  * Limits of its life (esp_life.h). `tell` is called when one is reached, in any thread, and must not block; it is set
  * before the SA is in use. Which ones have been reached is asked for: the limit's kind, or XSWAN_DP_LIMIT_NONE.

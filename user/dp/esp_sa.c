@@ -373,6 +373,12 @@ const struct xswan_sa *esp_sa_config(const struct esp_sa *sa)
 	return &sa->config;
 }
 
+void esp_sa_set_mtu(struct esp_sa *sa, uint16_t mtu)
+{
+	if (__atomic_load_n(&sa->mtu, __ATOMIC_RELAXED) != mtu)
+		__atomic_store_n(&sa->mtu, mtu, __ATOMIC_RELAXED);
+}
+
 void esp_sa_set_tell(struct esp_sa *sa, void (*tell)(void *ctx, uint32_t index), void *ctx, uint32_t index)
 {
 	sa->life.tell = tell;

@@ -56,7 +56,7 @@ both_ways enum xswan_drop check_packet(const struct esp_sa *sa, struct esp_packe
 	if (in.ip6 ? !esp_sa_selects6(sa, &in, true) :
 		     !inner_selected(&in, esp_sa_local(sa), sa->local_count, esp_sa_remote(sa), sa->remote_count))
 		return XSWAN_DROP_TS_MISMATCH;
-	if (sa->mtu && len > sa->mtu && len > esp_sa_mtu(sa, p->data))
+	if (sa->mtu && len > sa->mtu && !p->cut && len > esp_sa_mtu(sa, p->data))
 		return XSWAN_DROP_TOO_BIG;
 	drop = check_shape(sa, p, &in, shaped);
 	if (drop != XSWAN_DROP_NONE)

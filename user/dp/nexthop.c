@@ -15,6 +15,7 @@
 #include <xswan/nexthop.h>
 
 #include "ip_header.h"
+#include "vlan.h"
 
 #define ENTRIES 1024u /* power of two */
 /*
@@ -139,9 +140,48 @@ static const struct port *port_by_ifindex(const struct nexthop_cache *c, uint32_
 	return NULL;
 }
 
+static bool ask_link(struct nexthop_cache *c, uint32_t ifindex, struct vlan_link *link)
+{
+	char buf[MNL_SOCKET_BUFFER_SIZE];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct ifinfomsg *info;
+
+	nlh->nlmsg_type = RTM_GETLINK;
+	nlh->nlmsg_flags = NLM_F_REQUEST;
+	nlh->nlmsg_seq = ++c->nl_seq;
+	info = mnl_nlmsg_put_extra_header(nlh, sizeof(*info));
+	info->ifi_index = ifindex;
+	if (mnl_socket_sendto(c->nl, nlh, nlh->nlmsg_len) < 0)
+		return false;
+	while (mnl_socket_recvfrom(c->nl, buf, sizeof(buf)) > 0) { /* as in is_permanent() */
+		if (nlh->nlmsg_seq != c->nl_seq)
+			continue;
+		if (nlh->nlmsg_type != RTM_NEWLINK)
+			return false;
+		vlan_read(nlh, link);
+		return true;
+	}
+	return false;
+}
+
+/* The port to leave by, which may lie below VLAN devices; NULL: none. */
+static const struct port *find_port(struct nexthop_cache *c, struct vlan_path *path)
+{
+	const struct port *port;
+	struct vlan_link link;
+
+	while (!(port = port_by_ifindex(c, path->ifindex)))
+		if (!ask_link(c, path->ifindex, &link) || !vlan_descend(path, &link))
+			return NULL;
+	if (!path->count)
+		path->mtu = port->mtu;
+	return port;
+}
+
 static void ask(struct nexthop_cache *c, struct entry *e, const uint8_t *packet)
 {
 	struct xswan_nexthop *q = &e->answer;
+	struct vlan_path path = { 0 };
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = q, .data_size_in = sizeof(*q), .data_out = q,
 		    .data_size_out = sizeof(*q));
 
@@ -159,13 +199,18 @@ static void ask(struct nexthop_cache *c, struct entry *e, const uint8_t *packet)
 		q->out_ifindex = 0;
 		return;
 	}
-	e->hop.port = port_by_ifindex(c, q->out_ifindex);
-	if (q->result != BPF_FIB_LKUP_RET_SUCCESS || !e->hop.port)
+	if (q->result != BPF_FIB_LKUP_RET_SUCCESS)
+		return;
+	path.ifindex = q->out_ifindex;
+	e->hop.port = find_port(c, &path);
+	if (!e->hop.port)
 		return;
 	e->hop.kind = NEXTHOP_PORT;
-	memcpy(e->hop.eth, q->dmac, ETH_ALEN);
-	memcpy(e->hop.eth + ETH_ALEN, q->smac, ETH_ALEN);
-	ip_put_ethertype(e->hop.eth + 2 * ETH_ALEN, packet);
+	e->hop.mtu = path.mtu;
+	memcpy(e->hop.link, q->dmac, ETH_ALEN);
+	memcpy(e->hop.link + ETH_ALEN, q->smac, ETH_ALEN);
+	ip_put_ethertype(e->hop.link + 2 * ETH_ALEN, packet);
+	e->hop.link_len = vlan_push(&path, e->hop.link);
 }
 
 static void key_of(struct key *k, const uint8_t *packet, int ifindex)

@@ -20,7 +20,9 @@ enum nexthop_kind {
 struct nexthop {
 	enum nexthop_kind kind;
 	const struct port *port;
-	uint8_t eth[14]; /* Ethernet header */
+	uint32_t mtu; /* of the port, or of the VLAN device on it */
+	uint8_t link[22]; /* Ethernet header, with up to two VLAN tags */
+	uint8_t link_len;
 };
 
 struct nexthop_cache;

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "../lib/esp_mtu.h"
 #include "fragment.h"
+#include "tcp_mss.h"
 #include "worker_io.h"
 
 /* With its link header. There is room: the frame came in with one, behind 256 bytes of headroom. */
@@ -29,18 +29,30 @@ void send_host(struct worker *w, struct esp_packet *p)
 	send_frame(w, w->dp->tunnel, p, eth, ETH_HLEN);
 }
 
+/* What the peer's host announces is what ours will send into the tunnel. */
+static void clamp_mss(const struct worker *w, struct esp_packet *p)
+{
+	const uint32_t tunnel = esp_sa_config(p->sa)->tunnel;
+
+	if (tunnel < XSWAN_TUNNELS)
+		tcp_mss_clamp(p->data, p->len, __atomic_load_n(&w->dp->programs.tunnels[tunnel].mtu, __ATOMIC_RELAXED),
+			      w->dp->tcp_mss);
+}
+
 void send_inner(struct worker *w, struct esp_packet *p)
 {
 	const struct nexthop *hop = nexthop_find(w->nexthops, p->data, w->dp->host.ifindex, w->now);
 
+	if (tcp_mss_may_apply(p->data, p->len))
+		clamp_mss(w, p);
 	/* Plaintext never goes out of the outside by itself: the kernel's path has the egress program on it. */
 	if (hop->kind == NEXTHOP_KERNEL || hop->port->role != XSWAN_ROLE_INSIDE || ip_hops(p->data) <= 1 ||
-	    p->len > hop->port->mtu) {
+	    p->len > hop->mtu) {
 		send_host(w, p);
 		return;
 	}
 	ip_count_hop(p->data);
-	send_frame(w, hop->port, p, hop->eth, ETH_HLEN);
+	send_frame(w, hop->port, p, hop->link, hop->link_len);
 }
 
 static ssize_t send_raw4(const struct worker *w, const struct esp_packet *p)
@@ -68,39 +80,17 @@ static void send_raw(struct worker *w, struct esp_packet *p)
 		frame_put(&w->pool, frame_addr(w, p->data));
 }
 
-/* What the SA's MTU becomes when it is sealed: the path takes no more. */
-static uint32_t path_mtu(const struct xswan_sa *sa)
-{
-	return sa->mtu ? sa->mtu + esp_mtu_overhead(sa, sa->mtu) : UINT16_MAX;
-}
-
-/* Only a packet that must get through, being one of IPv6 and no longer than its minimum MTU, is sealed beyond that. */
-static bool exceeds_path(const struct esp_packet *p)
-{
-	const struct xswan_sa *sa = esp_sa_config(p->sa);
-
-	return sa->mtu && sa->mtu < WIRE_IP6_MTU_MIN && p->len > path_mtu(sa);
-}
-
-/* The longest sealed packet that goes as one. */
-static uint32_t outer_mtu(const struct esp_packet *p, const struct nexthop *hop)
-{
-	const uint32_t path = path_mtu(esp_sa_config(p->sa));
-
-	return hop->kind == NEXTHOP_PORT && hop->port->mtu < path ? hop->port->mtu : path;
-}
-
 static void send_whole(struct worker *w, struct esp_packet *p, const struct nexthop *hop)
 {
 	if (hop->kind == NEXTHOP_KERNEL)
 		send_raw(w, p);
 	else
-		send_frame(w, hop->port, p, hop->eth, ETH_HLEN);
+		send_frame(w, hop->port, p, hop->link, hop->link_len);
 }
 
 /*
- * An IPv6 packet of up to 1280 bytes, sealed, may be longer than the path takes: the tunnel's entry fragments it (RFC
- * 2473 section 7.2, RFC 4301 section 7), as it is the source of the outer packet. False: it does not fit in any way.
+ * A sealed packet that is longer than the path takes: the tunnel's entry fragments it (RFC 2473 section 7.2, RFC 4301
+ * section 7), as it is the source of the outer packet. False: it does not fit in any way.
  */
 static bool send_fragments(struct worker *w, struct esp_packet *p, const struct nexthop *hop, uint32_t mtu)
 {
@@ -122,14 +112,13 @@ static bool send_fragments(struct worker *w, struct esp_packet *p, const struct 
 void send_outer(struct worker *w, struct esp_packet *p)
 {
 	const struct nexthop *hop = nexthop_find(w->nexthops, p->data, 0, w->now);
-	uint32_t mtu;
+	uint32_t mtu = hop->kind == NEXTHOP_PORT ? hop->mtu : UINT16_MAX;
 
-	if (hop->kind == NEXTHOP_PORT && p->len <= hop->port->mtu && !exceeds_path(p)) {
-		send_frame(w, hop->port, p, hop->eth, ETH_HLEN);
-		return;
-	}
-	mtu = outer_mtu(p, hop);
+	if (p->cut && p->cut < mtu)
+		mtu = p->cut;
 	/* AF_XDP looks at no MTU; the kernel at least refuses, and is counted */
-	if (p->len <= mtu || !send_fragments(w, p, hop, mtu))
+	if (p->len <= mtu)
+		send_whole(w, p, hop);
+	else if (!send_fragments(w, p, hop, mtu))
 		send_raw(w, p);
 }

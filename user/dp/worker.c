@@ -66,7 +66,7 @@ static uint32_t run_queues(struct worker *w)
 	for (uint32_t i = 0; i < w->queue_count; i++)
 		count += w->queues[i]->vnet ? vnet_receive(w, w->queues[i]) : run_queue(w, w->queues[i]);
 	/* poll() says when there is some; a worker that never sleeps looks now and then */
-	if (w->esp_fd >= 0 && (w->esp_pending || !(++w->rounds % RAW_ROUNDS))) {
+	if (w->reassembled[0] >= 0 && (w->esp_pending || !(++w->rounds % RAW_ROUNDS))) {
 		uint32_t got = reassembled_receive(w);
 
 		w->esp_pending = got > 0;
@@ -179,13 +179,15 @@ static void wait_for_work(struct worker *w, struct pollfd *fds)
 	__atomic_store_n(&w->asleep, true, __ATOMIC_SEQ_CST);
 	if (w->dp->worker_count < 2 || !assist_wanted(w->dp->assist)) {
 		rcu_thread_offline();
-		poll(fds, w->queue_count + 3, outstanding ? OUTSTANDING_MS : IDLE_MS);
+		poll(fds, w->queue_count + 1 + REASSEMBLED, outstanding ? OUTSTANDING_MS : IDLE_MS);
 		rcu_thread_online();
 	}
 	__atomic_store_n(&w->asleep, false, __ATOMIC_RELEASE);
 	if (fds[w->queue_count].revents & POLLIN && read(w->wake_fd, &calls, sizeof(calls)) < 0)
 		log_debug("worker %u: %s", w->id, strerror(errno));
-	w->esp_pending = (fds[w->queue_count + 1].revents | fds[w->queue_count + 2].revents) & POLLIN;
+	w->esp_pending = false;
+	for (uint32_t i = 0; i < REASSEMBLED; i++)
+		w->esp_pending |= fds[w->queue_count + 1 + i].revents & POLLIN;
 	if (outstanding)
 		kick_stalled(w);
 }
@@ -193,7 +195,7 @@ static void wait_for_work(struct worker *w, struct pollfd *fds)
 static void *run(void *arg)
 {
 	struct worker *w = arg;
-	struct pollfd *fds = calloc(w->queue_count + 3, sizeof(*fds));
+	struct pollfd *fds = calloc(w->queue_count + 1 + REASSEMBLED, sizeof(*fds));
 
 	rcu_register_thread();
 	if (!fds)
@@ -201,8 +203,8 @@ static void *run(void *arg)
 	for (uint32_t i = 0; i < w->queue_count; i++)
 		fds[i] = (struct pollfd){ .fd = w->queues[i]->fd, .events = POLLIN };
 	fds[w->queue_count] = (struct pollfd){ .fd = w->wake_fd, .events = POLLIN };
-	fds[w->queue_count + 1] = (struct pollfd){ .fd = w->esp_fd, .events = POLLIN }; /* -1: ignored */
-	fds[w->queue_count + 2] = (struct pollfd){ .fd = w->esp6_fd, .events = POLLIN };
+	for (uint32_t i = 0; i < REASSEMBLED; i++) /* -1: ignored */
+		fds[w->queue_count + 1 + i] = (struct pollfd){ .fd = w->reassembled[i], .events = POLLIN };
 	while (!__atomic_load_n(&w->stop, __ATOMIC_ACQUIRE)) {
 		if (!run_batches(w) && !help_others(w))
 			wait_for_work(w, fds);
@@ -275,10 +277,9 @@ void worker_free(struct worker *w)
 		close(w->raw_fd);
 	if (w->raw6_fd >= 0)
 		close(w->raw6_fd);
-	if (w->esp_fd >= 0)
-		close(w->esp_fd);
-	if (w->esp6_fd >= 0)
-		close(w->esp6_fd);
+	for (uint32_t i = 0; i < REASSEMBLED; i++)
+		if (w->reassembled[i] >= 0)
+			close(w->reassembled[i]);
 	nexthop_cache_free(w->nexthops);
 	batch_free(w);
 	if (w->crypto)
@@ -298,7 +299,8 @@ struct worker *worker_new(struct dataplane *dp, uint32_t id, char *why, size_t w
 	memset(w, 0, sizeof(*w));
 	w->dp = dp;
 	w->id = id;
-	w->wake_fd = w->raw_fd = w->raw6_fd = w->esp_fd = w->esp6_fd = -1;
+	w->wake_fd = w->raw_fd = w->raw6_fd = -1;
+	memset(w->reassembled, -1, sizeof(w->reassembled));
 	trace_resume(w);
 	w->drops = dp->programs.drops + (size_t)id * XSWAN_DROP_SLOTS;
 	if (!prepare(w, why, why_size))

@@ -27,6 +27,8 @@ struct dataplane {
 	struct port host; /* xswN itself: index, MAC and MTU alone */
 	bool forwarding_off, forwarding6_off; /* by family */
 	bool jumbo; /* packets may be larger than a frame */
+	bool fragment_after; /* what is too large and may be fragmented is sealed first */
+	uint16_t tcp_mss; /* tcp_mss.h */
 	struct umem umem;
 	struct xsk_umem *xsk_umem[2]; /* registrations of umem: copy, zero-copy */
 	struct placement placement;

@@ -23,6 +23,7 @@
 #define RUN_ROOM (RUN_SIZE - XDP_PACKET_HEADROOM - TAIL_ROOM)
 #define L2_MAX 22u /* Ethernet and two VLAN tags */
 #define SATURATED 4u /* full batches in a row after which a worker counts as behind */
+#define REASSEMBLED 4u
 #define FLIGHT 4u /* batches under way at once while others help with their crypto */
 
 /* Packets that are sealed, or opened, together. */
@@ -43,9 +44,9 @@ struct worker {
 	int wake_fd; /* eventfd: to stop, or to help */
 	bool running, stop;
 	bool asleep; /* in poll(), or about to be */
-	bool esp_pending; /* esp_fd may have more */
+	bool esp_pending; /* one of `reassembled` may have more */
 	uint32_t rounds;
-	int esp_fd, esp6_fd; /* the first worker's: ESP that the kernel reassembled; else -1 */
+	int reassembled[REASSEMBLED]; /* the first worker's sockets of reassembled.c; else -1 */
 	int raw_fd, raw6_fd; /* outer packets for which the kernel knows the way better; -1: a kernel without IPv6 */
 
 	struct queue *queues[XSWAN_PORTS * XSWAN_QUEUES];

@@ -15,7 +15,7 @@
 
 #include "worker_io.h"
 
-#define ROOM (FRAME_SIZE - XDP_PACKET_HEADROOM - ETH_HLEN)
+#define BEFORE (XDP_PACKET_HEADROOM + ETH_HLEN) /* the packet lies where it would, had it come in a frame */
 #define PER_ROUND 32
 #define NAT_PORT 4500 /* RFC 3948 section 2.1 */
 
@@ -116,14 +116,14 @@ static void read_control(struct msghdr *m, struct wire_ip6 *ip)
 	}
 }
 
-static ssize_t receive6(int fd, const struct kind *kind, uint8_t *packet)
+static ssize_t receive6(int fd, const struct kind *kind, uint8_t *packet, uint32_t room)
 {
 	union {
 		struct cmsghdr align;
 		uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int))];
 	} control;
 	struct sockaddr_in6 from = { .sin6_family = AF_UNSPEC };
-	struct iovec part = { .iov_base = packet + WIRE_IP6_LEN, .iov_len = ROOM - WIRE_IP6_LEN };
+	struct iovec part = { .iov_base = packet + WIRE_IP6_LEN, .iov_len = room - WIRE_IP6_LEN };
 	struct msghdr m = { .msg_name = &from,
 			    .msg_namelen = sizeof(from),
 			    .msg_iov = &part,
@@ -147,21 +147,22 @@ static bool receive_one(struct worker *w, uint32_t n)
 	const int fd = w->reassembled[n];
 	const struct kind *kind = &kinds[n];
 	struct xswan_meta meta = { .kind = XSWAN_META_OPEN, .l3_offset = ETH_HLEN };
-	struct xdp_desc desc = { .addr = frame_get(&w->pool) };
+	const uint32_t room = (w->dp->jumbo ? RUN_SIZE : FRAME_SIZE) - BEFORE;
+	struct xdp_desc desc = { .addr = w->dp->jumbo ? frame_get_run(&w->pool) : frame_get(&w->pool) };
 	uint8_t *packet;
 	ssize_t len;
 
 	if (desc.addr == UINT64_MAX)
 		return false;
+	packet = frame_data(w, desc.addr) + BEFORE;
 	desc.addr += XDP_PACKET_HEADROOM;
-	packet = frame_data(w, desc.addr) + ETH_HLEN; /* where it would lie, had it come in a frame */
-	len = kind->family == AF_INET6 ? receive6(fd, kind, packet) : recv(fd, packet, ROOM, MSG_TRUNC);
+	len = kind->family == AF_INET6 ? receive6(fd, kind, packet, room) : recv(fd, packet, room, MSG_TRUNC);
 	if (len < 0) {
 		frame_put(&w->pool, desc.addr);
 		return false;
 	}
-	desc.len = ETH_HLEN + (len < (ssize_t)ROOM ? len : ROOM);
-	if (len > (ssize_t)ROOM || !find_slot(packet, (uint32_t)len, kind, &meta.index))
+	desc.len = ETH_HLEN + (len < (ssize_t)room ? len : room);
+	if (len > (ssize_t)room || !find_slot(packet, (uint32_t)len, kind, &meta.index))
 		worker_drop(w, packet, XSWAN_DROP_ESP_MALFORMED);
 	else
 		batch_add_open(w, &desc, &meta);

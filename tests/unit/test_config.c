@@ -265,10 +265,24 @@ static void refused(void **state)
 		{ { .child = "local_ts = 10.1.0.0/16[/80]" },
 		  "17: connections.gw.children.net.local_ts: '10.1.0.0/16[/80]': ports need a protocol, as in "
 		  "[tcp/80]" },
-		{ { .child = "local_ts = 10.1.0.0/16[icmp/8]" },
-		  "17: connections.gw.children.net.local_ts: '10.1.0.0/16[icmp/8]': ports are supported for tcp and "
-		  "udp "
-		  "only" },
+		{ { .child = "local_ts = 10.1.0.0/16[gre/8]" },
+		  "17: connections.gw.children.net.local_ts: '10.1.0.0/16[gre/8]': this protocol has no ports" },
+		{ { .child = "local_ts = 10.1.0.0/16[icmpv6]" },
+		  "17: connections.gw.children.net.local_ts: '10.1.0.0/16[icmpv6]': ICMP of the other family" },
+		{ { .child = "priority = 4294967295" },
+		  "17: connections.gw.children.net.priority: 4294967295 is out of range: 0 to 4294967294" },
+		{ { .child = "mode = drop\n local_ts = 10.1.0.0/16\n remote_ts = 10.2.0.0/16" },
+		  "14: connections.gw.children.net: no start_action: write start_action = trap, and the policy stands "
+		  "from the start" },
+		{ { .child = "mode = pass\n start_action = none\n local_ts = 10.1.0.0/16\n remote_ts = 10.2.0.0/16" },
+		  "18: connections.gw.children.net.start_action: 'none' is not supported with this mode: write trap, "
+		  "and the policy stands from the start" },
+		{ { .child = "mode = pass\n start_action = trap\n local_ts = 10.1.0.0/16\n remote_ts = 2001:db8::/32" },
+		  "14: connections.gw.children.net: local_ts and remote_ts are of different families: no packet is of "
+		  "both" },
+		{ { .child = "mode = drop\n start_action = trap\n local_ts = 10.1.0.0/16\n remote_ts = "
+			     "10.2.0.0/16\n replay_window = 64" },
+		  "21: connections.gw.children.net.replay_window: not supported" },
 		{ { .child = "remote_ts = dynamic, 10.2.0.0/16" },
 		  "17: connections.gw.children.net.remote_ts: 'dynamic': dynamic is supported alone only, without "
 		  "ports or "
@@ -437,6 +451,56 @@ static void anyone(void **state)
 				 "remote_addrs to start with");
 }
 
+/* Shunts are policies without IKE: a connection of nothing else needs no authentication, and is none. */
+static void shunts(void **state)
+{
+	static const char text[] =
+		"connections {\n"
+		" local { children {\n"
+		"  ssh { mode = pass\n local_ts = 0.0.0.0/0, ::/0[tcp/22]\n remote_ts = 10.0.0.0/8, ::/0\n"
+		"   start_action = trap }\n"
+		"  ping { mode = drop\n priority = 7\n local_ts = 0.0.0.0/0[icmp/8]\n remote_ts = 10.9.0.0/16\n"
+		"   start_action = trap } } }\n"
+		" gw { local_addrs = 192.0.2.1\n remote_addrs = 192.0.2.2\n"
+		"  local { auth = psk }\n remote { auth = psk }\n"
+		"  children {\n"
+		"   net { remote_ts = 10.2.0.0/16\n priority = 3 }\n"
+		"   peer { mode = pass\n local_ts = dynamic[tcp]\n start_action = trap } } }\n"
+		"}\n"
+		"secrets { ike { secret = x } }\n";
+	const struct conf_shunt *s;
+	char file[2048], why[1024], ts[TS_TEXT];
+	struct config *cfg;
+
+	assert_int_equal(load(&cfg, text, why), -EINVAL); /* dynamic alone, as for any child */
+	snprintf(file, sizeof(file), "%s", text);
+	memcpy(strstr(file, "dynamic[tcp]"), "dynamic     ", 12);
+	if (load(&cfg, file, why) < 0)
+		fail_msg("%s", why);
+	assert_string_equal(cfg->conns->name, "gw");
+	assert_null(cfg->conns->next);
+	assert_string_equal(cfg->conns->children->name, "net");
+	assert_null(cfg->conns->children->next);
+	assert_int_equal(cfg->conns->children->priority, 3);
+	s = cfg->shunts;
+	assert_string_equal(s->conn, "local");
+	assert_string_equal(s->name, "ssh");
+	assert_true(s->pass);
+	assert_int_equal(s->local_ts_count, 2);
+	assert_string_equal(ts_format(&s->local_ts[1], ts), "::/0[tcp/22]");
+	s = s->next;
+	assert_false(s->pass);
+	assert_int_equal(s->priority, 7);
+	assert_int_equal(s->local_ts[0].port_min, 8 << 8);
+	assert_int_equal(s->local_ts[0].port_max, 8 << 8 | 0xff);
+	s = s->next;
+	assert_string_equal(s->conn, "gw");
+	assert_string_equal(ts_format(&s->local_ts[0], ts), "192.0.2.1/32");
+	assert_string_equal(ts_format(&s->remote_ts[0], ts), "192.0.2.2/32");
+	assert_null(s->next);
+	config_unref(cfg);
+}
+
 static void example(void **state)
 {
 	char why[1024];
@@ -528,6 +592,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(accepted, files_begin, files_end),
 		cmocka_unit_test_setup_teardown(headers, files_begin, files_end),
 		cmocka_unit_test_setup_teardown(anyone, files_begin, files_end),
+		cmocka_unit_test_setup_teardown(shunts, files_begin, files_end),
 		cmocka_unit_test(example),
 		cmocka_unit_test_setup_teardown(damaged, files_begin, files_end),
 	};

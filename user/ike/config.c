@@ -12,7 +12,7 @@ static void free_child(struct conf_child *child)
 	free(child);
 }
 
-static void free_conn(struct conf_conn *conn)
+void config_free_conn(struct conf_conn *conn)
 {
 	struct conf_child *child;
 
@@ -25,8 +25,10 @@ static void free_conn(struct conf_conn *conn)
 	free(conn);
 }
 
-static void free_shunt(struct conf_shunt *shunt)
+void config_free_shunt(struct conf_shunt *shunt)
 {
+	if (!shunt)
+		return;
 	free(shunt->conn);
 	free(shunt->name);
 	free(shunt->origin);
@@ -58,11 +60,11 @@ void config_unref(struct config *cfg)
 		return;
 	while ((conn = cfg->conns)) {
 		cfg->conns = conn->next;
-		free_conn(conn);
+		config_free_conn(conn);
 	}
 	while ((shunt = cfg->shunts)) {
 		cfg->shunts = shunt->next;
-		free_shunt(shunt);
+		config_free_shunt(shunt);
 	}
 	while ((secret = cfg->secrets)) {
 		cfg->secrets = secret->next;

@@ -120,6 +120,10 @@ struct config {
 struct config *config_ref(struct config *cfg);
 void config_unref(struct config *cfg);
 
+/* While a configuration is being built; later they go with it. */
+void config_free_conn(struct conf_conn *conn);
+void config_free_shunt(struct conf_shunt *shunt);
+
 struct conf_conn *config_find_conn(const struct config *cfg, const char *name);
 struct conf_child *conn_find_child(const struct conf_conn *conn, const char *name);
 

@@ -22,7 +22,6 @@ static const struct fixed_key fixed[] = {
 	{ "policies_fwd_out", FIXED_NO, NULL },
 	{ "ipcomp", FIXED_NO, NULL },
 	{ "reqid", FIXED_WORD, "0" },
-	{ "priority", FIXED_WORD, "0" },
 	{ "mark_in", FIXED_WORD, "0" },
 	{ "mark_in_sa", FIXED_NO, NULL },
 	{ "mark_out", FIXED_WORD, "0" },
@@ -34,6 +33,14 @@ static const struct fixed_key fixed[] = {
 	{ NULL, 0, NULL },
 };
 
+static bool has_ports(uint8_t proto)
+{
+	static const uint8_t protos[] = { IPPROTO_TCP,	IPPROTO_UDP,  IPPROTO_ICMP,    IPPROTO_ICMPV6,
+					  IPPROTO_SCTP, IPPROTO_DCCP, IPPROTO_UDPLITE };
+
+	return memchr(protos, proto, sizeof(protos));
+}
+
 /* What the dataplane can match and what RFC 7296 section 3.13.1 allows a selector to say. */
 static bool ts_supported(const struct xswan_ts *ts, const struct setting *k, const char *text, struct problems *p)
 {
@@ -41,8 +48,10 @@ static bool ts_supported(const struct xswan_ts *ts, const struct setting *k, con
 
 	if (ports && !ts->proto)
 		problem_setting(p, k, "'%s': ports need a protocol, as in [tcp/80]", text);
-	else if (ports && ts->proto != IPPROTO_TCP && ts->proto != IPPROTO_UDP)
-		problem_setting(p, k, "'%s': ports are supported for tcp and udp only", text);
+	else if (ports && !has_ports(ts->proto))
+		problem_setting(p, k, "'%s': this protocol has no ports", text);
+	else if (ts->proto == (ts->family == 4 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
+		problem_setting(p, k, "'%s': ICMP of the other family", text);
 	else
 		return true;
 	return false;
@@ -74,7 +83,7 @@ static void add_ts(struct xswan_ts *list, int *count, const struct setting *k, c
 		list[(*count)++] = ts;
 }
 
-static void load_ts(struct section *s, const char *key, struct xswan_ts *list, int *count, struct problems *p)
+void config_load_ts(struct section *s, const char *key, struct xswan_ts *list, int *count, struct problems *p)
 {
 	struct setting *k = section_get(s, key);
 	char *copy, *rest, *item;
@@ -187,7 +196,7 @@ static void load_life(struct section *s, const char *what, struct conf_life *l,
 struct conf_child *config_load_child(struct section *s, const struct conf_conn *conn, struct problems *p)
 {
 	struct conf_child *child = calloc(1, sizeof(*child));
-	uint64_t window = REPLAY_WINDOW_DEFAULT;
+	uint64_t window = REPLAY_WINDOW_DEFAULT, priority = 0;
 
 	s->used = true;
 	if (!child || !(child->name = strdup(s->name))) {
@@ -199,8 +208,8 @@ struct conf_child *config_load_child(struct section *s, const struct conf_conn *
 	if (strlen(conn->name) + 1 + strlen(child->name) >= XSWAN_NAME_LEN)
 		problem_section(p, s, "'%s/%s' is longer than %u characters", conn->name, child->name,
 				XSWAN_NAME_LEN - 1);
-	load_ts(s, "local_ts", child->local_ts, &child->local_ts_count, p);
-	load_ts(s, "remote_ts", child->remote_ts, &child->remote_ts_count, p);
+	config_load_ts(s, "local_ts", child->local_ts, &child->local_ts_count, p);
+	config_load_ts(s, "remote_ts", child->remote_ts, &child->remote_ts_count, p);
 	config_load_proposals(s, "esp_proposals", false, child->proposals, &child->proposal_count, p);
 	section_get_number(s, "replay_window", XSWAN_REPLAY_MIN, XSWAN_REPLAY_MAX, &window, p);
 	child->replay_window = window;
@@ -209,6 +218,8 @@ struct conf_child *config_load_child(struct section *s, const struct conf_conn *
 	load_life(s, "time", &child->time, load_seconds, p);
 	load_life(s, "bytes", &child->bytes, load_number, p);
 	load_life(s, "packets", &child->packets, load_number, p);
+	section_get_number(s, "priority", 0, UINT32_MAX - 1, &priority, p);
+	child->priority = priority;
 	load_start_action(s, child, conn, p);
 	check_loss_action(s, "dpd_action", child->start_action, "clear", "restart", p);
 	check_loss_action(s, "close_action", child->start_action, "none", "start", p);

@@ -110,7 +110,7 @@ static void load_auth(struct section *s, struct identity *id, struct problems *p
 }
 
 /* Sections "local…" or "remote…": one round of authentication, so one section each. */
-static void load_side(struct section *conn, const char *side, struct identity *id, struct problems *p)
+static void load_side(struct section *conn, const char *side, bool needed, struct identity *id, struct problems *p)
 {
 	struct section *found = NULL;
 
@@ -127,21 +127,38 @@ static void load_side(struct section *conn, const char *side, struct identity *i
 		s->used = true;
 		load_auth(s, id, p);
 	}
-	if (!found)
+	if (!found && needed)
 		problem_section(p, conn, "no section '%s': write %s { auth = psk }", side, side);
 }
 
-static void load_children(struct section *s, struct conf_conn *conn, struct problems *p)
+/* Is there more to this connection than shunts? */
+static bool has_ike(struct section *s)
+{
+	struct section *children = section_find(s, "children");
+
+	for (struct section *c = children ? children->sections : NULL; c; c = c->next)
+		if (!config_is_shunt(c))
+			return true;
+	return !children || !children->sections;
+}
+
+static void load_children(struct section *s, struct conf_conn *conn, struct conf_shunt **shunts, struct problems *p)
 {
 	struct section *children = section_find(s, "children");
 	struct conf_child **end = &conn->children;
 
 	for (struct section *c = children ? children->sections : NULL; c; c = c->next) {
+		if (config_is_shunt(c)) {
+			*shunts = config_load_shunt(c, conn, p);
+			if (*shunts)
+				shunts = &(*shunts)->next;
+			continue;
+		}
 		*end = config_load_child(c, conn, p);
 		if (*end)
 			end = &(*end)->next;
 	}
-	if (!conn->children)
+	if (!children || !children->sections)
 		problem_section(p, s, "no children: an IKE SA without a Child SA is not supported");
 }
 
@@ -191,9 +208,10 @@ static struct conf_conn *new_conn(struct section *s)
 	return conn;
 }
 
-struct conf_conn *config_load_conn(struct section *s, struct problems *p)
+struct conf_conn *config_load_conn(struct section *s, struct conf_shunt **shunts, struct problems *p)
 {
 	struct conf_conn *conn = new_conn(s);
+	bool ike;
 
 	s->used = true;
 	if (!conn) {
@@ -208,10 +226,14 @@ struct conf_conn *config_load_conn(struct section *s, struct problems *p)
 	load_dpd_delay(s, conn, p);
 	default_id(&conn->local_id, conn->local_addrs, conn->local_addr_count);
 	default_id(&conn->remote_id, conn->remote_addrs, conn->remote_addr_count);
-	load_side(s, "local", &conn->local_id, p);
-	load_side(s, "remote", &conn->remote_id, p);
-	load_children(s, conn, p);
+	ike = has_ike(s);
+	load_side(s, "local", ike, &conn->local_id, p);
+	load_side(s, "remote", ike, &conn->remote_id, p);
+	load_children(s, conn, shunts, p);
 	check_keyingtries(s, conn, p);
 	config_check_fixed(s, fixed, p);
-	return conn;
+	if (ike)
+		return conn;
+	config_free_conn(conn);
+	return NULL;
 }

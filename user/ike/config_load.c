@@ -13,11 +13,14 @@ static void load_connections(struct config *cfg, struct section *root, struct pr
 {
 	struct section *all = section_find(root, "connections");
 	struct conf_conn **end = &cfg->conns;
+	struct conf_shunt **shunts = &cfg->shunts;
 
 	for (struct section *s = all ? all->sections : NULL; s; s = s->next) {
-		*end = config_load_conn(s, p);
+		*end = config_load_conn(s, shunts, p);
 		if (*end)
 			end = &(*end)->next;
+		while (*shunts)
+			shunts = &(*shunts)->next;
 	}
 }
 

@@ -29,14 +29,18 @@ bool config_check_name(const struct section *s, struct problems *p);
 char *config_next_item(char **rest);
 void config_load_proposals(struct section *s, const char *key, bool ike, struct conf_proposal *list, int *count,
 			   struct problems *p);
+void config_load_ts(struct section *s, const char *key, struct xswan_ts *list, int *count, struct problems *p);
 int config_load_id(struct setting *k, struct identity *id, struct problems *p);
 
 /* Of a child: mode, header, dscp and tfc. */
 void config_load_headers(struct section *s, struct conf_child *child, struct problems *p);
 
 /* One section each; NULL: out of memory (a problem) */
-struct conf_conn *config_load_conn(struct section *s, struct problems *p);
+/* Its shunts go into *shunts, a list with nothing behind it. NULL also when there is nothing else. */
+struct conf_conn *config_load_conn(struct section *s, struct conf_shunt **shunts, struct problems *p);
 struct conf_child *config_load_child(struct section *s, const struct conf_conn *conn, struct problems *p);
+bool config_is_shunt(struct section *s); /* a child's section whose mode is pass or drop */
+struct conf_shunt *config_load_shunt(struct section *s, const struct conf_conn *conn, struct problems *p);
 struct conf_secret *config_load_secret(struct section *s, struct problems *p);
 
 #endif

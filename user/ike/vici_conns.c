@@ -54,7 +54,17 @@ static void put_child(struct vici_builder *b, const struct conf_child *child)
 	vici_end_section(b);
 }
 
-static void put_conn(struct vici_builder *b, const struct conf_conn *conn)
+static void put_shunt(struct vici_builder *b, const struct conf_shunt *shunt)
+{
+	vici_begin_section(b, shunt->name);
+	vici_put(b, "mode", shunt->pass ? "PASS" : "DROP");
+	vici_put(b, "start_action", "trap");
+	put_ts(b, "local-ts", shunt->local_ts, shunt->local_ts_count);
+	put_ts(b, "remote-ts", shunt->remote_ts, shunt->remote_ts_count);
+	vici_end_section(b);
+}
+
+static void put_conn(struct vici_builder *b, const struct config *cfg, const struct conf_conn *conn)
 {
 	vici_begin_section(b, conn->name);
 	put_addrs(b, "local_addrs", conn->local_addrs, conn->local_addr_count);
@@ -71,8 +81,29 @@ static void put_conn(struct vici_builder *b, const struct conf_conn *conn)
 	vici_begin_section(b, "children");
 	for (const struct conf_child *child = conn->children; child; child = child->next)
 		put_child(b, child);
+	for (const struct conf_shunt *shunt = cfg->shunts; shunt; shunt = shunt->next)
+		if (!strcmp(shunt->conn, conn->name))
+			put_shunt(b, shunt);
 	vici_end_section(b);
 	vici_end_section(b);
+}
+
+/* A connection of nothing but shunts is listed by them alone. */
+static void list_shunts(struct vici_request *req, const struct config *cfg, const char *only)
+{
+	for (const struct conf_shunt *first = cfg->shunts, *next; first; first = next) {
+		struct vici_builder b = { 0 };
+
+		vici_begin_section(&b, first->conn);
+		vici_begin_section(&b, "children");
+		for (next = first; next && !strcmp(next->conn, first->conn); next = next->next)
+			put_shunt(&b, next);
+		vici_end_section(&b);
+		vici_end_section(&b);
+		if (!config_find_conn(cfg, first->conn) && (!only || !strcmp(only, first->conn)))
+			vici_request_event(req, "list-conn", &b);
+		vici_builder_free(&b);
+	}
 }
 
 enum vici_verdict vici_list_conns(void *daemon, struct vici_request *req, const struct vici_message *msg,
@@ -87,10 +118,11 @@ enum vici_verdict vici_list_conns(void *daemon, struct vici_request *req, const 
 
 		if (!all && strcmp(ike, conn->name))
 			continue;
-		put_conn(&b, conn);
+		put_conn(&b, d->cfg, conn);
 		vici_request_event(req, "list-conn", &b);
 		vici_builder_free(&b);
 	}
+	list_shunts(req, d->cfg, all ? NULL : ike);
 	return VICI_REPLY;
 }
 

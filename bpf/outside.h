@@ -126,6 +126,17 @@ static __always_inline bool is_transit(const struct arrival *at, const struct fr
 }
 
 /*
+ * A router's word about the path of our ESP or IKE. It is not protected, for the router is no peer: xswan-ike judges it
+ * by the packet that it quotes (RFC 4301 section 8.2.1).
+ */
+static __always_inline bool is_about_ipsec(const struct frame *f)
+{
+	return f->quoted_proto == IPPROTO_ESP ||
+	       (f->quoted_proto == IPPROTO_UDP &&
+		(f->quoted_sport == bpf_htons(IKE_PORT) || f->quoted_sport == bpf_htons(IKE_NAT_PORT)));
+}
+
+/*
  * What of IPsec itself may arrive here: ESP (fragments, or on its way to someone else's SA), and
  * IKE. A later fragment of UDP shows no ports, one of IPv6 perhaps no protocol; alone it is worth nothing
  * to whom it is for, and the first fragment is judged by its ports.
@@ -134,6 +145,8 @@ static __always_inline bool is_ipsec(const struct frame *f)
 {
 	const struct flow *flow = &f->flow;
 
+	if (is_about_ipsec(f))
+		return true;
 	if (flow->visible == PROTO_HIDDEN)
 		return f->fragment == FRAGMENT_LATER;
 	if (flow->proto == IPPROTO_ESP)

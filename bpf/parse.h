@@ -144,6 +144,9 @@ struct frame {
 	__u8 ttl;
 	__u8 fragment; /* enum fragment */
 	__u8 proto_hidden; /* extension headers cut short, too many, or in an earlier fragment: proto says nothing */
+	__u8 quoted_proto; /* of what ICMP says was too big, and this packet's destination sent; 0: it says no such thing */
+	__u8 reserved; /* 0: as in struct flow */
+	__be16 quoted_sport; /* where UDP has it */
 	struct flow flow;
 };
 
@@ -285,6 +288,51 @@ static __always_inline void read_payload(struct frame *f, const struct cursor *a
 		*(__u8 *)&f->third = bytes[8];
 }
 
+#define ICMP_LEN 8
+#define ICMP_FRAG_NEEDED 0x0304 /* type and code: RFC 1191 section 4 */
+#define ICMPV6_TOO_BIG 0x0200 /* RFC 4443 section 3.2 */
+
+static __always_inline void read_quote_ipv4(struct frame *f, const struct cursor *at)
+{
+	struct iphdr *ip = at_l4(f, at, ICMP_LEN + sizeof(*ip) + sizeof(__be32));
+
+	if (!ip)
+		return;
+	ip = (void *)ip + ICMP_LEN;
+	if (ip->version != 4 || ip->ihl != IP_IHL_MIN || ip->saddr != f->flow.dst[0])
+		return;
+	f->quoted_proto = ip->protocol;
+	f->quoted_sport = *(__be16 *)(ip + 1);
+}
+
+static __always_inline void read_quote_ipv6(struct frame *f, const struct cursor *at)
+{
+	struct ipv6hdr *ip = at_l4(f, at, ICMP_LEN + sizeof(*ip) + sizeof(__be32));
+	const __be32 *src;
+
+	if (!ip)
+		return;
+	ip = (void *)ip + ICMP_LEN;
+	src = (const __be32 *)&ip->saddr;
+	if (ip->version != 6 || src[0] != f->flow.dst[0] || src[1] != f->flow.dst[1] || src[2] != f->flow.dst[2] ||
+	    src[3] != f->flow.dst[3])
+		return;
+	f->quoted_proto = ip->nexthdr;
+	f->quoted_sport = *(__be16 *)(ip + 1);
+}
+
+static __always_inline void read_quote(struct frame *f, const struct cursor *at)
+{
+	const __u16 type = bpf_ntohl(f->first) >> 16;
+
+	if (f->proto_hidden || f->fragment)
+		return;
+	if (f->flow.family == 4 && f->flow.proto == IPPROTO_ICMP && type == ICMP_FRAG_NEEDED)
+		read_quote_ipv4(f, at);
+	else if (f->flow.family == 6 && f->flow.proto == IPPROTO_ICMPV6 && type == ICMPV6_TOO_BIG)
+		read_quote_ipv6(f, at);
+}
+
 /* False for what is neither IPv4 nor IPv6, and for malformed headers. f is all zero but len before. */
 static __always_inline bool parse_frame(struct frame *f, struct cursor at)
 {
@@ -304,6 +352,7 @@ static __always_inline bool parse_frame(struct frame *f, struct cursor at)
 	if (f->flow.family == 6)
 		skip_extensions(f, &at);
 	read_payload(f, &at);
+	read_quote(f, &at);
 	frame_read_ports(f);
 	return true;
 }

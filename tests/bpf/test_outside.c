@@ -27,6 +27,16 @@
 	.src = "10.2.0.5", .dst = "10.1.0.5", .proto = proto_, .sport = sport_, .dport = dport_
 
 #define V6(packet) .v6 = true, packet
+
+/* The packet that ICMP is about: from us, from another. */
+#define QUOTE4(proto, src) "\x45\0\x05\xdc\0\0\x40\0\x40" proto "\0\0" src "\x0a\x06\0\x02" "\x11\x94\x11\x94\0\0\0\1", .payload_len = 28
+#define QUOTE6(next, src) \
+	"\x60\0\0\0\x05\xb4" next "\x40\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0" src \
+	"\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\x0a\x06\0\x02" "\x11\x94\x11\x94\0\0\0\1", .payload_len = 48
+#define OURS "\xc0\0\x02\x01"
+#define ANOTHERS "\x0a\x01\0\x05"
+#define TOO_BIG4 .version = 4, FROM_TO("10.6.0.1", US), .proto = IPPROTO_ICMP, .sport = 3, .dport = 4
+#define TOO_BIG6 .v6 = true, FROM_TO("10.6.0.1", US), .proto = IPPROTO_ICMPV6, .sport = 2
 #define ND(type) .proto = IPPROTO_ICMPV6, .sport = type, .ttl = 255
 
 static const struct xdp_table table = { "outside", "out0", XSWAN_ROLE_OUTSIDE, XSWAN_META_OPEN };
@@ -154,6 +164,18 @@ static const struct xdp_row rows[] = {
 	  { FROM_TO("10.6.0.1", US), UDP(500, 500), .payload = "ike" }, PASSED },
 	{ "IKE on 4500 from there",
 	  { FROM_TO("10.6.0.1", US), UDP(4500, 4500), .payload = "\0\0\0\0", .payload_len = 4 }, PASSED },
+	{ "a router there says that our ESP was too big", { TOO_BIG4, .payload = QUOTE4("\x32", OURS) }, PASSED },
+	{ "that our ESP in UDP was", { TOO_BIG4, .payload = QUOTE4("\x11", OURS) }, PASSED },
+	{ "that another's ESP was", { TOO_BIG4, .payload = QUOTE4("\x32", ANOTHERS) }, DROPPED(POLICY) },
+	{ "that TCP of ours was", { TOO_BIG4, .payload = QUOTE4("\x06", OURS) }, DROPPED(POLICY) },
+	{ "the same, cut short", { TOO_BIG4, .payload = QUOTE4("\x32", OURS), .cut = 8 }, DROPPED(POLICY) },
+	{ "something else about our ESP",
+	  { .version = 4, FROM_TO("10.6.0.1", US), .proto = IPPROTO_ICMP, .sport = 3, .dport = 3,
+	    .payload = QUOTE4("\x32", OURS) }, DROPPED(POLICY) },
+	{ "by ICMPv6: our ESP was too big", { TOO_BIG6, .payload = QUOTE6("\x32", OURS) }, PASSED },
+	{ "by ICMPv6: our ESP in UDP was", { TOO_BIG6, .payload = QUOTE6("\x11", OURS) }, PASSED },
+	{ "by ICMPv6: another's ESP was", { TOO_BIG6, .payload = QUOTE6("\x32", ANOTHERS) }, DROPPED(POLICY) },
+	{ "by ICMPv6: TCP of ours was", { TOO_BIG6, .payload = QUOTE6("\x06", OURS) }, DROPPED(POLICY) },
 	{ "fragment of IKE from there",
 	  { FROM_TO("10.6.0.1", US), .proto = IPPROTO_UDP, .frag = 100, .payload = "tail" }, PASSED },
 	{ "fragment of ESP from there",

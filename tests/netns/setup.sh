@@ -94,6 +94,36 @@ udp()
 	jq -e '.end.sum | .packets > 100 and .lost_percent < 1' "$STATE/iperf.json" >/dev/null
 }
 
+# transfer FROM TO ADDRESS: $FILE_SIZE bytes that are not TCP's to choose are the same at the other end
+transfer()
+{
+	local from=$1 to=$2 addr=$3
+
+	head -c "$FILE_SIZE" /dev/urandom >"$STATE/sent"
+	rm -f "$STATE/received"
+	start receiver "$to" /usr/bin/python3 -c '
+import socket, sys
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+s = socket.create_server((sys.argv[1], 7001), family=family)
+c = s.accept()[0]
+with open(sys.argv[2], "wb") as f:
+    while data := c.recv(1 << 20):
+        f.write(data)' "$addr" "$STATE/received"
+	wait_for 5 receives "$to" || return
+	"$from" timeout 20 /usr/bin/python3 -c '
+import socket, sys
+s = socket.create_connection((sys.argv[1], 7001), 5)
+with open(sys.argv[2], "rb") as f:
+    s.sendall(f.read())
+s.close()' "$addr" "$STATE/sent" || return
+	wait_for 10 stopped receiver && cmp "$STATE/sent" "$STATE/received"
+}
+
+receives()
+{
+	"$1" ss -Htln sport = :7001 | grep -q .
+}
+
 # --- what the gateways count ---
 
 # counter SIDE NAME: a drop reason of the dataplane or an IKE counter, 0 while it has not occurred

@@ -8,35 +8,6 @@ set -u
 BACKEND=vnet
 FILE_SIZE=$((24 << 20))
 
-# Bytes that are not TCP's to choose: a file, and its digest at the other end.
-transfer()
-{
-	local from=$1 to=$2 addr=$3
-
-	head -c $FILE_SIZE /dev/urandom >"$STATE/sent"
-	rm -f "$STATE/received"
-	start receiver "$to" /usr/bin/python3 -c '
-import socket, sys
-s = socket.create_server((sys.argv[1], 7001))
-c = s.accept()[0]
-with open(sys.argv[2], "wb") as f:
-    while data := c.recv(1 << 20):
-        f.write(data)' "$addr" "$STATE/received"
-	wait_for 5 receives "$to" || return
-	"$from" timeout 20 /usr/bin/python3 -c '
-import socket, sys
-s = socket.create_connection((sys.argv[1], 7001), 5)
-with open(sys.argv[2], "rb") as f:
-    s.sendall(f.read())
-s.close()' "$addr" "$STATE/sent" || return
-	wait_for 10 stopped receiver && cmp "$STATE/sent" "$STATE/received"
-}
-
-receives()
-{
-	"$1" ss -Htln sport = :7001 | grep -q .
-}
-
 # Packets longer than a link carries: super-packets. tcpdump sees them before the device would cut them up.
 supers()
 {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# make, make check (needs root), make bench, make install DESTDIR=, make clean; V=1 shows commands.
+# make, make check (needs root), make bench, make fuzz, make install DESTDIR=, make clean; V=1 shows commands.
 
 VERSION  := $(shell cat VERSION)
 PREFIX   ?= /usr
@@ -35,6 +35,9 @@ HELPERS    := $(patsubst tests/%.c,%,$(wildcard tests/tools/*.c))
 BENCHES    := $(patsubst tests/%.c,%,$(wildcard tests/bench/bench_*.c))
 BENCH      := $(filter-out tests/bench/bench_%,$(wildcard tests/bench/*.c))
 
+# fuzz targets: one program per tests/fuzz/fuzz_*.c, and what they reach, built by clang with sanitizers
+FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+
 PKGS     := libbpf libxdp libcrypto libevent libevent_pthreads liburcu-qsbr libmnl libcap-ng libseccomp jansson
 HAVE_MB  := $(shell printf '\#include <intel-ipsec-mb.h>\n' | $(CC) -E -xc - >/dev/null 2>&1 && echo yes)
 
@@ -52,7 +55,7 @@ BPFFLAGS := -O2 -g -Wall -Werror -target bpf -mcpu=v3 -Iinclude -Ivmlinux
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
-.PHONY: all check check-build bench install clean force
+.PHONY: all check check-build bench fuzz fuzz-build install clean force
 .SECONDARY:
 all: $(PROGRAMS:%=$(B)/%) $(BPF:%=$(B)/%)
 
@@ -102,6 +105,24 @@ $(BENCHES:%=$(B)/tests/%): %: %.o $(call objects,$(BENCH)) $(B)/libxswan.a
 
 test-programs := $(foreach d,unit bpf ike,$(TESTS.$(d):%=$(B)/tests/$(d)/%)) $(HELPERS:%=$(B)/tests/%) $(BENCHES:%=$(B)/tests/%)
 check-build: all $(B)/xswan-ike-keylog $(test-programs)
+
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+$(B)/fuzz/%.o: %.c $(B)/flags
+	$(call say,FUZZ,$<)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(CPPFLAGS) -std=gnu11 -O1 -g -w $(SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
+
+$(B)/fuzz/libxswan.a: $(patsubst %.c,$(B)/fuzz/%.o,$(LIB) $(DP))
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(FUZZ:%=$(B)/fuzz/%): $(B)/fuzz/%: $(B)/fuzz/tests/fuzz/%.o $(B)/fuzz/libxswan.a
+	$(call say,LD,$@)
+	$(Q)$(CLANG) $(SANITIZE) -fsanitize=fuzzer $^ $(LDLIBS) -o $@
+
+fuzz-build: $(FUZZ:%=$(B)/fuzz/%)
+
+# until it is interrupted, or something is found; make fuzz TARGET=esp_open for one of them
+fuzz: fuzz-build
+	$(Q)tests/fuzz/run.sh $(TARGET)
 
 check: check-build
 	$(Q)tests/run.sh

@@ -15,7 +15,7 @@ BUILD=(make gcc libc6-dev clang bpftool pkg-config libbpf-dev libxdp-dev libssl-
 OPTIONAL=(libipsec-mb-dev)
 DEMO=(iproute2 iputils-ping iperf3 tcpdump ethtool jq procps)
 TEST=(strongswan-charon strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins
-	libstrongswan-extra-plugins tshark nftables python3 python3-scapy
+	libstrongswan-extra-plugins libclang-rt-dev tshark nftables python3 python3-scapy
 	python3-cryptography)
 
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C

@@ -16,7 +16,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 2
 
 # cheapest first
-SUITES=(unit bpf ike netns interop bench)
+SUITES=(unit bpf ike sanitize fuzz netns interop bench)
 BUILD=${BUILD:-build}
 export BUILD CMOCKA_MESSAGE_OUTPUT=TAP
 
@@ -43,7 +43,7 @@ tests_of()
 		esac
 	done
 	for t in tests/"$1"/*.sh tests/"$1"/*.py; do
-		[ ! -x "$t" ] || [ "$t" = tests/bench/run.sh ] || echo "$t"
+		[ ! -x "$t" ] || [ "${t##*/}" = run.sh ] || echo "$t"
 	done
 }
 

@@ -105,7 +105,9 @@ static void test_sizes_and_alignment(void **state)
 static void test_many(void **state)
 {
 	static uint8_t *p[5000];
+#ifndef __SANITIZE_ADDRESS__ /* which makes nothing of mlock() */
 	char flags[512];
+#endif
 
 	for (uint32_t i = 0; i < 5000; i++) {
 		p[i] = secmem_alloc(1024);

@@ -31,15 +31,24 @@ struct shape {
 	uint32_t size, payload;
 };
 
+/* IP headers lie at multiples of four, so that they can be written as what they are. */
+#define L3_PAD 2u
+
 struct whole {
+	uint8_t pad[L3_PAD];
 	uint8_t frame[SUPER_MAX + L3];
 	uint32_t len, l4, headers;
 	struct virtio_net_hdr vnet;
 	struct shape shape;
-};
+} __attribute__((aligned(16)));
 
-static uint8_t segments[JOIN_SEGMENTS + 8][SLOT];
+static uint8_t segment_memory[JOIN_SEGMENTS + 8][SLOT] __attribute__((aligned(16)));
 static uint32_t lens[JOIN_SEGMENTS + 8];
+
+static uint8_t *segment(uint32_t n)
+{
+	return segment_memory[n] + L3_PAD;
+}
 
 static uint16_t pseudo(const uint8_t *ip, int proto, uint32_t len)
 {
@@ -109,7 +118,7 @@ static void complete(const struct whole *w, uint8_t *frame, uint32_t len)
 
 static void check_segment(const struct whole *w, const struct super *s, uint32_t n)
 {
-	const uint8_t *frame = segments[n], *ip = frame + L3;
+	const uint8_t *frame = segment(n), *ip = frame + L3;
 	const uint32_t part = n + 1 < s->count ? w->shape.size : w->shape.payload - n * w->shape.size;
 	const struct tcphdr *tcp = (const struct tcphdr *)(frame + w->l4);
 
@@ -137,9 +146,9 @@ static uint32_t cut_all(struct whole *w, uint32_t max)
 	assert_int_equal(super_parse(&s, &w->vnet, w->frame, w->len, L3), 0);
 	assert_int_equal(s.count, (w->shape.payload + w->shape.size - 1) / w->shape.size);
 	for (uint32_t n = 0; n < s.count && n < max; n++) {
-		lens[n] = super_cut(&s, n, segments[n]);
+		lens[n] = super_cut(&s, n, segment(n));
 		check_segment(w, &s, n);
-		complete(w, segments[n], lens[n]);
+		complete(w, segment(n), lens[n]);
 	}
 	return s.count;
 }
@@ -148,7 +157,7 @@ static enum join_answer append(struct join *j, uint32_t n, enum segment_check ch
 {
 	struct segment s;
 
-	segment_look(&s, segments[n], lens[n], L3, check);
+	segment_look(&s, segment(n), lens[n], L3, check);
 	return join_append(j, &s);
 }
 
@@ -156,7 +165,7 @@ static void begin(struct join *j, uint32_t n, enum segment_check check)
 {
 	struct segment s;
 
-	segment_look(&s, segments[n], lens[n], L3, check);
+	segment_look(&s, segment(n), lens[n], L3, check);
 	join_begin(j, &s);
 }
 
@@ -309,7 +318,7 @@ static void test_breaks(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		make_super(&w, (struct shape){ 4, IPPROTO_TCP, 100, 300 });
 		cut_all(&w, 3);
-		cases[i].change(segments[1]);
+		cases[i].change(segment(1));
 		begin(&j, 0, SEGMENT_VERIFY);
 		if (append(&j, 1, SEGMENT_VERIFY) != cases[i].answer)
 			fail_msg("after a change of %s", cases[i].what);
@@ -327,7 +336,7 @@ static void test_first(void **state)
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
 		make_super(&w, (struct shape){ 4, IPPROTO_TCP, 100, 300 });
 		cut_all(&w, 3);
-		changes[i](segments[0]);
+		changes[i](segment(0));
 		begin(&j, 0, SEGMENT_VERIFY);
 		assert_int_equal(append(&j, 1, SEGMENT_VERIFY), JOIN_BREAK);
 		join_finish(&j, &vnet);
@@ -377,8 +386,7 @@ static void test_limits(void **state)
 	for (uint32_t n = 1; n < 46; n++)
 		assert_int_equal(append(&j, n, SEGMENT_VERIFY), JOIN_TAKEN);
 	assert_true(j.len - L3 <= SUPER_MAX);
-	segments[46][0] = 0;
-	memcpy(segments[46], segments[45], lens[45]);
+	memcpy(segment(46), segment(45), lens[45]);
 	lens[46] = lens[45];
 	assert_int_equal(append(&j, 46, SEGMENT_VERIFY), JOIN_BREAK);
 }
@@ -392,7 +400,7 @@ static void test_no_checksum(void **state)
 	make_super(&w, (struct shape){ 4, IPPROTO_UDP, 100, 300 });
 	cut_all(&w, 3);
 	for (int n = 0; n < 3; n++)
-		memset(segments[n] + w.l4 + 6, 0, 2);
+		memset(segment(n) + w.l4 + 6, 0, 2);
 	begin(&j, 0, SEGMENT_VERIFY);
 	assert_int_equal(append(&j, 1, SEGMENT_VERIFY), JOIN_BREAK);
 	begin(&j, 0, SEGMENT_TRUST);

@@ -131,25 +131,43 @@ static struct wire_tcp *tcp_of(const struct segment *s)
 }
 
 /* Which transport header follows, and where. False: a fragment, with options, or not what its length says. */
+static bool look_at_ip4(struct segment *s)
+{
+	const struct wire_ip4 *ip = (const struct wire_ip4 *)(s->frame + s->l3);
+
+	if (s->len < s->l3 + sizeof(*ip))
+		return false;
+	s->version = 4;
+	s->proto = ip->proto;
+	s->l4 = s->l3 + sizeof(*ip);
+	return ip->version_ihl == 0x45 && !(ip->frag & htons(WIRE_IP4_MF | WIRE_IP4_OFFSET)) &&
+	       ntohs(ip->total_len) == s->len - s->l3;
+}
+
+static bool look_at_ip6(struct segment *s)
+{
+	const struct wire_ip6 *ip = (const struct wire_ip6 *)(s->frame + s->l3);
+
+	if (s->len < s->l3 + sizeof(*ip))
+		return false;
+	s->version = 6;
+	s->proto = ip->next;
+	s->l4 = s->l3 + sizeof(*ip);
+	return ntohs(ip->payload_len) == s->len - s->l4;
+}
+
 static bool look_at_ip(struct segment *s)
 {
-	const uint8_t *ip = s->frame + s->l3;
-	const struct wire_ip4 *ip4 = (const struct wire_ip4 *)ip;
-	const struct wire_ip6 *ip6 = (const struct wire_ip6 *)ip;
-
-	if (s->len < s->l3 + sizeof(*ip4))
+	if (s->len <= s->l3)
 		return false;
-	if (wire_version(ip) == 4) {
-		s->proto = ip4->proto;
-		s->l4 = s->l3 + sizeof(*ip4);
-		return ip4->version_ihl == 0x45 && !(ip4->frag & htons(WIRE_IP4_MF | WIRE_IP4_OFFSET)) &&
-		       ntohs(ip4->total_len) == s->len - s->l3;
+	switch (wire_version(s->frame + s->l3)) {
+	case 4:
+		return look_at_ip4(s);
+	case 6:
+		return look_at_ip6(s);
+	default:
+		return false;
 	}
-	if (wire_version(ip) != 6 || s->len < s->l3 + sizeof(*ip6))
-		return false;
-	s->proto = ip6->next;
-	s->l4 = s->l3 + sizeof(*ip6);
-	return ntohs(ip6->payload_len) == s->len - s->l4;
 }
 
 static bool look_at_l4(struct segment *s)
@@ -194,7 +212,7 @@ static bool verify(const struct segment *s)
 void segment_look(struct segment *s, uint8_t *frame, uint32_t len, uint32_t l3, enum segment_check check)
 {
 	*s = (struct segment){ .frame = frame, .len = len, .l3 = l3 };
-	if (len - l3 > SUPER_MAX || !look_at_ip(s) || !look_at_l4(s))
+	if (len > l3 + SUPER_MAX || !look_at_ip(s) || !look_at_l4(s))
 		return;
 	s->joinable = s->payload && (s->proto == IPPROTO_UDP || tcp_joinable(tcp_of(s)));
 	if (check == SEGMENT_TRUST || !s->joinable)
@@ -222,11 +240,10 @@ void join_begin(struct join *j, const struct segment *s)
 /* Addresses and ports; what shows no ports counts as of every flow of its addresses. */
 static bool same_flow(const struct segment *a, const struct segment *b)
 {
-	const uint8_t *one = a->frame + a->l3, *other = b->frame + b->l3;
-	const bool four = wire_version(one) == 4;
+	const bool four = a->version == 4;
 	const size_t at = four ? offsetof(struct wire_ip4, src) : offsetof(struct wire_ip6, src), len = four ? 8 : 32;
 
-	if (wire_version(one) != wire_version(other) || memcmp(one + at, other + at, len))
+	if (!a->version || a->version != b->version || memcmp(a->frame + a->l3 + at, b->frame + b->l3 + at, len))
 		return false;
 	return !a->headers || !b->headers || (a->proto == b->proto && !memcmp(a->frame + a->l4, b->frame + b->l4, 4));
 }

@@ -48,6 +48,7 @@ struct segment {
 	uint32_t len;
 	uint16_t l3, l4, headers; /* headers 0: not TCP or UDP, or not whole */
 	uint16_t payload;
+	uint8_t version; /* 0: shorter than an IP header */
 	uint8_t proto;
 	bool joinable; /* by what its headers say */
 	bool verified; /* its checksum is right */

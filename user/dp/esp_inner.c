@@ -76,8 +76,6 @@ bool inner_selected6(const struct inner *in, const struct esp_selector6 *from, u
 	return end_selected6(in, INNER_SOURCE, from, from_count) && end_selected6(in, INNER_DESTINATION, to, to_count);
 }
 
-enum ecn { NOT_ECT, ECT_1, ECT_0, CE, ECN_MASK = 3, ECN_DROP }; /* RFC 3168 section 5 */
-
 /* RFC 6040 figure 4: by the arriving inner header, then by the arriving outer one. */
 static const uint8_t ecn_decapsulate[4][4] = {
 	[NOT_ECT] = { [NOT_ECT] = NOT_ECT, [ECT_0] = NOT_ECT, [ECT_1] = NOT_ECT, [CE] = ECN_DROP },
@@ -101,7 +99,7 @@ static void set_class(uint8_t *data, uint8_t class)
 	ip->check = checksum_replace(ip->check, old, new);
 }
 
-bool inner_decapsulate_ecn(uint8_t *data, uint8_t outer_class)
+bool inner_merge_ecn(uint8_t *data, uint8_t outer_class)
 {
 	const uint8_t class = wire_class(data), ecn = ecn_decapsulate[class & ECN_MASK][outer_class & ECN_MASK];
 

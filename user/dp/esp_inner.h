@@ -102,15 +102,46 @@ static inline bool inner_selected(const struct inner *in, const struct esp_selec
 	       inner_end_selected(in, INNER_DESTINATION, to, to_count);
 }
 
-/* The same for IPv6. */
+static inline bool inner_selects_all_of(const struct esp_selector *s, uint32_t addr)
+{
+	return addr >= s->addr_min && addr <= s->addr_max && !s->ports.proto && s->ports.any_port;
+}
+
+/*
+ * The short way of most packets, without a struct inner: IPv4 without options, within selectors that name addresses
+ * alone. Returns the packet's own length, or 0: no such packet, and the long way has to say what of it.
+ */
+static inline uint32_t inner_parse_selected(const uint8_t *data, uint32_t len, const struct esp_selector *from,
+					    const struct esp_selector *to)
+{
+	const struct wire_ip4 *ip = (const struct wire_ip4 *)data;
+	uint32_t total;
+
+	if (len < WIRE_IP4_LEN || ip->version_ihl != 0x45)
+		return 0;
+	total = ntohs(ip->total_len);
+	if (total < WIRE_IP4_LEN || total > len)
+		return 0;
+	return inner_selects_all_of(from, ntohl(ip->src)) && inner_selects_all_of(to, ntohl(ip->dst)) ? total : 0;
+}
+
+/* inner_selected for IPv6. */
 bool inner_selected6(const struct inner *in, const struct esp_selector6 *from, unsigned int from_count,
 		     const struct esp_selector6 *to, unsigned int to_count);
+
+enum ecn { NOT_ECT, ECT_1, ECT_0, CE, ECN_MASK = 3, ECN_DROP }; /* RFC 3168 section 5 */
 
 /*
  * Carries the outer header's ECN field over to the inner IP header (RFC 6040 section 4.2). The packet is one that
  * inner_parse accepts. False: the combination must be dropped.
  */
-bool inner_decapsulate_ecn(uint8_t *data, uint8_t outer_class);
+bool inner_merge_ecn(uint8_t *data, uint8_t outer_class);
+
+static inline bool inner_decapsulate_ecn(uint8_t *data, uint8_t outer_class)
+{
+	return !(outer_class & ECN_MASK) || inner_merge_ecn(data, outer_class); /* Not-ECT outside changes nothing */
+}
+
 void inner_set_dscp(uint8_t *data, uint8_t class); /* to that of this TOS or traffic class */
 
 /* 0 or -EINVAL; the family is the right one. */

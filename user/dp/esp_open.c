@@ -28,7 +28,7 @@ static enum xswan_drop parse_udp(const struct esp_sa *sa, const uint8_t *data, u
 	return XSWAN_DROP_NONE;
 }
 
-static enum xswan_drop parse_ip4(const struct esp_sa *sa, const struct esp_packet *p, uint32_t *header, uint32_t *len)
+both_ways enum xswan_drop parse_ip4(const struct esp_sa *sa, const struct esp_packet *p, uint32_t *header, uint32_t *len)
 {
 	const struct wire_ip4 *ip = (const struct wire_ip4 *)p->data;
 	uint32_t total;
@@ -115,7 +115,7 @@ static void end_run(struct esp_packet *p, unsigned int count)
 			p[i].drop = esp_life_drop(p[i].sa);
 }
 
-static void prepare_packet(const struct esp_sa *sa, const struct esp_packet *p, struct wire_esp *esp,
+both_ways void prepare_packet(const struct esp_sa *sa, const struct esp_packet *p, struct wire_esp *esp,
 			   struct crypto_op *op)
 {
 	op->key = sa->key;
@@ -200,8 +200,8 @@ static bool is_selected(const struct esp_sa *sa, const struct inner *in)
 	return inner_selected(in, esp_sa_remote(sa), sa->remote_count, esp_sa_local(sa), sa->local_count);
 }
 
-both_ways enum xswan_drop open_tunnel(const struct esp_sa *sa, const struct esp_packet *p, uint8_t *data, uint32_t *len,
-				      uint8_t next_header, bool shaped)
+static enum xswan_drop __attribute__((noinline)) open_any_tunnel(const struct esp_sa *sa, const struct esp_packet *p,
+								 uint8_t *data, uint32_t *len, uint8_t next_header)
 {
 	struct inner in;
 
@@ -213,10 +213,28 @@ both_ways enum xswan_drop open_tunnel(const struct esp_sa *sa, const struct esp_
 		return in.fault;
 	if (!in.ip6 != (next_header == ESP_NEXT_IP4))
 		return XSWAN_DROP_INNER_MALFORMED;
-	if (shaped ? !esp_outer_decapsulate(sa, p->data, data) :
-		     !inner_decapsulate_ecn(data, ((const struct wire_ip4 *)p->data)->tos))
+	if (!esp_outer_decapsulate(sa, p->data, data))
 		return XSWAN_DROP_ECN_INVALID;
 	return is_selected(sa, &in) ? XSWAN_DROP_NONE : XSWAN_DROP_TS_MISMATCH;
+}
+
+both_ways enum xswan_drop open_tunnel(const struct esp_sa *sa, const struct esp_packet *p, uint8_t *data, uint32_t *len,
+				      uint8_t next_header, bool shaped)
+{
+	uint32_t own = 0;
+	enum xswan_drop drop;
+
+	if (!shaped && next_header == ESP_NEXT_IP4)
+		own = inner_parse_selected(data, *len, esp_sa_remote(sa), esp_sa_local(sa));
+	if (own) {
+		*len = own;
+		return inner_decapsulate_ecn(data, ((const struct wire_ip4 *)p->data)->tos) ? XSWAN_DROP_NONE :
+											      XSWAN_DROP_ECN_INVALID;
+	}
+	own = *len;
+	drop = open_any_tunnel(sa, p, data, &own, next_header);
+	*len = own;
+	return drop;
 }
 
 static enum xswan_drop open_transport(const struct esp_sa *sa, const struct esp_packet *p, uint8_t **data, uint32_t *len,
@@ -288,13 +306,13 @@ both_ways unsigned int finish_run(struct esp_worker *w, struct esp_packet *p, un
 
 unsigned int esp_open_begin(struct esp_worker *w, struct esp_packet *packets, unsigned int count)
 {
-	unsigned int first, end, ops = 0;
+	unsigned int ops = 0;
 
-	esp_prefetch_first(packets, count, ESP_OPEN);
-	for (first = 0; first < count; first = end) {
+	esp_begin_runs(w, packets, count, ESP_OPEN);
+	for (unsigned int r = 0; r < w->runs; r++) {
+		const unsigned int first = w->run[r], end = w->run[r + 1];
 		struct esp_packet *p = packets + first;
 
-		end = esp_run_end(packets, first, count);
 		ops = p->sa->shape ? prepare_run(w, p, end - first, count - first, w->esp + first, ops, true) :
 				     prepare_run(w, p, end - first, count - first, w->esp + first, ops, false);
 	}
@@ -303,12 +321,12 @@ unsigned int esp_open_begin(struct esp_worker *w, struct esp_packet *packets, un
 
 void esp_open_end(struct esp_worker *w, struct esp_packet *packets, unsigned int count)
 {
-	unsigned int first, end, ops = 0;
+	unsigned int ops = 0;
 
-	for (first = 0; first < count; first = end) {
+	for (unsigned int r = 0; r < w->runs; r++) {
+		const unsigned int first = w->run[r], end = w->run[r + 1];
 		struct esp_packet *p = packets + first;
 
-		end = esp_run_end(packets, first, count);
 		ops = p->sa->shape ? finish_run(w, p, end - first, w->esp + first, ops, true) :
 				     finish_run(w, p, end - first, w->esp + first, ops, false);
 	}

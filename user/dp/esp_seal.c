@@ -42,20 +42,38 @@ both_ways enum xswan_drop check_shape(const struct esp_sa *sa, struct esp_packet
 	return esp_outer_check(sa, p, in);
 }
 
+/* Sets *len, unless the packet is none. */
+static enum xswan_drop __attribute__((noinline)) parse_selected(const struct esp_sa *sa, const uint8_t *data,
+								uint32_t *len, struct inner *in)
+{
+	const uint32_t total = inner_parse(in, data, *len);
+
+	if (!total)
+		return in->fault;
+	*len = total;
+	if (in->ip6 ? esp_sa_selects6(sa, in, true) :
+		      inner_selected(in, esp_sa_local(sa), sa->local_count, esp_sa_remote(sa), sa->remote_count))
+		return XSWAN_DROP_NONE;
+	return XSWAN_DROP_TS_MISMATCH;
+}
+
 both_ways enum xswan_drop check_packet(const struct esp_sa *sa, struct esp_packet *p, bool shaped)
 {
-	uint32_t front = sa->front, total;
+	uint32_t front = sa->front, total, len;
+	enum xswan_drop drop = XSWAN_DROP_NONE;
 	struct inner in;
-	uint32_t len = inner_parse(&in, p->data, p->len);
-	enum xswan_drop drop;
 
-	if (!len)
-		return in.fault;
+	len = shaped ? 0 : inner_parse_selected(p->data, p->len, esp_sa_local(sa), esp_sa_remote(sa));
+	if (!len) {
+		uint32_t own = p->len;
+
+		drop = parse_selected(sa, p->data, &own, &in);
+		len = own;
+	}
 	p->tailroom += p->len - len;
 	p->len = len;
-	if (in.ip6 ? !esp_sa_selects6(sa, &in, true) :
-		     !inner_selected(&in, esp_sa_local(sa), sa->local_count, esp_sa_remote(sa), sa->remote_count))
-		return XSWAN_DROP_TS_MISMATCH;
+	if (drop != XSWAN_DROP_NONE)
+		return drop;
 	if (sa->mtu && len > sa->mtu && !p->cut && len > esp_sa_mtu(sa, p->data))
 		return XSWAN_DROP_TOO_BIG;
 	drop = check_shape(sa, p, &in, shaped);
@@ -248,13 +266,13 @@ both_ways unsigned int finish_run(struct esp_worker *w, struct esp_packet *p, un
 
 unsigned int esp_seal_begin(struct esp_worker *w, struct esp_packet *packets, unsigned int count)
 {
-	unsigned int first, end, ops = 0;
+	unsigned int ops = 0;
 
-	esp_prefetch_first(packets, count, ESP_SEAL);
-	for (first = 0; first < count; first = end) {
+	esp_begin_runs(w, packets, count, ESP_SEAL);
+	for (unsigned int r = 0; r < w->runs; r++) {
+		const unsigned int first = w->run[r], end = w->run[r + 1];
 		struct esp_packet *p = packets + first;
 
-		end = esp_run_end(packets, first, count);
 		ops = p->sa->shape ? prepare_run(w, p, end - first, count - first, ops, true) :
 				     prepare_run(w, p, end - first, count - first, ops, false);
 	}
@@ -263,12 +281,12 @@ unsigned int esp_seal_begin(struct esp_worker *w, struct esp_packet *packets, un
 
 void esp_seal_end(struct esp_worker *w, struct esp_packet *packets, unsigned int count)
 {
-	unsigned int first, end, ops = 0;
+	unsigned int ops = 0;
 
-	for (first = 0; first < count; first = end) {
+	for (unsigned int r = 0; r < w->runs; r++) {
+		const unsigned int first = w->run[r], end = w->run[r + 1];
 		struct esp_packet *p = packets + first;
 
-		end = esp_run_end(packets, first, count);
 		ops = p->sa->shape ? finish_run(w, p, end - first, ops, true) : finish_run(w, p, end - first, ops, false);
 	}
 }

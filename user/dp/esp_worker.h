@@ -24,8 +24,10 @@ struct esp_worker {
 	struct crypto_op op[ESP_BATCH] __attribute__((aligned(CACHE_LINE))); /* of the packets not dropped so far */
 	uint8_t iv[ESP_BATCH][ESP_RANDOM_IV]; /* for sealing, each used once */
 	unsigned int iv_left; /* of them, the first ones */
+	uint8_t run[ESP_BATCH + 1], runs; /* where the runs of the batch begin; the last one ends at run[runs] */
 };
 _Static_assert(sizeof(struct crypto_op) == CACHE_LINE, "one operation, one line");
+_Static_assert(ESP_BATCH <= UINT8_MAX, "the end of the last run");
 
 /*
  * Random IVs come from OpenSSL's generator, a batch of them at a time. Nobody can tell one before it is sent, and none
@@ -54,16 +56,6 @@ struct esp_tally {
 /* Atomic, since workers may share an SA. */
 void esp_tally_flush(const struct esp_tally *t, struct esp_sa *sa, uint64_t now);
 
-/* The end of the run that begins at first. */
-static inline unsigned int esp_run_end(const struct esp_packet *packets, unsigned int first, unsigned int count)
-{
-	const struct esp_sa *sa = packets[first++].sa;
-
-	while (first < count && packets[first].sa == sa)
-		first++;
-	return first;
-}
-
 /*
  * How many packets ahead headers are asked for. Late: frames begin at multiples of 4096, so the headers of a batch
  * compete for one set of the first-level cache, which holds a dozen lines. For the same reason each pass over a run
@@ -72,26 +64,30 @@ static inline unsigned int esp_run_end(const struct esp_packet *packets, unsigne
 #define ESP_AHEAD_HEADER 8u
 #define ESP_AHEAD_AGAIN 4u
 
-/* Packet i is the first of a run. */
-static inline bool esp_run_begins(const struct esp_packet *p, unsigned int i)
-{
-	return !i || p[i].sa != p[i - 1].sa;
-}
-
 /*
- * Before the first packet of a batch. With many SAs none of them is in a cache, and what takes longest is what has to be
- * found step by step: so all SAs first, and when the last is asked for the first is there, to ask for what it points to.
+ * Before the first packet of a batch: finds its runs. With many SAs none of them is in a cache, and what takes longest
+ * is what has to be found step by step: so all SAs first, and when the last is asked for the first is there, to ask for
+ * what it points to.
  */
-prefetch_inline void esp_prefetch_first(const struct esp_packet *p, unsigned int count, enum esp_direction direction)
+prefetch_inline void esp_begin_runs(struct esp_worker *w, const struct esp_packet *p, unsigned int count,
+				    enum esp_direction direction)
 {
-	for (unsigned int i = 0; i < count; i++)
-		if (esp_run_begins(p, i))
-			prefetch_far(p[i].sa, ESP_SA_HOT_LINES);
+	const struct esp_sa *last = NULL;
+	unsigned int runs = 0;
+
 	for (unsigned int i = 0; i < count && i < ESP_AHEAD_HEADER; i++)
 		prefetch_lines(p[i].data, 2);
-	for (unsigned int i = 0; i < count; i++)
-		if (esp_run_begins(p, i))
-			esp_sa_prefetch(p[i].sa, direction);
+	for (unsigned int i = 0; i < count; i++) {
+		if (p[i].sa == last)
+			continue;
+		last = p[i].sa;
+		prefetch_far(last, ESP_SA_HOT_LINES);
+		w->run[runs++] = (uint8_t)i;
+	}
+	w->run[runs] = (uint8_t)count;
+	w->runs = (uint8_t)runs;
+	for (unsigned int i = 0; i < runs; i++)
+		esp_sa_prefetch(p[w->run[i]].sa, direction);
 }
 
 /* Before packet i of those that are left. */

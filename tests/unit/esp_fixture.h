@@ -22,6 +22,7 @@
 #include "../../user/dp/esp.h"
 #include "../../user/dp/wire.h"
 #include "../../user/lib/esp_alg.h"
+#include "../../user/lib/sa_drops.h"
 
 #define SPI 0x12345678u
 #define UID 0x1122334455667788ull
@@ -280,6 +281,15 @@ static inline void frame_craft(struct frame *f, const struct pair *t, uint64_t s
 	memcpy(at, plain, len);
 	craft_seal(t, seq, at, len);
 }
+
+/* After one more drop for that reason, and none for another. */
+static inline void assert_counted(struct xswan_sa_drops before, const struct xswan_sa_drops *after, enum xswan_drop drop)
+{
+	++*sa_drops_field(&before, drop);
+	assert_memory_equal(&before, after, sizeof(before));
+}
+
+#define EACH_ALG(alg) for (enum xswan_alg alg = XSWAN_ALG_NONE + 1; alg < XSWAN_ALGS; alg++)
 
 #define EACH_BACKEND(b)                                                                           \
 	for (const struct crypto_backend *const *each = crypto_backends, *b; (b = *each); each++) \

@@ -5,8 +5,6 @@
 
 #include "esp_fixture.h"
 
-#define EACH_ALG(alg) for (enum xswan_alg alg = XSWAN_ALG_NONE + 1; alg < XSWAN_ALGS; alg++)
-
 static void sealed(struct frame *f, struct pair *t, uint32_t len)
 {
 	frame_inner(f, len, t->out);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each reason for which ESP drops a packet, once and counted; then damage of every kind. */
-#include "../../user/lib/sa_drops.h"
 #include "../../user/lib/esp_mtu.h"
 #include "esp_fixture.h"
 
@@ -19,13 +18,6 @@ static void sealed(struct frame *f, struct pair *t, uint32_t len)
 static struct wire_ip4 *ip_of(const struct frame *f)
 {
 	return (struct wire_ip4 *)f->p.data;
-}
-
-/* After one more drop for that reason, and none for another. */
-static void assert_counted(struct xswan_sa_drops before, const struct xswan_sa_drops *after, enum xswan_drop drop)
-{
-	++*sa_drops_field(&before, drop);
-	assert_memory_equal(&before, after, sizeof(before));
 }
 
 /* Seals what the frame holds, expects the drop, and that it was counted. */

@@ -89,34 +89,22 @@ both_ways enum xswan_drop parse_packet(const struct esp_sa *sa, struct esp_packe
 	return XSWAN_DROP_NONE;
 }
 
-/* After this, esp[i] is NULL for a packet that was dropped. */
-static void check_run(struct esp_packet *p, unsigned int count, struct wire_esp **esp)
+/* Under the lock. `over`: the SA's life is. */
+both_ways enum xswan_drop check_packet(const struct esp_sa *sa, struct esp_packet *p, struct wire_esp **esp, bool over,
+				       bool shaped)
 {
-	struct esp_inbound *in = &p->sa->in;
+	enum xswan_drop drop = parse_packet(sa, p, esp, shaped);
 
-	esp_inbound_lock(in);
-	for (unsigned int i = 0; i < count; i++) {
-		if (p[i].drop == XSWAN_DROP_NONE) {
-			p[i].seq = replay_infer(&in->replay, (uint32_t)p[i].seq);
-			if (replay_check(&in->replay, p[i].seq))
-				continue;
-			p[i].drop = XSWAN_DROP_REPLAY;
-		}
-		esp[i] = NULL;
-	}
-	esp_inbound_unlock(in);
-}
-
-/* The SA's life is over. */
-static void end_run(struct esp_packet *p, unsigned int count)
-{
-	for (unsigned int i = 0; i < count; i++)
-		if (p[i].drop == XSWAN_DROP_NONE)
-			p[i].drop = esp_life_drop(p[i].sa);
+	if (drop != XSWAN_DROP_NONE)
+		return drop;
+	if (over)
+		return esp_life_drop(sa);
+	p->seq = replay_infer(&sa->in.replay, (uint32_t)p->seq);
+	return replay_check(&sa->in.replay, p->seq) ? XSWAN_DROP_NONE : XSWAN_DROP_REPLAY;
 }
 
 both_ways void prepare_packet(const struct esp_sa *sa, const struct esp_packet *p, struct wire_esp *esp,
-			   struct crypto_op *op)
+			      struct crypto_op *op)
 {
 	op->key = sa->key;
 	op->data = (uint8_t *)esp + sa->esp_len;
@@ -126,24 +114,27 @@ both_ways void prepare_packet(const struct esp_sa *sa, const struct esp_packet *
 	esp_nonce(op->nonce, sa, (uint8_t *)(esp + 1));
 }
 
-/* `left`: packets of the batch from here on. */
+/*
+ * All in one pass, so that each header is fetched into the first-level cache once; the lock is held meanwhile, a
+ * twentieth of the batch's time. `left`: packets of the batch from here on. After this, esp[i] is NULL for a packet
+ * that was dropped.
+ */
 both_ways unsigned int prepare_run(struct esp_worker *w, struct esp_packet *p, unsigned int count, unsigned int left,
 				   struct wire_esp **esp, unsigned int ops, bool shaped)
 {
-	const struct esp_sa *sa = p->sa;
+	struct esp_sa *sa = p->sa;
+	const bool over = __atomic_load_n(&sa->in.over, __ATOMIC_RELAXED);
 
+	esp_inbound_lock(&sa->in);
 	for (unsigned int i = 0; i < count; i++) {
 		esp_prefetch_ahead(p, i, left);
-		p[i].drop = parse_packet(sa, &p[i], &esp[i], shaped);
-	}
-	if (__atomic_load_n(&sa->in.over, __ATOMIC_RELAXED))
-		end_run(p, count);
-	check_run(p, count, esp);
-	for (unsigned int i = 0; i < count; i++) {
-		esp_prefetch_again(p, i, count);
-		if (esp[i])
+		p[i].drop = check_packet(sa, &p[i], &esp[i], over, shaped);
+		if (p[i].drop == XSWAN_DROP_NONE)
 			prepare_packet(sa, &p[i], esp[i], &w->op[ops++]);
+		else
+			esp[i] = NULL;
 	}
+	esp_inbound_unlock(&sa->in);
 	return ops;
 }
 

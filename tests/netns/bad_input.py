@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sends what no honest peer sends to gateway B, out of the network between the gateways.
 
-    bad_input.py CAPTURE KIND…
+    bad_input.py [-6] CAPTURE KIND…
 
 CAPTURE has IKE and ESP of the two gateways, from which the SPIs in use and packets to replay are taken. The kinds
-are the functions below; each is seeded, so that what it sends is the same every time.
+are the functions below; each is seeded, so that what it sends is the same every time. With -6 ESP is over IPv6.
 """
 import logging
 import random
@@ -13,18 +13,21 @@ import struct
 import sys
 
 logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
-from scapy.all import IP, UDP, Ether, Raw, conf, fragment, getmacbyip, rdpcap  # noqa: E402
+from scapy.all import (IP, UDP, Dot1Q, Ether, IPv6, IPv6ExtHdrDestOpt, PadN, Raw, conf, fragment, getmacbyip,  # noqa: E402
+                       rdpcap)
 
 GATEWAY_A, GATEWAY_B, STRANGER = "192.0.2.1", "192.0.2.2", "192.0.2.9"
+GATEWAYS6 = {GATEWAY_A: "2001:db8::1", GATEWAY_B: "2001:db8::2", STRANGER: "2001:db8::9"}
 DEVICE = "br0"
-ESP = 50
+ESP, UDP_PROTOCOL, IPV6_DESTINATION_OPTIONS = 50, 17, 60
 INIT, AUTH, INFORMATIONAL = 34, 35, 37
 NO_NEXT, SA, KE, NONCE, SK, UNKNOWN = 0, 33, 34, 40, 46, 201
 REQUEST = 0x08
 
 
 class Sender:
-    def __init__(self, capture):
+    def __init__(self, capture, six=False):
+        self.six = six
         self.random = random.Random(7296)
         self.packets = rdpcap(capture)
         self.to_b = [p for p in self.packets if IP in p and p[IP].dst == GATEWAY_B]
@@ -34,18 +37,31 @@ class Sender:
     def bytes(self, low, high=None):
         return self.random.randbytes(self.random.randint(low, low if high is None else high))
 
-    def send(self, packet):
-        self.socket.send(Ether(src="02:00:00:00:00:09", dst=self.mac) / packet)
+    def send(self, packet, tag=None):
+        head = Ether(src="02:00:00:00:00:09", dst=self.mac)
+        self.socket.send((head / tag if tag else head) / packet)
 
-    def esp(self, payload, src=GATEWAY_A):
-        self.send(IP(src=src, dst=GATEWAY_B, proto=ESP) / Raw(payload))
+    def outer(self, src, proto):
+        if self.six:
+            return IPv6(src=GATEWAYS6[src], dst=GATEWAYS6[GATEWAY_B], nh=proto)
+        return IP(src=src, dst=GATEWAY_B, proto=proto)
+
+    def esp(self, payload, src=GATEWAY_A, tag=None):
+        self.send(self.outer(src, ESP) / Raw(payload), tag)
 
     def udp(self, port, payload, src=STRANGER):
-        self.send(IP(src=src, dst=GATEWAY_B) / UDP(sport=port, dport=port) / Raw(payload))
+        self.send(self.outer(src, UDP_PROTOCOL) / UDP(sport=port, dport=port) / Raw(payload))
+
+    def own_esp(self):
+        """IP packets from gateway A to gateway B that hold ESP."""
+        if self.six:
+            return [p[IPv6] for p in self.packets
+                    if IPv6 in p and p[IPv6].nh == ESP and p[IPv6].dst == GATEWAYS6[GATEWAY_B]]
+        return [p[IP] for p in self.to_b if p[IP].proto == ESP]
 
     def spi_in_use(self):
         """Of the newest SA from gateway A to gateway B."""
-        return next(bytes(p[IP].payload)[:4] for p in reversed(self.to_b) if p[IP].proto == ESP)
+        return bytes(self.own_esp()[-1].payload)[:4]
 
     def ike_spis_in_use(self):
         for p in reversed(self.to_b):
@@ -97,9 +113,35 @@ def esp_short(s):
 
 
 def esp_replayed(s):
-    own = [p for p in s.to_b if p[IP].proto == ESP and bytes(p[IP].payload)[:4] == s.spi_in_use()]
+    own = [p for p in s.own_esp() if bytes(p.payload)[:4] == s.spi_in_use()]
     for p in own[:50]:
-        s.send(p[IP])
+        s.send(p)
+
+
+def esp_tagged(s):
+    """Behind one VLAN tag and behind two: as forged as without."""
+    for tag in (Dot1Q(vlan=0), Dot1Q(vlan=0) / Dot1Q(vlan=0)):
+        for seq in range(2**24, 2**24 + 20):
+            s.esp(s.spi_in_use() + struct.pack("!IQ", seq, seq) + s.bytes(100), tag=tag)
+
+
+def esp_extensions(s):
+    """Forged ESP behind up to six extension headers."""
+    for count in range(1, 7):
+        packet = s.outer(GATEWAY_A, IPV6_DESTINATION_OPTIONS)
+        for left in reversed(range(count)):
+            packet /= IPv6ExtHdrDestOpt(nh=IPV6_DESTINATION_OPTIONS if left else ESP, options=[PadN(optdata=bytes(4))])
+        for seq in range(2**24, 2**24 + 10):
+            s.send(packet / Raw(s.spi_in_use() + struct.pack("!IQ", seq, seq) + s.bytes(100)))
+
+
+def esp_endless(s):
+    """Extension headers as many as the link carries, and some that say more than there is."""
+    for count in (7, 8, 9, 40, 150):
+        s.send(s.outer(GATEWAY_A, IPV6_DESTINATION_OPTIONS) /
+               Raw(bytes((IPV6_DESTINATION_OPTIONS, 0, 1, 4, 0, 0, 0, 0)) * count))
+    for length in (1, 20, 255):
+        s.send(s.outer(GATEWAY_A, IPV6_DESTINATION_OPTIONS) / Raw(bytes((ESP, length, 1, 4, 0, 0, 0, 0)) + s.spi_in_use()))
 
 
 def esp_oversized(s):
@@ -181,8 +223,10 @@ def ike_random(s):
 
 
 def main():
-    sender = Sender(sys.argv[1])
-    for kind in sys.argv[2:]:
+    six = sys.argv[1] == "-6"
+    capture, *kinds = sys.argv[2 if six else 1:]
+    sender = Sender(capture, six)
+    for kind in kinds:
         globals()[kind](sender)
 
 

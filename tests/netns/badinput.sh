@@ -5,7 +5,9 @@
 # the tunnel: the daemons stay, each kind costs its counter, the ping loses nothing. What is sent: bad_input.py.
 set -u
 . "$(dirname "$0")/setup.sh"
+. "$(dirname "$0")/setup6.sh"
 here=$(dirname "$0")
+six= # -6: ESP over IPv6
 
 /usr/bin/python3 -c 'import scapy.all' 2>/dev/null || {
 	echo "1..0 # SKIP python3-scapy is not installed"
@@ -22,7 +24,7 @@ costs()
 	for name; do
 		before+=("$(counter b "$name")")
 	done
-	wire /usr/bin/python3 "$here/bad_input.py" "$STATE/wire.pcap" "$kind" || return
+	wire /usr/bin/python3 "$here/bad_input.py" ${six:+"$six"} "$STATE/wire.pcap" "$kind" || return
 	for name; do
 		rises b "$name" "${before[i]}" || return
 		i=$((i + 1))
@@ -69,6 +71,7 @@ check "ESP from another address than its SA's" costs esp_wrong_address sa_addres
 check "ESP that no key made" costs esp_forged auth
 check "ESP of impossible length" costs esp_short esp_malformed
 check "ESP sent again" costs esp_replayed replay
+check "ESP behind VLAN tags that no key made" costs esp_tagged auth
 check "ESP larger than a datagram on the link" costs esp_oversized
 check "ESP in UDP: empty, cut off, unknown, not negotiated" costs esp_in_udp spi_unknown sa_address
 check "IKE: no byte at all" costs ike_empty rx_truncated
@@ -90,4 +93,27 @@ check "all four daemons are still running" both_alive
 check "the tunnel still works" pings server $CLIENT
 check "the peers still answer each other: the tunnel ends in order" xswan a down site
 check "and comes up again" tunnel_up
+gateway_stop a
+gateway_stop b
+
+need "IPv6 addresses" ipv6_up
+six=-6 A_OUTSIDE=$A_OUTSIDE6 B_OUTSIDE=$B_OUTSIDE6
+SNAPLEN=2000 need "a capture of IPv6" capture wire
+need "over IPv6: xswan on both gateways" gateways_up
+need "over IPv6: the tunnel comes up" tunnel_up
+need "over IPv6: the client pings the server" pings client $SERVER 60
+capture_end wire
+start watch client ping -n -i 0.02 $SERVER
+check "over IPv6: ESP shorter than its header" costs esp_truncated esp_truncated
+check "over IPv6: ESP for unknown SPIs" costs esp_spi_unknown spi_unknown
+check "over IPv6: ESP from another address than its SA's" costs esp_wrong_address sa_address
+check "over IPv6: ESP that no key made" costs esp_forged auth
+check "over IPv6: behind VLAN tags" costs esp_tagged auth
+check "over IPv6: behind extension headers" costs esp_extensions auth
+check "over IPv6: extension headers without end" costs esp_endless
+check "over IPv6: ESP of impossible length" costs esp_short esp_malformed
+check "over IPv6: ESP sent again" costs esp_replayed replay
+check "over IPv6: ESP in UDP: empty, cut off, unknown, not negotiated" costs esp_in_udp spi_unknown sa_address
+check "over IPv6: the ping lost nothing" nothing_lost
+check "over IPv6: all four daemons are still running" both_alive
 check_end

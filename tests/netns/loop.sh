@@ -3,6 +3,7 @@
 #
 # Selectors for everything cover the peer's outer address, too, and a mistaken route sends what goes there into the
 # tunnel: ESP that comes back to be sealed again. It is dropped, once for each packet, and counted; nothing multiplies.
+# And what either gateway routes to the other goes back and forth through the tunnel until its TTL has run out.
 set -u
 . "$(dirname "$0")/setup.sh"
 
@@ -20,6 +21,22 @@ into_the_tunnel()
 		ga ip route add $B_OUTSIDE/32 dev xsw0
 }
 
+sealed()
+{
+	xswan "$1" --json status | jq '[.connections[].children[].sas[].out.packets] | add'
+}
+
+# Nobody has this address. The last gateway says so to the client, and its kernel counts it.
+back_and_forth()
+{
+	client ping -n -c 3 -i 0.2 -W 1 203.0.113.7 | tee /dev/stderr | grep -c 'Time to live exceeded' | grep -qx 3
+}
+
+expired()
+{
+	cat <(ga nstat -asz IcmpOutTimeExcds) <(gb nstat -asz IcmpOutTimeExcds) | awk '/^Icmp/ { sum += $2 } END { print sum }'
+}
+
 CHILD_KEYS="local_ts = 0.0.0.0/0
 	remote_ts = 0.0.0.0/0"
 need "topology" topology_up
@@ -35,6 +52,11 @@ check "each packet is dropped as a loop" rises a loop 45
 check "and none of them more than once" compare "$(counter a loop)" -le 70
 ga ip route del $B_OUTSIDE/32 dev xsw0
 check "without that route traffic passes again" wait_for 5 answered
+
+before=$(sealed a)
+check "what each gateway sends to the other comes to its end" back_and_forth
+check "each packet is counted there" equal "$(expired)" 3
+check "after no more hops than it had" compare $(($(sealed a) - before)) -le $((3 * 32 + 5))
 capture_end wire
 check "no plaintext on the wire" plaintext_free wire
 check_end

@@ -107,12 +107,12 @@ static __always_inline bool pull_and_parse(struct frame *f, struct __sk_buff *sk
 SEC("tc/egress")
 int egress(struct __sk_buff *skb)
 {
-	struct policy policy = { 0 };
+	struct policy policy;
 	struct frame f;
 
 	if (!pull_and_parse(&f, skb) || stays_on_link(&f))
 		return TC_ACT_OK;
-	policy_lookup(&f.flow, &policy);
+	policy = policy_lookup(&f.flow);
 	if (policy.action != XSWAN_ACTION_PROTECT && policy.action != XSWAN_ACTION_DROP)
 		return TC_ACT_OK;
 	if (is_own_ipsec(skb, &f.flow))

@@ -18,22 +18,23 @@
  * neither hold one nor cut it up. The kernel forwards it, `egress` sends it into xswN, whose native program makes
  * the kernel do the segmentation first.
  */
-static __always_inline bool is_super_packet(const struct frame *f, const struct xswan_port *port)
+static __always_inline bool is_super_packet(struct xdp_md *ctx, const struct frame *f, const struct xswan_port *port)
 {
-	return f->len > (port && port->mtu ? f->l3_offset + (__u32)port->mtu : PAGE_ROOM);
+	/* of all of it: the program may see but its beginning */
+	return bpf_xdp_get_buff_len(ctx) > (port && port->mtu ? f->l3_offset + (__u32)port->mtu : PAGE_ROOM);
 }
 
 /* port: of the interface the frame came in by; NULL: xswan-dp does not know it. */
 static __always_inline struct fate decide_inside(const struct frame *f, const struct xswan_port *port)
 {
-	struct policy policy = { 0 };
+	struct policy policy;
 
 	/* the kernel does not forward what it was not addressed by (ip_forward: PACKET_HOST alone) */
 	if (mac_is_group(f->to) || (port && !mac_equal(f->to, port->mac)))
 		return fate_pass();
 	if (stays_on_link(f))
 		return fate_pass();
-	policy_lookup(&f->flow, &policy);
+	policy = policy_lookup(&f->flow);
 	if (policy.action != XSWAN_ACTION_PROTECT && policy.action != XSWAN_ACTION_DROP)
 		return fate_pass();
 	/* for the gateway itself: with 0.0.0.0/0 behind the tunnel a rule covers its own addresses, too */
@@ -56,7 +57,7 @@ int inside(struct xdp_md *ctx)
 	if (!parse_frame_xdp(&f, ctx))
 		return XDP_PASS;
 	fate = decide_inside(&f, port);
-	if (fate.kind == FATE_WORKER && is_super_packet(&f, port))
+	if (fate.kind == FATE_WORKER && is_super_packet(ctx, &f, port))
 		fate = fate_pass();
 	return carry_out_traced(ctx, port, &f, XSWAN_TRACE_INSIDE, &fate);
 }
@@ -67,11 +68,11 @@ int inside(struct xdp_md *ctx)
  */
 static __always_inline struct fate decide_tunnel(const struct frame *f, const struct xswan_port *port)
 {
-	struct policy policy = { 0 };
+	struct policy policy;
 
 	if (stays_on_link(f))
 		return fate_pass();
-	policy_lookup(&f->flow, &policy);
+	policy = policy_lookup(&f->flow);
 	if (policy.action == XSWAN_ACTION_PROTECT)
 		return seal(f, port, policy.tunnel);
 	return fate_drop(policy.action == XSWAN_ACTION_DROP ? XSWAN_DROP_POLICY : XSWAN_DROP_NO_ROUTE);

@@ -158,13 +158,13 @@ static __always_inline bool is_ipsec(const struct frame *f)
 /* RFC 4301 section 5.2: cleartext that the policy wants protected is not let in. */
 static __always_inline struct fate admit_cleartext(const struct arrival *at, const struct frame *f)
 {
-	struct policy policy = { 0 };
+	struct policy policy;
 	struct flow reply;
 
 	if (stays_on_link(f))
 		return fate_pass();
 	reply = flow_reversed(&f->flow);
-	policy_lookup(&reply, &policy);
+	policy = policy_lookup(&reply);
 	if (policy.action != XSWAN_ACTION_PROTECT && policy.action != XSWAN_ACTION_DROP)
 		return fate_pass();
 	if (is_ipsec(f) && !is_transit(at, f))

@@ -133,7 +133,6 @@ struct flow {
 struct frame {
 	__u8 to[6]; /* destination MAC */
 	__be16 ethertype; /* 0: there is not even an Ethernet header */
-	__u32 len; /* of all of it: a program may see but its beginning */
 	__u16 l3_offset;
 	__u16 l4_offset; /* behind the IP header, and the extension headers of IPv6 */
 	__u32 payload; /* bytes there by the IP header's account, which leaves the padding of a short frame out */
@@ -156,28 +155,32 @@ static __always_inline bool has_ports(__u8 proto)
 	       proto == IPPROTO_SCTP || proto == IPPROTO_UDPLITE || proto == IPPROTO_DCCP;
 }
 
-/*
- * The ports, where TCP, UDP, UDP-Lite, SCTP and DCCP all have them, and ICMP its type and code. Global: behind a
- * call of such a function the verifier knows nothing of what it was given, and the many ways
- * through the headers of a frame are one way from here on. That is also what the NULL check is for.
- */
-__noinline int frame_read_ports(struct frame *f)
+/* The ports, where TCP, UDP, UDP-Lite, SCTP and DCCP all have them, and ICMP its type and code. */
+static __always_inline void read_ports(struct frame *f)
 {
-	struct flow *flow;
+	struct flow *flow = &f->flow;
 	__u32 first;
 
-	if (!f)
-		return -1;
-	flow = &f->flow;
 	if (f->seen > f->payload)
 		f->seen = f->payload;
 	flow->visible = f->proto_hidden ? PROTO_HIDDEN : has_ports(flow->proto) ? PORTS_HIDDEN : PORTS_NONE;
 	if (flow->visible != PORTS_HIDDEN || f->fragment == FRAGMENT_LATER || f->seen < sizeof(f->first))
-		return 0;
+		return;
 	flow->visible = PORTS_KNOWN;
 	first = bpf_ntohl(f->first);
 	flow->sport = first >> 16;
 	flow->dport = flow->proto == IPPROTO_ICMP || flow->proto == IPPROTO_ICMPV6 ? first >> 16 : first;
+}
+
+/*
+ * Global: behind a call of such a function the verifier knows nothing of what it was given, and the many ways through
+ * the extension headers of a frame are one way from here on. That is also what the NULL check is for.
+ */
+__noinline int read_ports_ipv6(struct frame *f)
+{
+	if (!f)
+		return -1;
+	read_ports(f);
 	return 0;
 }
 
@@ -333,7 +336,7 @@ static __always_inline void read_quote(struct frame *f, const struct cursor *at)
 		read_quote_ipv6(f, at);
 }
 
-/* False for what is neither IPv4 nor IPv6, and for malformed headers. f is all zero but len before. */
+/* False for what is neither IPv4 nor IPv6, and for malformed headers. f is all zero before. */
 static __always_inline bool parse_frame(struct frame *f, struct cursor at)
 {
 	struct ethhdr *eth = parse_ethernet(&at, &f->ethertype);
@@ -353,7 +356,10 @@ static __always_inline bool parse_frame(struct frame *f, struct cursor at)
 		skip_extensions(f, &at);
 	read_payload(f, &at);
 	read_quote(f, &at);
-	frame_read_ports(f);
+	if (f->flow.family == 6)
+		read_ports_ipv6(f);
+	else
+		read_ports(f);
 	return true;
 }
 
@@ -361,7 +367,7 @@ static __always_inline bool parse_frame_xdp(struct frame *f, struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 
-	*f = (struct frame){ .len = bpf_xdp_get_buff_len(ctx) };
+	*f = (struct frame){ .ethertype = 0 };
 	return parse_frame(f, (struct cursor){ data, data, end });
 }
 
@@ -369,7 +375,7 @@ static __always_inline bool parse_frame_skb(struct frame *f, const struct __sk_b
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 
-	*f = (struct frame){ .len = skb->len };
+	*f = (struct frame){ .ethertype = 0 };
 	return parse_frame(f, (struct cursor){ data, data, end });
 }
 

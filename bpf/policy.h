@@ -92,47 +92,119 @@ __noinline int policy_choose(const struct xswan_rules *found, const struct flow 
 	return 0;
 }
 
-static __always_inline __be32 mask_word(__u32 len, __u32 from)
+/* Two values as they lie in memory behind each other, each `bits` long. */
+static __always_inline __u64 side_by_side(__u64 first, __u64 second, __u32 bits)
 {
-	if (len <= from)
-		return 0;
-	len -= from;
-	return len >= 32 ? ~0u : bpf_htonl(~(~0u >> len));
+	return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? second << bits | first : first << bits | second;
 }
 
-/* policy->action is 0 when no rule covers the packet. */
-__noinline int policy_lookup(const struct flow *flow, struct policy *policy)
+/*
+ * Keys in the words in which the trie reads them behind prefixlen. They are written in the same: a load of what two
+ * stores have just written waits until both are in the cache.
+ */
+union selector_search {
+	struct {
+		__u32 align;
+		struct xswan_selector_key key;
+	};
+	__u64 word[4];
+};
+
+union rules_search {
+	struct {
+		__u32 align;
+		struct xswan_rules_key key;
+	};
+	__u64 word[6];
+};
+
+static __always_inline const struct xswan_selector *find_selector(const struct flow *flow)
 {
-	struct xswan_selector_key dst = { .prefixlen = XSWAN_SELECTOR_BITS };
-	struct xswan_rules_key key = { .prefixlen = XSWAN_RULES_BITS };
-	const struct xswan_selector *levels;
+	const __be32 *dst = flow->dst;
+	union selector_search search = { .word = { 0 } };
+
+	search.word[1] = side_by_side(flow->family, dst[0], 32);
+	if (flow->family == 6) {
+		search.key.prefixlen = XSWAN_SELECTOR_BITS + 128;
+		search.word[2] = side_by_side(dst[1], dst[2], 32);
+		search.word[3] = side_by_side(dst[3], 0, 32);
+	} else {
+		search.key.prefixlen = XSWAN_SELECTOR_BITS + 32;
+	}
+	return bpf_map_lookup_elem(&selector, &search.key);
+}
+
+/* The word of an address that starts at bit `from`, as far as a prefix goes. */
+static __always_inline __be32 masked(__be32 word, __u32 prefix, __u32 from)
+{
+	if (prefix <= from)
+		return 0;
+	return prefix - from >= 32 ? word : word & bpf_htonl(~(~0u >> (prefix - from)));
+}
+
+/* The rules for the destination's prefix of this length. */
+static __always_inline const struct xswan_rules *find_rules(const struct flow *flow, __u8 len)
+{
+	const __be32 *dst = flow->dst, *src = flow->src;
+	union rules_search search = { .word = { 0 } };
+
+	search.word[1] = side_by_side(side_by_side(flow->family, len, 16), masked(dst[0], len, 0), 32);
+	if (flow->family == 6) {
+		search.key.prefixlen = XSWAN_RULES_BITS + 128;
+		search.word[2] = side_by_side(masked(dst[1], len, 32), masked(dst[2], len, 64), 32);
+		search.word[3] = side_by_side(masked(dst[3], len, 96), src[0], 32);
+		search.word[4] = side_by_side(src[1], src[2], 32);
+		search.word[5] = side_by_side(src[3], 0, 32);
+	} else {
+		search.key.prefixlen = XSWAN_RULES_BITS + 32;
+		search.word[3] = side_by_side(0, src[0], 32);
+	}
+	return bpf_map_lookup_elem(&rules, &search.key);
+}
+
+/* What all levels together say. */
+__noinline int policy_search(const struct flow *flow, const struct xswan_selector *levels, struct policy *policy)
+{
 	const struct xswan_rules *found;
 
-	if (!flow || !policy)
+	if (!flow || !levels || !policy)
 		return -1;
-	*policy = (struct policy){ .action = 0 };
-	dst.family = key.family = flow->family;
-	dst.prefixlen += flow->family == 6 ? 128 : 32;
-	key.prefixlen += flow->family == 6 ? 128 : 32;
-	__builtin_memcpy(dst.dst, flow->dst, sizeof(dst.dst));
-	__builtin_memcpy(key.src, flow->src, sizeof(key.src));
-	levels = bpf_map_lookup_elem(&selector, &dst);
-	if (!levels)
-		return 0;
 	if (levels->count > XSWAN_LEVELS)
 		policy->action = XSWAN_ACTION_DROP;
 	for (__u32 i = 0; i < XSWAN_LEVELS && i < levels->count; i++) {
-		key.dst_len = levels->len[i];
-		for (int word = 0; word < 4; word++) {
-			__be32 masked = flow->dst[word] & mask_word(key.dst_len, 32 * word);
-
-			__builtin_memcpy(key.dst + 4 * word, &masked, sizeof(masked));
-		}
-		found = bpf_map_lookup_elem(&rules, &key);
+		found = find_rules(flow, levels->len[i]);
 		if (found)
 			policy_choose(found, flow, policy);
 	}
 	return 0;
+}
+
+/*
+ * A call costs several nanoseconds where the kernel keeps returns from being predicted: one rule for the destination
+ * and source, which is what most have, is judged on the spot. policy.action is 0 when no rule covers the packet.
+ */
+static __always_inline struct policy policy_lookup(const struct flow *flow)
+{
+	const struct xswan_selector *levels = find_selector(flow);
+	struct policy policy = { .action = 0 };
+	const struct xswan_rules *found;
+
+	if (!levels)
+		return policy;
+	if (levels->count != 1) {
+		policy_search(flow, levels, &policy);
+		return policy;
+	}
+	found = find_rules(flow, levels->len[0]);
+	if (!found)
+		return policy;
+	if (found->count != 1) {
+		policy_choose(found, flow, &policy);
+		return policy;
+	}
+	policy.action = rule_action(&found->rule[0], flow);
+	policy.tunnel = found->rule[0].tunnel;
+	return policy;
 }
 
 #endif

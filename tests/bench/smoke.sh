@@ -32,6 +32,8 @@ check "esp runs" tests/bench/run.sh --smoke esp
 check "esp has its figures" has esp/aes256gcm-openssl-1420/{seal,open,bare_seal,bare_open}_cycles
 check "scale runs" tests/bench/run.sh --smoke scale
 check "scale has its figures" has scale/aes256gcm-1420-100/{seal,open,lookup}_cycles
+check "bpf runs" tests/bench/run.sh --smoke bpf
+check "bpf has its figures" has bpf/{nothing,inside-match,tunnel-match,outside-esp}/ns
 if [ "$(nproc)" -ge 2 ]; then
 	check "cores runs" tests/bench/run.sh --smoke cores
 	check "cores has its figures" has cores/one-sa/speedup

@@ -203,7 +203,7 @@ static void test_dataplane(void **state)
 	free(text);
 
 	m.dp.pid = 1;
-	m.dp.ports = json_loads("{\"workers\": 3, \"hugepages\": true, \"ports\": [{\"device\": \"eth\\\"0\", \"role\": \"inside\","
+	m.dp.ports = json_loads("{\"workers\": 3, \"hugepages\": true, \"memory\": {\"frames\": 5, \"sas\": 7}, \"ports\": [{\"device\": \"eth\\\"0\", \"role\": \"inside\","
 				" \"attach\": \"native\", \"note\": \"n\", \"offloads\": \"rx-lro\", \"queues\": [{\"queue\": 5,"
 				" \"mode\": \"copy\", \"reason\": \"r\", \"worker\": 2, \"placement\": \"CPU 7\", \"stalls\": 9}]}]}",
 				0, NULL);
@@ -212,6 +212,8 @@ static void test_dataplane(void **state)
 	assert_non_null(strstr(text, "\nxswan_dataplane_up 1\n"));
 	assert_non_null(strstr(text, "\nxswan_dataplane_workers 3\n"));
 	assert_non_null(strstr(text, "\nxswan_dataplane_hugepages 1\n"));
+	assert_non_null(strstr(text, "\nxswan_dataplane_memory_bytes{kind=\"frames\"} 5\n"));
+	assert_non_null(strstr(text, "\nxswan_dataplane_memory_bytes{kind=\"sas\"} 7\n"));
 	assert_non_null(strstr(text, "\nxswan_port_info{device=\"eth\\\"0\",role=\"inside\",attach=\"native\",note=\"n\","
 				     "offloads=\"rx-lro\"} 1\n"));
 	assert_non_null(strstr(text, "\nxswan_queue_info{device=\"eth\\\"0\",queue=\"5\",worker=\"2\",placement=\"CPU 7\","

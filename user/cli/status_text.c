@@ -86,6 +86,18 @@ static void print_queue(const struct page *p, const json_t *queue)
 	putc('\n', p->out);
 }
 
+static void print_memory(const struct page *p, const json_t *memory)
+{
+	const double sas = json_integer_value(json_object_get(memory, "sas"));
+	const json_int_t count = json_integer_value(json_object_get(memory, "sa_count"));
+
+	fprintf(p->out, "  memory       %.1f MB of frames, %.1f MB for %lld SA%s", json_integer_value(json_object_get(memory, "frames")) / 1e6,
+		sas / 1e6, (long long)count, count == 1 ? "" : "s");
+	if (count > 1000) /* with fewer it says more about the pieces that memory comes in */
+		fprintf(p->out, ", %.1f kB each", sas / 1e3 / count);
+	putc('\n', p->out);
+}
+
 static void print_port(const struct page *p, const json_t *port)
 {
 	const char *note = json_string_value(json_object_get(port, "note"));
@@ -93,8 +105,10 @@ static void print_port(const struct page *p, const json_t *port)
 	json_t *queue;
 	size_t i;
 
-	fprintf(p->out, "  %-12s %-8s  XDP %s%s%s\n", string_of(port, "device"), string_of(port, "role"),
-		string_of(port, "attach"), note && note[0] ? "  " : "", note ? note : "");
+	const bool tc = !strcmp(string_of(port, "attach"), "tc");
+
+	fprintf(p->out, "  %-12s %-8s  %s%s%s%s\n", string_of(port, "device"), string_of(port, "role"), tc ? "TC" : "XDP ",
+		tc ? "" : string_of(port, "attach"), note && note[0] ? "  " : "", note ? note : "");
 	if (offloads && offloads[0])
 		fprintf(p->out, "    still on, and XDP does not see all of every frame: %s\n", offloads);
 	json_array_foreach(json_object_get(port, "queues"), i, queue) print_queue(p, queue);
@@ -122,6 +136,8 @@ static void print_dataplane(const struct page *p, const struct dp_state *dp)
 			string_of(dp->ports, "crypto"),
 			json_is_true(json_object_get(dp->ports, "hugepages")) ? ", huge pages" : "");
 	fprintf(p->out, "%s%s\n", dp->note[0] ? ", " : "", dp->note);
+	if (json_object_get(dp->ports, "memory"))
+		print_memory(p, json_object_get(dp->ports, "memory"));
 	json_array_foreach(json_object_get(dp->ports, "ports"), i, port) print_port(p, port);
 }
 

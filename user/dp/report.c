@@ -9,6 +9,7 @@
 
 #include "../lib/instance.h"
 #include "../lib/log.h"
+#include "../lib/secmem.h"
 
 static const char *queue_mode(const struct queue *q)
 {
@@ -60,6 +61,13 @@ static json_t *port_json(const struct dataplane *dp, const struct port *port)
 			 port->attach, "queues", queues, "note", port->note, "offloads", port->offloads);
 }
 
+/* In bytes. Keys and the rest of an SA are in locked memory, which is mapped ahead of need, in large pieces. */
+static json_t *memory_json(const struct dataplane *dp)
+{
+	return json_pack("{s:I, s:I, s:i}", "frames", (json_int_t)dp->umem.size, "sas", (json_int_t)secmem_total(), "sa_count",
+			 (int)sa_table_count(dp->sas));
+}
+
 static char *report_text(const struct dataplane *dp)
 {
 	json_t *ports = json_array(), *root;
@@ -67,8 +75,8 @@ static char *report_text(const struct dataplane *dp)
 
 	for (int i = 0; i < dp->port_count; i++)
 		json_array_append_new(ports, port_json(dp, &dp->ports[i]));
-	root = json_pack("{s:i, s:i, s:s, s:b, s:o}", "workers", (int)dp->worker_count, "owners", (int)dp->owner_count,
-			 "crypto", dp->crypto->name, "hugepages", dp->umem.huge, "ports", ports);
+	root = json_pack("{s:i, s:i, s:s, s:b, s:o, s:o}", "workers", (int)dp->worker_count, "owners", (int)dp->owner_count,
+			 "crypto", dp->crypto->name, "hugepages", dp->umem.huge, "memory", memory_json(dp), "ports", ports);
 	text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
 	json_decref(root);
 	return text;

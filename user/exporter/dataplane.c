@@ -74,6 +74,10 @@ void metrics_write_dataplane(const struct dp_state *dp, FILE *out)
 	fprintf(out, "xswan_dataplane_workers %lld\n", (long long)number(dp->ports, "workers"));
 	text_family(out, "xswan_dataplane_hugepages", "gauge", "1 when packet buffers are in huge pages, else 0.");
 	fprintf(out, "xswan_dataplane_hugepages %d\n", json_is_true(json_object_get(dp->ports, "hugepages")));
+	text_family(out, "xswan_dataplane_memory_bytes", "gauge", "Memory of the dataplane: packet buffers, and keys with all else of SAs.");
+	for (i = 0; i < 2; i++)
+		fprintf(out, "xswan_dataplane_memory_bytes{kind=\"%s\"} %lld\n", i ? "sas" : "frames",
+			(long long)number(json_object_get(dp->ports, "memory"), i ? "sas" : "frames"));
 	text_family(out, "xswan_port_info", "gauge",
 		    "Always 1; how programs are attached to a port, why not better, and offloads that hide parts of frames.");
 	json_array_foreach(ports, i, port)

@@ -31,7 +31,7 @@ struct mb_job_key {
 };
 
 #define MB_GCM_USED (offsetof(struct gcm_key_data, ghash_keys) + sizeof(((struct gcm_key_data *)0)->ghash_keys))
-#define MB_KEY_LINES 16u
+#define MB_KEY_LINES (sizeof(struct crypto_key) / 64) /* 16 with version 1.3 of the library */
 
 /* What else there is to a key lies where AES-GCM's tables, which most keys hold, leave the last line half empty. */
 struct crypto_key {
@@ -45,7 +45,7 @@ struct crypto_key {
 		};
 	};
 } __attribute__((aligned(64)));
-_Static_assert(sizeof(struct crypto_key) == MB_KEY_LINES * 64, "no line more than that");
+_Static_assert(sizeof(struct crypto_key) % 64 == 0, "whole lines");
 _Static_assert(sizeof(struct mb_job_key) <= MB_GCM_USED, "the other tables are shorter");
 
 /* Scratch for jobs, of one worker. */

@@ -77,12 +77,17 @@ static void prepare_fragments(struct worker *w, const struct esp_packet *big, ui
 	struct batch *b;
 	uint64_t addr;
 
-	if (!count || count > BATCH || worker_buffers(w, ETH_HLEN + mtu) < count) {
-		refuse(w, ESP_SEAL, NULL, &p, p.data, count && count <= BATCH ? XSWAN_DROP_NO_FRAME : XSWAN_DROP_TOO_BIG);
+	if (!count || count > BATCH) {
+		refuse(w, ESP_SEAL, NULL, &p, p.data, XSWAN_DROP_TOO_BIG);
 		return;
 	}
 	if (w->filling[ESP_SEAL]->count + count > BATCH)
 		batch_launch(w, ESP_SEAL);
+	/* behind it, since what is sent may be cut, too, and takes buffers */
+	if (worker_buffers(w, ETH_HLEN + mtu) < count) {
+		refuse(w, ESP_SEAL, NULL, &p, p.data, XSWAN_DROP_NO_FRAME);
+		return;
+	}
 	b = w->filling[ESP_SEAL];
 	checksum_complete(p.data, p.len);
 	for (uint32_t n = 1; n < count; n++) {

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A worker without threads or sockets, its rings plain memory: whatever becomes of its packets, each frame and each run
+ * is either on its way, once, or back in the pool, once.
+ */
+#include "esp_fixture.h"
+
+#include <stdlib.h>
+
+#include "../../user/dp/vnet.h"
+#include "../../user/dp/worker_io.h"
+
+#define FRAMES 160u
+#define FIRST 4u /* those before are another worker's */
+#define RUNS 5u
+#define RING 256u
+#define CLEAR 1u /* tunnels, and their slots: what is too large is sealed and then cut; */
+#define SET 2u /* with DF outside, so it is cut before */
+#define MTU 1300u
+#define PATH_MTU 1360u
+
+/* An AF_XDP transmit ring with its completions; the kernel's side of both is here. */
+struct ring {
+	struct xdp_desc desc[RING];
+	uint64_t done[RING];
+	uint32_t tx_producer, tx_consumer, comp_producer, comp_consumer, flags;
+};
+
+static struct {
+	struct dataplane dp;
+	struct worker *w;
+	struct port ports[2]; /* inside, outside */
+	struct queue queues[2];
+	struct ring rings[2];
+	struct nexthop hop;
+	uint64_t drops[XSWAN_DROP_SLOTS];
+	struct xswan_sa_stat *stat;
+	struct xswan_tunnel *tunnels;
+	struct xswan_trace trace; /* off */
+} t;
+
+/* Instead of the kernel's tables: sealed packets go outside, opened ones are none here. */
+const struct nexthop *nexthop_find(struct nexthop_cache *c, const uint8_t *ip, int ifindex, uint64_t now)
+{
+	return &t.hop;
+}
+
+/* Nobody helps. */
+void worker_call_help(struct worker *w)
+{
+	fail();
+}
+
+static void make_ring(uint32_t n, uint32_t size)
+{
+	struct queue *q = &t.queues[n];
+	struct ring *r = &t.rings[n];
+
+	*r = (struct ring){ 0 };
+	*q = (struct queue){ .port = &t.ports[n], .fd = -1 };
+	q->tx = (struct xsk_ring_prod){ .mask = RING - 1, .size = size, .producer = &r->tx_producer,
+					.consumer = &r->tx_consumer, .ring = r->desc, .flags = &r->flags };
+	q->comp = (struct xsk_ring_cons){ .mask = RING - 1, .size = RING, .producer = &r->comp_producer,
+					  .consumer = &r->comp_consumer, .ring = r->done, .flags = &r->flags };
+	t.w->tx[n] = q;
+}
+
+static void add_sa(uint32_t slot, uint8_t header)
+{
+	struct xswan_dp_sa_add m = request_out(XSWAN_ALG_AES_GCM_16_256, 0);
+	char why[XSWAN_DP_TEXT_MAX] = "";
+
+	m.slot = m.sa.tunnel = slot;
+	m.sa.uid = slot;
+	m.sa.header = header;
+	assert_int_equal(sa_table_add(t.dp.sas, &m, why, sizeof(why)), 0);
+	t.tunnels[slot] = (struct xswan_tunnel){
+		.state = XSWAN_TUNNEL_UP, .sa_out = slot, .mtu = MTU, .path_mtu = PATH_MTU
+	};
+}
+
+static int setup(void **state)
+{
+	memset(&t, 0, sizeof(t));
+	t.stat = calloc(2 * XSWAN_SA_SLOTS, sizeof(*t.stat));
+	t.w = aligned_alloc(_Alignof(struct worker), sizeof(*t.w));
+	memset(t.w, 0, sizeof(*t.w));
+	t.dp.crypto = crypto_backend_find("openssl");
+	t.dp.sas = sa_table_new(t.dp.crypto, t.stat, t.stat + XSWAN_SA_SLOTS);
+	t.dp.assist = aligned_alloc(_Alignof(struct assist), sizeof(struct assist));
+	memset(t.dp.assist, 0, sizeof(*t.dp.assist));
+	t.dp.programs.tunnels = t.tunnels = calloc(XSWAN_TUNNELS, sizeof(*t.tunnels));
+	t.dp.programs.trace = &t.trace;
+	t.dp.umem = (struct umem){ .frames = FRAMES, .area = calloc(FRAMES, FRAME_SIZE) };
+	t.dp.jumbo = t.dp.fragment_after = true;
+	t.dp.ports = t.ports;
+	t.dp.port_count = 2;
+	t.dp.tunnel = &t.ports[0];
+	t.dp.worker_count = t.dp.owner_count = 1;
+	t.ports[0] = (struct port){ .role = XSWAN_ROLE_INSIDE, .index = 0, .addr = htonl(0x0a010001) };
+	t.ports[1] = (struct port){ .role = XSWAN_ROLE_OUTSIDE, .index = 1 };
+	t.hop = (struct nexthop){ .kind = NEXTHOP_PORT, .port = &t.ports[1], .mtu = 9000, .link_len = ETH_HLEN };
+	t.w->dp = &t.dp;
+	t.w->drops = t.drops;
+	t.w->raw_fd = t.w->raw6_fd = -1;
+	t.w->now = NOW;
+	t.w->crypto = t.dp.crypto->worker_new();
+	make_ring(0, RING);
+	make_ring(1, RING);
+	assert_int_equal(frame_pool_init(&t.w->pool, &t.dp.umem, FIRST, FRAMES - FIRST, RUNS), 0);
+	assert_int_equal(batch_init(t.w), 0);
+	add_sa(CLEAR, 0);
+	add_sa(SET, XSWAN_HEADER_SET_DF);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	for (int i = 0; i < 2; i++)
+		vnet_buffers_free(&t.queues[i]);
+	batch_free(t.w);
+	t.dp.crypto->worker_free(t.w->crypto);
+	frame_pool_free(&t.w->pool);
+	sa_table_free(t.dp.sas);
+	free(t.dp.umem.area);
+	free(t.tunnels);
+	free(t.dp.assist);
+	free(t.stat);
+	free(t.w);
+	return 0;
+}
+
+/* A UDP packet of len bytes comes in inside, in a frame or a run. */
+static void receive(uint32_t tunnel, uint32_t len, uint16_t df)
+{
+	const struct xswan_meta meta = { .kind = XSWAN_META_SEAL, .index = tunnel, .l3_offset = ETH_HLEN };
+	const uint64_t addr = (len > FRAME_ROOM ? frame_get_run : frame_get)(&t.w->pool);
+	const struct xdp_desc desc = { .addr = addr + XDP_PACKET_HEADROOM, .len = ETH_HLEN + len };
+	const struct wire_ip4 ip = { .version_ihl = 0x45, .total_len = htons((uint16_t)len), .frag = htons(df), .ttl = 64,
+				     .proto = IPPROTO_UDP, .src = htonl(0x0a010002), .dst = htonl(0x0a020002) };
+
+	assert_int_not_equal(addr, UINT64_MAX);
+	memcpy(frame_data(t.w, desc.addr) + ETH_HLEN, &ip, sizeof(ip));
+	batch_add_frame(t.w, &t.queues[0], &desc, &meta);
+}
+
+static void finish(void)
+{
+	batch_launch(t.w, ESP_SEAL);
+	batch_land(t.w, 0);
+}
+
+/* The kernel has sent what was in the ring. */
+static void complete(uint32_t n)
+{
+	struct ring *r = &t.rings[n];
+
+	while (r->tx_consumer != r->tx_producer)
+		r->done[r->comp_producer++ % RING] = r->desc[r->tx_consumer++ % RING].addr;
+	queue_complete(t.w, &t.queues[n]);
+	assert_int_equal(t.queues[n].tx_outstanding, 0);
+}
+
+static void all_are_back(void)
+{
+	const struct frame_pool *p = &t.w->pool;
+	uint8_t seen[FRAMES] = { 0 };
+
+	for (uint32_t i = 0; i < p->count; i++)
+		seen[p->addrs[i] / FRAME_SIZE]++;
+	for (uint32_t i = 0; i < p->run_count; i++)
+		for (uint32_t n = 0; n < RUN_FRAMES; n++)
+			seen[p->runs[i] / FRAME_SIZE + n]++;
+	for (uint32_t i = 0; i < FRAMES; i++)
+		if (seen[i] != (i >= FIRST))
+			fail_msg("frame %u is in the pool %u times", i, seen[i]);
+}
+
+static void test_sent(void **state)
+{
+	receive(CLEAR, 100, 0);
+	receive(CLEAR, 1400, 0);
+	receive(SET, 3000, 0);
+	receive(SET, 9000, 0);
+	finish();
+	assert_int_equal(t.rings[1].tx_producer, 1 + 2 + 3 + 8);
+	complete(1);
+	all_are_back();
+}
+
+/* Several descriptors, of which each completes; and none, for want of room. */
+static void test_runs(void **state)
+{
+	t.tunnels[CLEAR].mtu = t.tunnels[CLEAR].path_mtu = 9000;
+	receive(CLEAR, 8000, 0);
+	receive(CLEAR, 8900, 0);
+	finish();
+	assert_int_equal(t.rings[1].tx_producer, 6);
+	complete(1);
+	all_are_back();
+	make_ring(1, 4);
+	receive(CLEAR, 8000, 0);
+	receive(CLEAR, 8000, 0);
+	finish();
+	assert_int_equal(t.drops[XSWAN_DROP_TX_FULL], 1);
+	complete(1);
+	all_are_back();
+}
+
+/* The answer lies in the run that the packet came in. */
+static void test_too_big(void **state)
+{
+	receive(CLEAR, 8000, WIRE_IP4_DF);
+	receive(CLEAR, 1400, WIRE_IP4_DF);
+	finish();
+	assert_int_equal(t.rings[0].tx_producer, 2);
+	complete(0);
+	all_are_back();
+}
+
+/* What waits in a full batch is cut once it is sealed, and takes the frames that there were for the next packet. */
+static void test_fragments_without_frames(void **state)
+{
+	for (uint32_t i = 0; i + 1 < BATCH; i++)
+		receive(CLEAR, 1400, 0);
+	while (t.w->pool.count > 30)
+		t.w->pool.count--;
+	t.tunnels[SET].mtu = 600;
+	receive(SET, 3500, 0);
+	for (uint32_t i = 0; i < FIRST * FRAME_SIZE; i++)
+		assert_int_equal(t.dp.umem.area[i], 0);
+	assert_int_equal(t.drops[XSWAN_DROP_NO_FRAME], 1);
+	finish();
+	complete(1);
+	for (uint32_t i = 0; i < t.w->pool.count; i++)
+		assert_true(t.w->pool.addrs[i] >= FIRST * FRAME_SIZE);
+}
+
+/* Joined to one, and then the device does not take it. */
+static void test_device_refuses(void **state)
+{
+	assert_int_equal(vnet_buffers_new(&t.queues[1]), 0);
+	for (uint32_t i = 0; i < 10; i++)
+		receive(CLEAR, i % 3 ? 1000 : 200, 0);
+	finish();
+	vnet_flush(t.w, &t.queues[1]);
+	assert_int_equal(t.drops[XSWAN_DROP_KERNEL_HANDOFF], 10);
+	all_are_back();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_sent, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_runs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_too_big, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fragments_without_frames, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_device_refuses, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -41,7 +41,7 @@ carry()
 	local size
 
 	SNAPLEN=96 need "$1: a capture between the gateways" capture wire
-	for size in 100 3400 3512 3600 3840 4096 7680 8000 $((mtu - icmp)); do
+	for size in 100 3400 3512 3600 3790 3840 4096 7680 8000 $((mtu - icmp)); do
 		check "$1: a ping of $size bytes" whole "$size"
 	done
 	check "$1: one byte too many is answered with the tunnel's MTU" equal "$(reported_mtu $((mtu - icmp + 1)))" $mtu

@@ -130,18 +130,44 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* A UDP packet of len bytes comes in inside, in a frame or a run. */
-static void receive(uint32_t tunnel, uint32_t len, uint16_t df)
+static void write_packet(uint8_t *at, uint32_t len, uint16_t df)
 {
-	const struct xswan_meta meta = { .kind = XSWAN_META_SEAL, .index = tunnel, .l3_offset = ETH_HLEN };
-	const uint64_t addr = (len > FRAME_ROOM ? frame_get_run : frame_get)(&t.w->pool);
-	const struct xdp_desc desc = { .addr = addr + XDP_PACKET_HEADROOM, .len = ETH_HLEN + len };
 	const struct wire_ip4 ip = { .version_ihl = 0x45, .total_len = htons((uint16_t)len), .frag = htons(df), .ttl = 64,
 				     .proto = IPPROTO_UDP, .src = htonl(0x0a010002), .dst = htonl(0x0a020002) };
 
+	memcpy(at, &ip, sizeof(ip));
+}
+
+static struct xdp_desc make_frame(uint64_t addr, uint32_t len, uint16_t df)
+{
 	assert_int_not_equal(addr, UINT64_MAX);
-	memcpy(frame_data(t.w, desc.addr) + ETH_HLEN, &ip, sizeof(ip));
+	addr += XDP_PACKET_HEADROOM;
+	write_packet(frame_data(t.w, addr) + ETH_HLEN, len, df);
+	return (struct xdp_desc){ .addr = addr, .len = ETH_HLEN + len };
+}
+
+static struct xswan_meta verdict(uint32_t tunnel)
+{
+	return (struct xswan_meta){ .kind = XSWAN_META_SEAL, .index = tunnel, .l3_offset = ETH_HLEN };
+}
+
+/* A UDP packet of len bytes comes in inside, in a frame or a run. */
+static void receive(uint32_t tunnel, uint32_t len, uint16_t df)
+{
+	const struct xdp_desc desc = make_frame((len > FRAME_ROOM ? frame_get_run : frame_get)(&t.w->pool), len, df);
+	const struct xswan_meta meta = verdict(tunnel);
+
 	batch_add_frame(t.w, &t.queues[0], &desc, &meta);
+}
+
+/* In one frame, however long, and with its verdict before it. */
+static void receive_by_xdp(uint32_t tunnel, uint32_t len)
+{
+	const struct xdp_desc desc = make_frame(frame_get(&t.w->pool), len, 0);
+	const struct xswan_meta meta = verdict(tunnel);
+
+	memcpy(frame_data(t.w, desc.addr) - sizeof(meta), &meta, sizeof(meta));
+	batch_add(t.w, &t.queues[0], &desc);
 }
 
 static void finish(void)
@@ -207,6 +233,22 @@ static void test_runs(void **state)
 	all_are_back();
 }
 
+/* AF_XDP fills a frame nearly to its end before it takes another. */
+static void test_room_behind_a_full_frame(void **state)
+{
+	const uint32_t full = FRAME_SIZE - XDP_PACKET_HEADROOM - ETH_HLEN;
+
+	t.tunnels[CLEAR].mtu = t.tunnels[CLEAR].path_mtu = 9000;
+	for (uint32_t len = full - 60; len <= full; len++) {
+		receive_by_xdp(CLEAR, len);
+		finish();
+		complete(1);
+	}
+	assert_int_equal(t.drops[XSWAN_DROP_NO_ROOM], 0);
+	assert_int_equal(t.stat[XSWAN_SA_SLOTS + CLEAR].packets, 61);
+	all_are_back();
+}
+
 /* The answer lies in the run that the packet came in. */
 static void test_too_big(void **state)
 {
@@ -253,6 +295,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_sent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_runs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_room_behind_a_full_frame, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_big, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fragments_without_frames, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_device_refuses, setup, teardown),

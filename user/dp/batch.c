@@ -185,6 +185,11 @@ void batch_add(struct worker *w, struct queue *q, const struct xdp_desc *desc)
 {
 	struct xswan_meta meta;
 
+	/* it came in one frame, which sealing may find too short */
+	if (__builtin_expect(desc->len > FRAME_ROOM, false) && w->dp->jumbo && !frame_is_run(&w->pool, desc->addr)) {
+		gather_add(w, q, desc);
+		return;
+	}
 	memcpy(&meta, frame_data(w, desc->addr) - sizeof(meta), sizeof(meta));
 	batch_add_frame(w, q, desc, &meta);
 }

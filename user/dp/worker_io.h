@@ -117,7 +117,7 @@ void queue_complete(struct worker *w, struct queue *q); /* takes sent frames bac
 void queue_send(struct worker *w, const struct port *port, uint8_t *frame, uint32_t len);
 void queue_kick(struct worker *w, struct queue *q); /* wakes the kernel for what was put in since the last */
 
-/* Takes one frame of a packet that arrives in several; with the last one the packet is added as a whole. */
+/* Takes one frame of a packet that arrives in several, or fills its only one; with the last the packet is added as a whole. */
 void gather_add(struct worker *w, struct queue *q, const struct xdp_desc *desc);
 /* Sorts a received frame into the batch that it belongs to, or drops it. */
 void batch_add(struct worker *w, struct queue *q, const struct xdp_desc *desc);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A peer behind a NAT that appears elsewhere: what moves it, what does not, and that the SA goes on. */
+#include "../../user/dp/esp_sa.h"
 #include "esp_modes.h"
 
 #define ENCAP XSWAN_SA_UDP_ENCAP
@@ -355,6 +356,30 @@ static void test_move_inherits(void **state)
 	pair_free(&t);
 }
 
+/* Copied just when another worker had said so and not yet stopped it. */
+static void test_move_inherits_half(void **state)
+{
+	struct xswan_dp_sa_move to;
+	struct esp_sa *moved;
+	struct frame f;
+	struct pair t;
+
+	set_up(&t, FOLLOW);
+	t.out_request.bytes = (struct xswan_dp_limit){ 1, 1 };
+	pair_rebuild(&t);
+	to = move_to(esp_sa_config(t.out), NEW_ADDR, NEW_PORT);
+	moved = esp_sa_move_out(t.out, &to);
+	assert_int_equal(receive(&t, HOME), XSWAN_DROP_NONE);
+	moved->life.hard = t.out->life.hard;
+	esp_sa_moved_out(moved, t.out);
+	t.out = moved;
+	assert_int_equal(esp_sa_hard(t.out), XSWAN_DP_LIMIT_BYTES);
+	frame_inner(&f, 100, t.out);
+	assert_int_equal(seal_one(&t, &f), XSWAN_DROP_LIFETIME);
+	frame_free(&f);
+	pair_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,7 +389,7 @@ int main(void)
 		cmocka_unit_test(test_replayed),    cmocka_unit_test(test_delayed),
 		cmocka_unit_test(test_batch),	    cmocka_unit_test(test_not_followed),
 		cmocka_unit_test(test_move_in),	    cmocka_unit_test(test_move_out),
-		cmocka_unit_test(test_move_inherits),
+		cmocka_unit_test(test_move_inherits), cmocka_unit_test(test_move_inherits_half),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,17 +97,22 @@ static void reach_soft(struct esp_sa *sa, enum xswan_dp_limit_kind kind)
 		esp_life_tell(&sa->life);
 }
 
-static void reach_hard(struct esp_sa *sa, enum xswan_dp_limit_kind kind)
+/* Nothing raises these again: a soft mark is only ever exchanged for the hard one. */
+static void stop(struct esp_sa *sa)
 {
-	if (!reach(&sa->life.hard, kind))
-		return;
-	/* nothing raises these again: a soft mark is only ever exchanged for the hard one */
 	if (sa->dir == XSWAN_DP_OUT) {
 		__atomic_store_n(&sa->life.hard_numbers.at, 0, __ATOMIC_RELAXED);
 		__atomic_store_n(&sa->number_mark, 0, __ATOMIC_RELAXED);
 	} else {
 		__atomic_store_n(&sa->in.over, true, __ATOMIC_RELAXED);
 	}
+}
+
+static void reach_hard(struct esp_sa *sa, enum xswan_dp_limit_kind kind)
+{
+	if (!reach(&sa->life.hard, kind))
+		return;
+	stop(sa);
 	esp_life_tell(&sa->life);
 }
 
@@ -177,6 +182,8 @@ void esp_life_inherit(struct esp_sa *to, const struct esp_sa *from)
 {
 	if (from->life.soft)
 		reach_soft(to, from->life.soft);
-	if (from->life.hard)
-		reach_hard(to, from->life.hard);
+	if (!from->life.hard)
+		return;
+	reach_hard(to, from->life.hard);
+	stop(to); /* it may have been copied between the one and the other */
 }

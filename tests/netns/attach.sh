@@ -87,6 +87,31 @@ carries generic generic
 check "generic: as the kernel sees it" attached_as xdpgeneric
 finish
 
+# One transmit queue at the far end more than receive queues at ours: veth has no native mode then.
+too_few_queues()
+{
+	ga ethtool -L wan rx "$1"
+}
+
+guarded()
+{
+	ga tc filter show dev wan ingress 2>/dev/null | grep -q vnet_outside
+}
+
+QUEUES=2 begin generic
+need "refused: xswan on gateway A, generic" gateway_start a
+need "refused: it ends" gateway_stop a
+need "refused: native is impossible now" too_few_queues 1
+ATTACH=native
+need "refused: configuration" gateway_conf a
+check "refused: xswan-dp does not start" fails gateway_start a
+check "refused: the outside has no XDP program" equal "$(xdp_mode ga wan)" ""
+check "refused: and cleartext is held against the policy all the same" guarded
+need "refused: native is possible again" too_few_queues 2
+check "refused: then it starts" gateway_start a
+check "refused: and XDP alone decides" fails guarded
+finish
+
 begin auto
 carries auto native
 finish

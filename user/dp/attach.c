@@ -57,6 +57,16 @@ static void remove_link(const char *path)
 	unlink(path);
 }
 
+static bool is_linked(const char *path, int ifindex)
+{
+	int fd = bpf_obj_get(path);
+	bool is = fd >= 0 && link_ifindex(fd) == ifindex;
+
+	if (fd >= 0)
+		close(fd);
+	return is;
+}
+
 /* A link pinned by an earlier run takes the new program without a gap. */
 static int update_link(const char *path, int ifindex, int prog_fd)
 {
@@ -125,39 +135,6 @@ static void explain_refusal(const struct port *port, int err, char *why, size_t 
 			 strerror(-err));
 }
 
-static int attach_xdp(struct programs *p, struct port *port, enum attach_mode attach, char *why, size_t why_size)
-{
-	struct bpf_program *prog = bpf_object__find_program_by_name(p->obj, role_program[port->role]);
-	const enum found_mode found = attached_mode(port);
-	int fd = prog ? bpf_program__fd(prog) : -ENOENT, native = 0, err = -EOPNOTSUPP;
-	char path[INSTANCE_PATH];
-
-	if (fd < 0) {
-		snprintf(why, why_size, "%s: the object has no program %s", port->device, role_program[port->role]);
-		return fd;
-	}
-	link_path(p->instance, port->device, path);
-	port->generic = false;
-	if (found == FOUND_NATIVE && attach != ATTACH_GENERIC && !update_link(path, port->ifindex, fd))
-		return 0;
-	if (found == FOUND_GENERIC && attach == ATTACH_GENERIC && !update_link(path, port->ifindex, fd)) {
-		port->generic = true;
-		return 0;
-	}
-	remove_link(path); /* of another mode, or of an interface that is gone */
-	if (attach != ATTACH_GENERIC)
-		err = native = make_link(path, port->ifindex, fd, XDP_FLAGS_DRV_MODE);
-	if (attach == ATTACH_GENERIC || (attach == ATTACH_AUTO && native && native != -EBUSY && native != -EEXIST)) {
-		err = make_link(path, port->ifindex, fd, XDP_FLAGS_SKB_MODE);
-		port->generic = true;
-	}
-	if (!err && native)
-		snprintf(port->note, sizeof(port->note), "native XDP refused: %s", strerror(-native));
-	if (err)
-		explain_refusal(port, err, why, why_size);
-	return err;
-}
-
 static const char *const tc_programs[] = { EGRESS_NAME, "vnet_outside", "vnet_inside", "vnet_out" };
 
 static bool is_ours(uint32_t prog_id)
@@ -212,6 +189,14 @@ out:
 	return err;
 }
 
+/* Decides as the XDP program does; without a device of backend = vnet, what is for a worker ends there. */
+static int attach_ingress(struct programs *p, const struct port *port, char *why, size_t why_size)
+{
+	const char *name = port->role == XSWAN_ROLE_OUTSIDE ? "vnet_outside" : "vnet_inside";
+
+	return attach_tc(p, port, port->ifindex, BPF_TC_INGRESS, name, why, why_size);
+}
+
 static void detach_tc(int ifindex, enum bpf_tc_attach_point point)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = point);
@@ -219,6 +204,43 @@ static void detach_tc(int ifindex, enum bpf_tc_attach_point point)
 
 	if (find_filter(&hook) == 1)
 		bpf_tc_detach(&hook, &opts);
+}
+
+static int attach_xdp(struct programs *p, struct port *port, enum attach_mode attach, char *why, size_t why_size)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(p->obj, role_program[port->role]);
+	const enum found_mode found = attached_mode(port);
+	int fd = prog ? bpf_program__fd(prog) : -ENOENT, native = 0, err = -EOPNOTSUPP;
+	char path[INSTANCE_PATH];
+
+	if (fd < 0) {
+		snprintf(why, why_size, "%s: the object has no program %s", port->device, role_program[port->role]);
+		return fd;
+	}
+	link_path(p->instance, port->device, path);
+	port->generic = false;
+	if (found == FOUND_NATIVE && attach != ATTACH_GENERIC && !update_link(path, port->ifindex, fd))
+		return 0;
+	if (found == FOUND_GENERIC && attach == ATTACH_GENERIC && !update_link(path, port->ifindex, fd)) {
+		port->generic = true;
+		return 0;
+	}
+	/* between the two modes, and should the other be refused, TC keeps the policy */
+	if (is_linked(path, port->ifindex) && port->role != XSWAN_ROLE_TUNNEL &&
+	    attach_ingress(p, port, why, why_size))
+		return -EEXIST;
+	remove_link(path); /* of another mode, or of an interface that is gone */
+	if (attach != ATTACH_GENERIC)
+		err = native = make_link(path, port->ifindex, fd, XDP_FLAGS_DRV_MODE);
+	if (attach == ATTACH_GENERIC || (attach == ATTACH_AUTO && native && native != -EBUSY && native != -EEXIST)) {
+		err = make_link(path, port->ifindex, fd, XDP_FLAGS_SKB_MODE);
+		port->generic = true;
+	}
+	if (!err && native)
+		snprintf(port->note, sizeof(port->note), "native XDP refused: %s", strerror(-native));
+	if (err)
+		explain_refusal(port, err, why, why_size);
+	return err;
 }
 
 static int attach_egress(struct programs *p, const struct port *port, char *why, size_t why_size)
@@ -242,19 +264,18 @@ int attach_port(struct programs *p, struct port *port, enum attach_mode attach, 
 	port->attach = attach == ATTACH_EXTERNAL ? "external" : port->generic ? "generic" : "native";
 	if (err)
 		return err;
-	detach_tc(port->ifindex, BPF_TC_INGRESS); /* of a run with backend = vnet */
+	detach_tc(port->ifindex, BPF_TC_INGRESS); /* of a run with backend = vnet, or of attach_xdp() */
 	return attach_egress(p, port, why, why_size);
 }
 
 /* XDP goes last: it keeps super-packets from coming in, and until then both programs keep the policy. */
 int attach_vnet(struct programs *p, struct port *port, char *why, size_t why_size)
 {
-	const char *name = port->role == XSWAN_ROLE_OUTSIDE ? "vnet_outside" : "vnet_inside";
 	char path[INSTANCE_PATH];
 	int err = attach_tc(p, port, port->vnet_ifindex, BPF_TC_INGRESS, "vnet_out", why, why_size);
 
 	if (!err)
-		err = attach_tc(p, port, port->ifindex, BPF_TC_INGRESS, name, why, why_size);
+		err = attach_ingress(p, port, why, why_size);
 	if (!err)
 		err = attach_egress(p, port, why, why_size);
 	if (err)

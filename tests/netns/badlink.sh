@@ -159,6 +159,14 @@ all_faults()
 	check "$name, all of it: duplicates are replays" compare "$b_replay" -gt 100
 }
 
+# IPv6 has no header checksum: with default routes that lead to each other, a packet whose destination was corrupted would
+# be sent back and forth until its hop limit ends it.
+no_way_back()
+{
+	ga ip -6 route del default && ga ip -6 route add blackhole default && gb ip -6 route del default &&
+		gb ip -6 route add blackhole default
+}
+
 # gateways NAME FAULTS…: as BACKEND and ENCAP say
 gateways()
 {
@@ -167,6 +175,7 @@ gateways()
 	need "$name: topology" topology_up
 	if [ -n "$six" ]; then
 		need "$name: IPv6 addresses" ipv6_up
+		need "$name: what is for nobody ends at once" no_way_back
 		A_NET=$A_NET,2001:db8:1::/64 B_NET=$B_NET,2001:db8:2::/64 A_OUTSIDE=$A_OUTSIDE6 B_OUTSIDE=$B_OUTSIDE6
 	fi
 	SNAPLEN=80 need "$name: a capture between the gateways" capture wire

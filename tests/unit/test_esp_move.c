@@ -100,6 +100,40 @@ static void test_moves(void **state)
 	}
 }
 
+/* A bit that turned over on the way makes another address or port of what authenticates all the same. */
+static void test_not_by_mistake(void **state)
+{
+	struct wire_ip4 *ip;
+	struct wire_udp *udp;
+	struct frame f;
+	struct pair t;
+
+	set_up(&t, FOLLOW);
+	sealed(&t, &f, 0, 0);
+	ip = (struct wire_ip4 *)f.p.data;
+	ip->src ^= htonl(4);
+	assert_int_equal(open_one(&t, &f), XSWAN_DROP_SA_ADDRESS);
+	frame_free(&f);
+	for (int right = 0; right < 2; right++) {
+		sealed(&t, &f, 0, 0);
+		ip = (struct wire_ip4 *)f.p.data;
+		udp = (struct wire_udp *)(ip + 1);
+		udp->check = 0;
+		if (right)
+			udp->sport ^= htons(4);
+		udp->check = (uint16_t)~checksum_fold(checksum_add(checksum_pseudo(f.p.data, IPPROTO_UDP, ntohs(udp->len)), udp,
+								   ntohs(udp->len)));
+		if (!right)
+			udp->sport ^= htons(4);
+		assert_int_equal(open_one(&t, &f), right ? XSWAN_DROP_NONE : XSWAN_DROP_SA_ADDRESS);
+		frame_free(&f);
+		if (!right)
+			assert_stays(&t);
+	}
+	assert_int_equal(told, 1);
+	pair_free(&t);
+}
+
 static void test_moves6(void **state)
 {
 	struct xswan_dp_sa_move to = { .sport = htons(NEW_PORT), .dport = htons(61000) };
@@ -390,6 +424,7 @@ int main(void)
 		cmocka_unit_test(test_batch),	    cmocka_unit_test(test_not_followed),
 		cmocka_unit_test(test_move_in),	    cmocka_unit_test(test_move_out),
 		cmocka_unit_test(test_move_inherits), cmocka_unit_test(test_move_inherits_half),
+		cmocka_unit_test(test_not_by_mistake),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -249,6 +249,9 @@ static void test_lies(void **state)
 		assert_int_equal(super_parse(&s, &w.vnet, w.frame, w.len, L3), type == 0 ? -ENOENT :
 				 (type & 0x7f) == VIRTIO_NET_HDR_GSO_TCPV4 || (type & 0x7f) == VIRTIO_NET_HDR_GSO_UDP_L4 ? 0 : -EINVAL);
 	}
+	w.frame[L3 + 10] ^= 1; /* a wrong IP checksum must not be made right */
+	assert_int_equal(super_parse(&s, &good, w.frame, w.len, L3), -EINVAL);
+	w.frame[L3 + 10] ^= 1;
 	w.frame[w.l4 + 12] = 0x40; /* a TCP header of 16 bytes */
 	assert_int_equal(super_parse(&s, &good, w.frame, w.len, L3), -EINVAL);
 }

@@ -61,6 +61,15 @@ uint64_t checksum_add(uint64_t sum, const void *data, size_t len)
 	return sum;
 }
 
+uint64_t checksum_pseudo(const uint8_t *ip, uint8_t proto, uint32_t len)
+{
+	const uint64_t sum = (uint64_t)htonl(proto) + htonl(len);
+
+	if (wire_version(ip) == 4)
+		return checksum_add(sum, ip + offsetof(struct wire_ip4, src), 8);
+	return checksum_add(sum, ip + offsetof(struct wire_ip6, src), 32);
+}
+
 #define TCP_CHECK_OFFSET 16u
 #define TCP_HEADER 20u
 #define UDP_LEN_OFFSET 4u

@@ -12,6 +12,9 @@
  */
 uint64_t checksum_add(uint64_t sum, const void *data, size_t len);
 
+/* Of the pseudo-header of an IPv4 or IPv6 packet for len bytes of a transport (RFC 9293 section 3.1, RFC 8200 section 8.1). */
+uint64_t checksum_pseudo(const uint8_t *ip, uint8_t proto, uint32_t len);
+
 static inline uint16_t checksum_fold(uint64_t sum)
 {
 	sum = (sum & 0xffffffff) + (sum >> 32);

@@ -2,8 +2,10 @@
 #include "esp_move.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 
 #include "../lib/secmem.h"
+#include "checksum.h"
 #include "esp_sa.h"
 
 static struct esp_place place_of(const uint8_t addr[16], __be16 port)
@@ -42,6 +44,28 @@ static const struct wire_esp *newest(const struct esp_sa *sa, const struct esp_p
 		return esp[i];
 	}
 	return NULL;
+}
+
+static bool headers_intact(const uint8_t *ip, const struct wire_udp *udp)
+{
+	const uint32_t len = ntohs(udp->len);
+	const uint64_t pseudo = checksum_pseudo(ip, IPPROTO_UDP, len);
+
+	if (wire_version(ip) == 4 &&
+	    checksum_fold(checksum_add(0, ip, wire_ip4_header_len((const struct wire_ip4 *)ip))) != 0xffff)
+		return false;
+	/* none; left to hardware by a host that shares this machine's memory; or right */
+	return !udp->check || udp->check == checksum_fold(pseudo) ||
+	       checksum_fold(checksum_add(pseudo, udp, len)) == 0xffff;
+}
+
+bool esp_move_believable(const struct esp_sa *sa, const struct esp_packet *p, uint32_t udp_at)
+{
+	const struct wire_udp *udp = (const struct wire_udp *)(p->data + udp_at);
+	const struct esp_place is = place_of(sa->config.src, sa->config.sport);
+	const struct esp_place from = source_of(p, (const struct wire_esp *)(udp + 1));
+
+	return place_equal(&from, &is) || headers_intact(p->data, udp);
 }
 
 bool esp_move_notice(struct esp_sa *sa, const struct esp_packet *p, unsigned int count, struct wire_esp *const *esp)

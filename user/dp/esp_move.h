@@ -32,6 +32,12 @@ struct esp_move {
 };
 
 /*
+ * Before the cipher: is the packet from where the peer is, or else are its headers intact? The ICV does not cover them, and a
+ * bit that turned over on the way must not move a peer. The UDP header, whole, lies udp_at bytes behind the IP header's start.
+ */
+bool esp_move_believable(const struct esp_sa *sa, const struct esp_packet *p, uint32_t udp_at);
+
+/*
  * Under the SA's lock, after a run of packets has moved the replay window, and while their outer headers are still
  * there. esp[i] is NULL for one that was dropped before. True: news.
  */

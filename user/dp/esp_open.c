@@ -59,6 +59,8 @@ both_ways enum xswan_drop parse_outer(const struct esp_sa *sa, const struct esp_
 		return drop;
 	if (sa->udp) {
 		drop = parse_udp(sa, p->data + header, esp_len);
+		if (drop == XSWAN_DROP_NONE && sa->in.follow && !esp_move_believable(sa, p, header))
+			drop = XSWAN_DROP_SA_ADDRESS;
 		if (drop != XSWAN_DROP_NONE)
 			return drop;
 		header += WIRE_UDP_LEN;

@@ -28,14 +28,10 @@ static uint32_t check_offset(uint8_t proto)
 	return proto == IPPROTO_TCP ? offsetof(struct wire_tcp, check) : offsetof(struct wire_udp, check);
 }
 
-/* The sum of the pseudo-header for len bytes of TCP or UDP (RFC 9293 section 3.1, RFC 8200 section 8.1). */
-static uint64_t pseudo_sum(const uint8_t *ip, uint8_t proto, uint32_t len)
+/* Is the header checksum right? */
+static bool ip4_intact(const uint8_t *ip)
 {
-	const uint64_t sum = (uint64_t)htonl(proto) + htonl(len);
-
-	if (wire_version(ip) == 4)
-		return checksum_add(sum, ip + offsetof(struct wire_ip4, src), 8);
-	return checksum_add(sum, ip + offsetof(struct wire_ip6, src), 32);
+	return checksum_fold(checksum_add(0, ip, wire_ip4_header_len((const struct wire_ip4 *)ip))) == 0xffff;
 }
 
 static void ip4_checksum(struct wire_ip4 *ip)
@@ -59,7 +55,7 @@ static void set_lengths(uint8_t *ip, uint32_t len, uint32_t l4_offset, uint8_t p
 	}
 	if (proto == IPPROTO_UDP)
 		((struct wire_udp *)l4)->len = htons((uint16_t)l4_len);
-	sum = checksum_fold(pseudo_sum(ip, proto, l4_len));
+	sum = checksum_fold(checksum_pseudo(ip, proto, l4_len));
 	memcpy(l4 + check_offset(proto), &sum, sizeof(sum));
 }
 
@@ -92,6 +88,9 @@ int super_parse(struct super *s, const struct virtio_net_hdr *vnet, const uint8_
 	least = wire_version(frame + l3) == 4 ? wire_ip4_header_len((const struct wire_ip4 *)(frame + l3)) : WIRE_IP6_LEN;
 	end = s->l4 + (s->proto == IPPROTO_TCP ? sizeof(struct wire_tcp) : WIRE_UDP_LEN);
 	if (least < WIRE_IP4_LEN || s->l4 < l3 + least || end > len || end > SEGMENT_HEADERS_MAX)
+		return -EINVAL;
+	/* each segment gets one that is right, which must not hide that this is not */
+	if (wire_version(frame + l3) == 4 && !ip4_intact(frame + l3))
 		return -EINVAL;
 	headers = s->l4 + l4_header_len(s->proto, frame + s->l4);
 	if (headers == s->l4 || headers > SEGMENT_HEADERS_MAX || headers >= len)
@@ -201,12 +200,12 @@ static bool verify(const struct segment *s)
 	const uint32_t len = s->len - s->l4;
 	uint16_t check;
 
-	if (wire_version(ip) == 4 && checksum_fold(checksum_add(0, ip, sizeof(struct wire_ip4))) != 0xffff)
+	if (wire_version(ip) == 4 && !ip4_intact(ip))
 		return false;
 	memcpy(&check, l4 + check_offset(s->proto), sizeof(check));
 	if (s->proto == IPPROTO_UDP && !check) /* none, which is not to become one */
 		return false;
-	return checksum_fold(checksum_add(pseudo_sum(ip, s->proto, len), l4, len)) == 0xffff;
+	return checksum_fold(checksum_add(checksum_pseudo(ip, s->proto, len), l4, len)) == 0xffff;
 }
 
 void segment_look(struct segment *s, uint8_t *frame, uint32_t len, uint32_t l3, enum segment_check check)

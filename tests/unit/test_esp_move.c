@@ -92,6 +92,11 @@ static void test_moves(void **state)
 		assert_int_equal(receive(&t, HOME), XSWAN_DROP_NONE);
 		assert_stays(&t);
 		assert_int_equal(receive(&t, places[i].addr, places[i].port), XSWAN_DROP_NONE);
+		assert_stays(&t); /* once may be a mistake */
+		assert_int_equal(receive(&t, HOME), XSWAN_DROP_NONE);
+		assert_int_equal(receive(&t, places[i].addr, places[i].port), XSWAN_DROP_NONE);
+		assert_stays(&t);
+		assert_int_equal(receive(&t, places[i].addr, places[i].port), XSWAN_DROP_NONE);
 		assert_int_equal(told, 1);
 		assert_int_equal(esp_sa_take_move(t.in, NOW, &m), 1);
 		assert_move(&m, addr, places[i].port ? places[i].port : 4500);
@@ -127,10 +132,8 @@ static void test_not_by_mistake(void **state)
 			udp->sport ^= htons(4);
 		assert_int_equal(open_one(&t, &f), right ? XSWAN_DROP_NONE : XSWAN_DROP_SA_ADDRESS);
 		frame_free(&f);
-		if (!right)
-			assert_stays(&t);
+		assert_stays(&t);
 	}
-	assert_int_equal(told, 1);
 	pair_free(&t);
 }
 
@@ -152,15 +155,18 @@ static void test_moves6(void **state)
 	assert_non_null(moved);
 	esp_sa_moved_out(moved, t.out);
 	t.out = moved;
-	frame_shape(&f, &shapes[2], 100, t.out);
-	assert_int_equal(seal_one(&t, &f), XSWAN_DROP_NONE);
-	assert_int_equal(open_one(&t, &f), XSWAN_DROP_NONE);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(told, 0);
+		frame_shape(&f, &shapes[2], 100, t.out);
+		assert_int_equal(seal_one(&t, &f), XSWAN_DROP_NONE);
+		assert_int_equal(open_one(&t, &f), XSWAN_DROP_NONE);
+		frame_free(&f);
+	}
 	assert_int_equal(told, 1);
 	assert_int_equal(esp_sa_take_move(t.in, NOW, &m), 1);
 	assert_memory_equal(m.from_addr, end_a6, 16);
 	assert_memory_equal(m.to_addr, elsewhere, 16);
 	assert_int_equal(m.to_port, htons(NEW_PORT));
-	frame_free(&f);
 	pair_free(&t);
 }
 
@@ -319,12 +325,14 @@ static void test_move_in(void **state)
 
 	set_up(&t, FOLLOW);
 	assert_int_equal(receive(&t, NEW_ADDR, NEW_PORT), XSWAN_DROP_NONE);
+	assert_int_equal(receive(&t, NEW_ADDR, NEW_PORT), XSWAN_DROP_NONE);
 	assert_int_equal(esp_sa_take_move(t.in, NOW, &m), 1);
 	to = move_to(esp_sa_config(t.in), NEW_ADDR, NEW_PORT);
 	esp_sa_move_in(t.in, &to);
 	told = 0;
 	assert_int_equal(receive(&t, NEW_ADDR, NEW_PORT), XSWAN_DROP_NONE);
 	assert_stays(&t);
+	assert_int_equal(receive(&t, HOME), XSWAN_DROP_NONE);
 	assert_int_equal(receive(&t, HOME), XSWAN_DROP_NONE);
 	assert_int_equal(esp_sa_take_move(t.in, NOW + 1, &m), 1);
 	assert_int_equal(ntohs(m.from_port), NEW_PORT);

@@ -79,8 +79,10 @@ bool esp_move_notice(struct esp_sa *sa, const struct esp_packet *p, unsigned int
 	if (!header)
 		return false;
 	from = source_of(p, header);
-	if (place_equal(&from, &is) && !move->pending)
+	if (!move->pending && (place_equal(&from, &is) || !place_equal(&from, &move->sighted))) {
+		move->sighted = from;
 		return false;
+	}
 	news = !move->pending;
 	move->to = from; /* if it is back: whoever looks finds that there is nothing to do */
 	move->pending = true;

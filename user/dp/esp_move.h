@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A peer that its NAT has moved (RFC 7296 section 2.23). An inbound SA with XSWAN_SA_FOLLOW takes packets from wherever
- * they come; when the newest of all that authenticated came from another place than the SA's peer has, somebody is
- * told. A forged packet never authenticates, and a replayed or delayed one is never the newest: neither moves anything.
+ * they come; when the newest of all that authenticated came from another place than the SA's peer has, and the newest one
+ * after it from there, too, somebody is told. A forged packet never authenticates, and a replayed or delayed one is never the newest: neither moves anything.
  *
  * What is looked at is one packet of each run: that which has moved the replay window. It costs SAs without the flag one
  * comparison a run.
@@ -27,6 +27,7 @@ struct esp_place {
 
 struct esp_move {
 	uint64_t taken_at; /* CLOCK_BOOTTIME, seconds; of who looks, alone */
+	struct esp_place sighted; /* elsewhere, once: without a checksum a port may be a mistake of the way */
 	struct esp_place to;
 	bool pending; /* somebody has been told to look, and has not yet */
 };

@@ -134,7 +134,7 @@ lossless()
 # thousands of packets per second that arrive while next to none is lost
 lossless_rate()
 {
-	local low=0 high rate step
+	local low=0 high rate step seconds=1
 
 	high=$(flood "$1" 0 | awk '{ printf "%d", $1 / '"$seconds"' }')
 	for step in 1 2 3 4 5 6 7; do

@@ -239,7 +239,7 @@ static void refused(void **state)
 		{ { .conn = "proposals = aes256-sha256-modp2048" },
 		  "3: connections.gw.proposals: 'aes256' is not supported; supported: aes128gcm16, aes256gcm16, "
 		  "prfsha256, "
-		  "prfsha384, x25519, ecp256" },
+		  "prfsha384, prfsha512, x25519, x448, ecp256, ecp384, ecp521, modp2048, modp3072, modp4096" },
 		{ { .conn = "proposals = default,default,default,default,default,default,default,default,default" },
 		  "3: connections.gw.proposals: more than 8 proposals" },
 		{ { .local = "auth = pubkey" },

@@ -214,6 +214,8 @@ static void proposals(void **state)
 		{ true, "x25519-prfsha256-aes128gcm128", "e20/128 p5 k31 " },
 		{ true, "aes128gcm-aes256gcm-aes256gcm128-aes128gcm16-prfsha256-curve25519-x25519",
 		  "e20/128 e20/256 p5 k31 " },
+		{ true, "aes256gcm16-prfsha512-x448-curve448-modp4096-modp3072-modp2048-ecp521-ecp384-ecp256",
+		  "e20/256 p7 k32 k16 k15 k14 k21 k20 k19 " },
 		{ true, "default", "e20/256 e20/128 p6 p5 k31 k19 " },
 		{ false, "aes256gcm16", "e20/256 s0 " },
 		{ false, "aes256gcm16-esn", "e20/256 s1 " },
@@ -241,7 +243,9 @@ static void proposals(void **state)
 
 static void refused_proposals(void **state)
 {
-#define IKE_ALL "supported: aes128gcm16, aes256gcm16, prfsha256, prfsha384, x25519, ecp256"
+#define IKE_ALL                                                                                                \
+	"supported: aes128gcm16, aes256gcm16, prfsha256, prfsha384, prfsha512, x25519, x448, ecp256, ecp384, " \
+	"ecp521, modp2048, modp3072, modp4096"
 #define ESP_ALL                                                                                                    \
 	"supported: aes128gcm16, aes192gcm16, aes256gcm16, chacha20poly1305, aes128gmac, aes192gmac, aes256gmac, " \
 	"aes128, aes192, aes256, aes128ctr, aes192ctr, aes256ctr, sha256, sha384, sha512, esn, noesn"

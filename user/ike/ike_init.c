@@ -66,19 +66,20 @@ static void export_keys(const struct ike_sa *sa)
 int ike_init_derive(struct ike_sa *sa, struct dh *dh, struct span peer_public)
 {
 	uint8_t secret[DH_SECRET_MAX];
+	size_t secret_len = 0;
 	struct ike_keys_input in = {
 		.prf = sa->suite.prf,
 		.encr = sa->suite.encr,
 		.encr_bits = sa->suite.encr_bits,
 		.ni = setup_ni(sa->setup),
 		.nr = setup_nr(sa->setup),
-		.shared = { secret, sizeof(secret) },
 		.spi_i = sa->spi_i,
 		.spi_r = sa->spi_r,
 	};
 	int ret;
 
-	ret = dh_shared(dh, peer_public, secret);
+	ret = dh_shared(dh, peer_public, secret, &secret_len);
+	in.shared = (struct span){ secret, secret_len };
 	if (!ret)
 		ret = ike_keys_derive(&sa->keys, &in);
 	if (!ret)

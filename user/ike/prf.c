@@ -18,6 +18,8 @@ static const char *digest_of(uint16_t prf)
 		return "SHA256";
 	case PRF_HMAC_SHA2_384:
 		return "SHA384";
+	case PRF_HMAC_SHA2_512:
+		return "SHA512";
 	default:
 		return NULL;
 	}
@@ -30,6 +32,8 @@ size_t prf_len(uint16_t prf)
 		return 32;
 	case PRF_HMAC_SHA2_384:
 		return 48;
+	case PRF_HMAC_SHA2_512:
+		return 64;
 	default:
 		return 0;
 	}

@@ -6,9 +6,9 @@
 #include "bytes.h"
 
 /* IANA "Transform Type 2" */
-enum prf_id { PRF_HMAC_SHA2_256 = 5, PRF_HMAC_SHA2_384 = 6 };
+enum prf_id { PRF_HMAC_SHA2_256 = 5, PRF_HMAC_SHA2_384 = 6, PRF_HMAC_SHA2_512 = 7 };
 
-#define PRF_MAX 48
+#define PRF_MAX 64
 #define DIGEST_MAX 32
 
 size_t prf_len(uint16_t prf); /* of output and preferred key; 0: not supported */

@@ -13,13 +13,15 @@
 
 #define IKE_DEFAULT "aes256gcm16-aes128gcm16-prfsha384-prfsha256-x25519-ecp256"
 #define ESP_DEFAULT "aes256gcm16-aes128gcm16-esn-noesn"
-#define IKE_WORDS "aes128gcm16, aes256gcm16, prfsha256, prfsha384, x25519, ecp256"
+#define IKE_WORDS                                                                                           \
+	"aes128gcm16, aes256gcm16, prfsha256, prfsha384, prfsha512, x25519, x448, ecp256, ecp384, ecp521, " \
+	"modp2048, modp3072, modp4096"
 #define ESP_WORDS                                                                                               \
 	"aes128gcm16, aes192gcm16, aes256gcm16, chacha20poly1305, aes128gmac, aes192gmac, aes256gmac, aes128, " \
 	"aes192, "                                                                                              \
 	"aes256, aes128ctr, aes192ctr, aes256ctr, sha256, sha384, sha512, esn, noesn"
 
-/* RFC 7296 section 3.3.2, with the IDs of RFC 4106, 7634, 4543, 3602, 3686, 5282, 4868, 8031 and 5903 */
+/* RFC 7296 section 3.3.2, with the IDs of RFC 4106, 7634, 4543, 3602, 3686, 5282, 4868, 3526, 5903 and 8031 */
 enum kind { ENCR = 1, PRF = 2, INTEG = 3, KE = 4, ESN = 5 };
 enum { IN_IKE = 1, IN_ESP = 2, IN_BOTH = IN_IKE | IN_ESP }; /* where a word is supported */
 
@@ -57,9 +59,17 @@ static const struct word {
 	{ "sha2_512", INTEG, 14, 0, IN_ESP },
 	{ "prfsha256", PRF, 5, 0, IN_IKE },
 	{ "prfsha384", PRF, 6, 0, IN_IKE },
+	{ "prfsha512", PRF, 7, 0, IN_IKE },
 	{ "x25519", KE, 31, 0, IN_IKE },
 	{ "curve25519", KE, 31, 0, IN_IKE },
+	{ "x448", KE, 32, 0, IN_IKE },
+	{ "curve448", KE, 32, 0, IN_IKE },
 	{ "ecp256", KE, 19, 0, IN_IKE },
+	{ "ecp384", KE, 20, 0, IN_IKE },
+	{ "ecp521", KE, 21, 0, IN_IKE },
+	{ "modp2048", KE, 14, 0, IN_IKE },
+	{ "modp3072", KE, 15, 0, IN_IKE },
+	{ "modp4096", KE, 16, 0, IN_IKE },
 	{ "esn", ESN, 1, 0, IN_ESP },
 	{ "noesn", ESN, 0, 0, IN_ESP },
 };

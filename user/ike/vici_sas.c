@@ -14,8 +14,16 @@ struct name {
 
 /* strongSwan's names for the transforms of RFC 7296 section 3.3.2 and RFC 5282 */
 static const struct name encr_names[] = { { 20, "AES_GCM_16" }, { 0, NULL } };
-static const struct name prf_names[] = { { 5, "PRF_HMAC_SHA2_256" }, { 6, "PRF_HMAC_SHA2_384" }, { 0, NULL } };
-static const struct name ke_names[] = { { 19, "ECP_256" }, { 31, "CURVE_25519" }, { 0, NULL } };
+static const struct name prf_names[] = {
+	{ 5, "PRF_HMAC_SHA2_256" },
+	{ 6, "PRF_HMAC_SHA2_384" },
+	{ 7, "PRF_HMAC_SHA2_512" },
+	{ 0, NULL },
+};
+static const struct name ke_names[] = {
+	{ 14, "MODP_2048" }, { 15, "MODP_3072" },   { 16, "MODP_4096" }, { 19, "ECP_256" }, { 20, "ECP_384" },
+	{ 21, "ECP_521" },   { 31, "CURVE_25519" }, { 32, "CURVE_448" }, { 0, NULL },
+};
 
 static void put_named(struct vici_builder *b, const char *key, const struct name *names, uint16_t id)
 {

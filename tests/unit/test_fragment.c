@@ -102,6 +102,23 @@ static void test_fragment_of_fragment(void **state)
 	assert_int_equal(ntohs(((struct iphdr *)part)->frag_off), IP_MF | (100 + (count - 1) * 976 / 8));
 }
 
+/* Behind byte 65535 there is nothing: parts there would have offsets of 14 bits, the 14th of which is "more fragments". */
+static void test_behind_the_end(void **state)
+{
+	uint8_t packet[MAX], part[MAX];
+	uint32_t len = make_packet(packet, 0, 1600);
+	struct iphdr *ip = (struct iphdr *)packet;
+
+	ip->frag_off = htons((65535 - 1600) / 8);
+	assert_int_equal(fragment_count(packet, len, 1000), 2);
+	fragment_make(packet, len, 1000, 1, part);
+	assert_int_equal(ntohs(((struct iphdr *)part)->frag_off), (65535 - 1600) / 8 + 976 / 8);
+	ip->frag_off = htons((65535 - 1600) / 8 + 1);
+	assert_int_equal(fragment_count(packet, len, 1000), 0);
+	ip->frag_off = htons(IP_OFFMASK);
+	assert_int_equal(fragment_count(packet, len, 1000), 0);
+}
+
 static void test_impossible(void **state)
 {
 	uint8_t packet[MAX];
@@ -176,6 +193,7 @@ int main(void)
 		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_fragment_of_fragment),
+		cmocka_unit_test(test_behind_the_end),
 		cmocka_unit_test(test_impossible),
 		cmocka_unit_test(test_outer6),
 		cmocka_unit_test(test_outer4),

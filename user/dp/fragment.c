@@ -12,28 +12,31 @@
 
 #define OPTION_COPIED 0x80
 
-static uint32_t payload_per_fragment(const struct iphdr *ip, uint32_t mtu)
+static uint32_t payload_per_fragment(uint32_t header, uint32_t mtu)
 {
-	return mtu > ip->ihl * 4u ? (mtu - ip->ihl * 4u) & ~7u : 0;
+	return mtu > header ? (mtu - header) & ~7u : 0;
 }
 
 uint32_t fragment_count(const uint8_t *packet, uint32_t len, uint32_t mtu)
 {
-	const struct iphdr *ip = (const struct iphdr *)packet;
-	const uint32_t step = payload_per_fragment(ip, mtu), payload = len - ip->ihl * 4u;
+	const struct wire_ip4 *ip = (const struct wire_ip4 *)packet;
+	const uint32_t header = wire_ip4_header_len(ip), step = payload_per_fragment(header, mtu), payload = len - header;
 
+	/* a fragment that ends behind the largest packet: its parts' offsets would run into the flags */
+	if ((ntohs(ip->frag) & WIRE_IP4_OFFSET) * 8 + payload > UINT16_MAX)
+		return 0;
 	return step ? (payload + step - 1) / step : 0;
 }
 
-static void set_header(struct iphdr *ip, uint32_t len, uint32_t offset, bool more)
+static void set_header(uint8_t *packet, uint32_t len, uint32_t offset, bool more)
 {
-	const uint16_t old = ntohs(ip->frag_off);
+	struct wire_ip4 *ip = (struct wire_ip4 *)packet;
+	const uint16_t old = ntohs(ip->frag);
 
-	ip->frag_off = htons((old & ~(IP_OFFMASK | IP_MF)) | ((old & IP_OFFMASK) + offset / 8) |
-			     (more || (old & IP_MF) ? IP_MF : 0));
-	ip->tot_len = htons(len);
+	ip->frag = htons((uint16_t)((old + offset / 8) | (more ? WIRE_IP4_MF : 0)));
+	ip->total_len = htons((uint16_t)len);
 	ip->check = 0;
-	ip->check = (uint16_t)~checksum_fold(checksum_add(0, ip, ip->ihl * 4u));
+	ip->check = (uint16_t)~checksum_fold(checksum_add(0, packet, wire_ip4_header_len(ip)));
 }
 
 /* Options without the copied bit belong to the first fragment only: no-operations take their place. */
@@ -57,26 +60,26 @@ static void blank_options(uint8_t *options, uint32_t len)
 
 uint32_t fragment_make(const uint8_t *packet, uint32_t len, uint32_t mtu, uint32_t n, uint8_t *out)
 {
-	const struct iphdr *ip = (const struct iphdr *)packet;
-	const uint32_t header = ip->ihl * 4u, step = payload_per_fragment(ip, mtu), offset = n * step;
+	const uint32_t header = wire_ip4_header_len((const struct wire_ip4 *)packet);
+	const uint32_t step = payload_per_fragment(header, mtu), offset = n * step;
 	const uint32_t left = len - header - offset, part = left < step ? left : step;
 
 	memcpy(out, packet, header);
 	memcpy(out + header, packet + header + offset, part);
 	if (n)
-		blank_options(out + sizeof(*ip), header - sizeof(*ip));
-	set_header((struct iphdr *)out, header + part, offset, left > step);
+		blank_options(out + WIRE_IP4_LEN, header - WIRE_IP4_LEN);
+	set_header(out, header + part, offset, left > step);
 	return header + part;
 }
 
 uint32_t fragment_first(uint8_t *packet, uint32_t len, uint32_t mtu)
 {
-	struct iphdr *ip = (struct iphdr *)packet;
-	const uint32_t first = ip->ihl * 4u + payload_per_fragment(ip, mtu);
+	const uint32_t header = wire_ip4_header_len((const struct wire_ip4 *)packet);
+	const uint32_t first = header + payload_per_fragment(header, mtu);
 
 	if (len <= first)
 		return len;
-	set_header(ip, first, 0, true);
+	set_header(packet, first, 0, true);
 	return first;
 }
 

@@ -3,7 +3,6 @@
 #include <linux/if_ether.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
-#include <netinet/ip.h>
 #include <netinet/ip_icmp.h>
 #include <string.h>
 
@@ -25,15 +24,16 @@ static bool icmp_allowed(struct worker *w)
 }
 
 /* RFC 1122 section 3.2.2: never about ICMP errors, fragments but the first, or to nobody in particular. */
-static bool icmp4_deserved(const struct iphdr *ip, const struct esp_packet *p)
+static bool icmp4_deserved(const struct esp_packet *p)
 {
-	const uint32_t header = ip->ihl * 4u;
+	const struct wire_ip4 *ip = (const struct wire_ip4 *)p->data;
+	const uint32_t header = wire_ip4_header_len(ip);
 
-	if (ntohs(ip->frag_off) & IP_OFFMASK)
+	if (ntohs(ip->frag) & WIRE_IP4_OFFSET)
 		return false;
-	if (!ip->saddr || IN_MULTICAST(ntohl(ip->saddr)) || ip->saddr == INADDR_BROADCAST)
+	if (!ip->src || IN_MULTICAST(ntohl(ip->src)) || ip->src == INADDR_BROADCAST)
 		return false;
-	if (ip->protocol == IPPROTO_ICMP) {
+	if (ip->proto == IPPROTO_ICMP) {
 		if (p->len <= header)
 			return false;
 		switch (p->data[header]) {
@@ -63,29 +63,27 @@ static void answer_link_header(const struct worker *w, const struct port *from, 
 
 static void send_icmp4(struct esp_packet *p, const struct port *from, uint16_t mtu)
 {
-	const struct iphdr inner = *(const struct iphdr *)p->data;
-	const uint32_t quote = p->len < ICMP_QUOTE ? p->len : ICMP_QUOTE, header = sizeof(struct iphdr);
-	struct icmphdr *icmp;
-	struct iphdr *ip;
+	const struct wire_ip4 inner = *(const struct wire_ip4 *)p->data;
+	const uint32_t quote = p->len < ICMP_QUOTE ? p->len : ICMP_QUOTE;
+	struct wire_too_big *icmp;
+	struct wire_ip4 *ip;
 
-	p->data -= header + sizeof(*icmp);
-	p->len = header + sizeof(*icmp) + quote;
-	ip = (struct iphdr *)p->data;
-	*ip = (struct iphdr){
-		.version = 4,
-		.ihl = 5,
+	p->data -= sizeof(*ip) + sizeof(*icmp);
+	p->len = sizeof(*ip) + sizeof(*icmp) + quote;
+	ip = (struct wire_ip4 *)p->data;
+	*ip = (struct wire_ip4){
+		.version_ihl = 0x45,
 		.tos = 0xc0, /* internetwork control (RFC 1812 section 4.3.2.5) */
-		.tot_len = htons(p->len),
+		.total_len = htons((uint16_t)p->len),
 		.ttl = 64,
-		.protocol = IPPROTO_ICMP,
-		.saddr = from->addr ? from->addr : inner.daddr,
-		.daddr = inner.saddr,
+		.proto = IPPROTO_ICMP,
+		.src = from->addr ? from->addr : inner.dst,
+		.dst = inner.src,
 	};
-	ip->check = (uint16_t)~checksum_fold(checksum_add(0, p->data, header));
-	icmp = (struct icmphdr *)(p->data + header);
-	*icmp = (struct icmphdr){ .type = ICMP_DEST_UNREACH, .code = ICMP_FRAG_NEEDED };
-	icmp->un.frag.mtu = htons(mtu);
-	icmp->checksum = (uint16_t)~checksum_fold(checksum_add(0, icmp, sizeof(*icmp) + quote));
+	ip->check = (uint16_t)~checksum_fold(checksum_add(0, ip, sizeof(*ip)));
+	icmp = (struct wire_too_big *)(ip + 1);
+	*icmp = (struct wire_too_big){ .type = ICMP_DEST_UNREACH, .code = ICMP_FRAG_NEEDED, .mtu = htonl(mtu) };
+	icmp->check = (uint16_t)~checksum_fold(checksum_add(0, icmp, sizeof(*icmp) + quote));
 }
 
 /* RFC 4443 section 2.4 (e): never about ICMPv6 errors, to nobody in particular; later fragments get one all the same. */
@@ -109,7 +107,7 @@ static void send_icmp6(struct esp_packet *p, const struct port *from, uint16_t m
 	static const uint8_t unspecified[16];
 	const struct wire_ip6 inner = *(const struct wire_ip6 *)p->data;
 	const uint32_t quote = p->len < ICMP6_QUOTE ? p->len : ICMP6_QUOTE;
-	struct icmp6_hdr *icmp;
+	struct wire_too_big *icmp;
 	struct wire_ip6 *ip;
 
 	p->data -= sizeof(*ip) + sizeof(*icmp);
@@ -121,8 +119,8 @@ static void send_icmp6(struct esp_packet *p, const struct port *from, uint16_t m
 				 .hop_limit = 64 };
 	memcpy(ip->src, memcmp(from->addr6, unspecified, 16) ? from->addr6 : inner.dst, sizeof(ip->src));
 	memcpy(ip->dst, inner.src, sizeof(ip->dst));
-	icmp = (struct icmp6_hdr *)(ip + 1);
-	*icmp = (struct icmp6_hdr){ .icmp6_type = ICMP6_PACKET_TOO_BIG, .icmp6_mtu = htonl(mtu) };
+	icmp = (struct wire_too_big *)(ip + 1);
+	*icmp = (struct wire_too_big){ .type = ICMP6_PACKET_TOO_BIG, .mtu = htonl(mtu) };
 	checksum_renew(p->data, p->len);
 }
 
@@ -135,7 +133,7 @@ void send_too_big(struct worker *w, struct esp_packet *p, const struct port *fro
 		trace_drop(w, ESP_SEAL, from, p, XSWAN_DROP_TOO_BIG);
 	w->drops[XSWAN_DROP_TOO_BIG]++;
 	esp_sa_count_drop(p->sa, XSWAN_DROP_TOO_BIG);
-	if (!(six ? icmp6_deserved(p) : icmp4_deserved((const struct iphdr *)p->data, p)) || !icmp_allowed(w)) {
+	if (!(six ? icmp6_deserved(p) : icmp4_deserved(p)) || !icmp_allowed(w)) {
 		frame_put(&w->pool, frame_addr(w, p->data));
 		return;
 	}

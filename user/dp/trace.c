@@ -2,10 +2,10 @@
 #include "trace.h"
 
 #include <netinet/in.h>
-#include <netinet/ip.h>
-#include <netinet/ip6.h>
 #include <string.h>
 #include <time.h>
+
+#include "wire.h"
 
 static uint64_t boottime_nanoseconds(void)
 {
@@ -32,22 +32,22 @@ static void read_ports(struct xswan_trace_packet *out, const uint8_t *data, uint
 
 static void read_packet(struct xswan_trace_packet *out, const uint8_t *data, uint32_t len)
 {
-	const struct iphdr *ip = (const struct iphdr *)data;
-	const struct ip6_hdr *ip6 = (const struct ip6_hdr *)data;
+	const struct wire_ip4 *ip = (const struct wire_ip4 *)data;
+	const struct wire_ip6 *ip6 = (const struct wire_ip6 *)data;
 
 	*out = (struct xswan_trace_packet){ .len = (uint16_t)(len < UINT16_MAX ? len : UINT16_MAX) };
-	if (len >= sizeof(*ip) && ip->version == 4) {
+	if (len >= sizeof(*ip) && wire_version(data) == 4) {
 		out->family = 4;
-		out->proto = ip->protocol;
-		memcpy(out->src, &ip->saddr, sizeof(ip->saddr));
-		memcpy(out->dst, &ip->daddr, sizeof(ip->daddr));
-		if (!(ip->frag_off & htons(IP_OFFMASK)))
-			read_ports(out, data, len, ip->ihl * 4u);
-	} else if (len >= sizeof(*ip6) && ip->version == 6) {
+		out->proto = ip->proto;
+		memcpy(out->src, &ip->src, sizeof(ip->src));
+		memcpy(out->dst, &ip->dst, sizeof(ip->dst));
+		if (!(ip->frag & htons(WIRE_IP4_OFFSET)))
+			read_ports(out, data, len, wire_ip4_header_len(ip));
+	} else if (len >= sizeof(*ip6) && wire_version(data) == 6) {
 		out->family = 6;
-		out->proto = ip6->ip6_nxt; /* extension headers are not followed */
-		memcpy(out->src, &ip6->ip6_src, sizeof(out->src));
-		memcpy(out->dst, &ip6->ip6_dst, sizeof(out->dst));
+		out->proto = ip6->next; /* extension headers are not followed */
+		memcpy(out->src, ip6->src, sizeof(out->src));
+		memcpy(out->dst, ip6->dst, sizeof(out->dst));
 		read_ports(out, data, len, sizeof(*ip6));
 	}
 }

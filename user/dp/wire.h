@@ -70,6 +70,13 @@ struct wire_tcp { /* RFC 9293 section 3.1, without options */
 	uint16_t urgent;
 } __attribute__((packed));
 
+struct wire_too_big { /* ICMP "fragmentation needed" and ICMPv6 "packet too big" (RFC 1191 section 4, RFC 4443 section 3.2) */
+	uint8_t type;
+	uint8_t code;
+	uint16_t check;
+	uint32_t mtu;
+} __attribute__((packed));
+
 #define WIRE_TCP_FIN 0x01u
 #define WIRE_TCP_SYN 0x02u
 #define WIRE_TCP_PSH 0x08u

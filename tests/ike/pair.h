@@ -46,12 +46,15 @@ struct fake_sa {
 
 struct event {
 	enum ike_event_kind kind;
+	enum ike_reason reason;
 	char conn[64], child[64], text[2048];
 	uint32_t uniqueid;
 };
 
 struct line {
 	enum log_level level;
+	enum ike_log_event event;
+	enum ike_reason reason;
 	char text[2048];
 };
 
@@ -347,21 +350,23 @@ static const struct sa_sink fake_sink = {
 
 /* ---- callbacks ---- */
 
-static inline void on_log(void *ctx, enum log_level level, const char *conn, uint32_t uniqueid, const char *text)
+static inline void on_log(void *ctx, const struct ike_log *line)
 {
 	struct side *s = ctx;
 	struct line *l;
 
 	if (getenv("PAIR_VERBOSE"))
-		fprintf(stderr, "# %8.3f %c %d %s[%u] %s\n", s->w->now / 1e6, s->name, level, conn ? conn : "-",
-			uniqueid, text);
-	assert_null(strchr(text, '\n'));
-	s->said[level]++;
-	if (level == LOG_LEVEL_DEBUG || s->line_count == LINES)
+		fprintf(stderr, "# %8.3f %c %d %s[%u] %s\n", s->w->now / 1e6, s->name, line->level,
+			line->conn ? line->conn : "-", line->uniqueid, line->text);
+	assert_null(strchr(line->text, '\n'));
+	s->said[line->level]++;
+	if (line->level == LOG_LEVEL_DEBUG || s->line_count == LINES)
 		return;
 	l = &s->lines[s->line_count++];
-	l->level = level;
-	snprintf(l->text, sizeof(l->text), "%s", text);
+	l->level = line->level;
+	l->event = line->event;
+	l->reason = line->reason;
+	snprintf(l->text, sizeof(l->text), "%s", line->text);
 }
 
 static inline void on_event(void *ctx, const struct ike_event *event)
@@ -373,6 +378,7 @@ static inline void on_event(void *ctx, const struct ike_event *event)
 		return;
 	to = &s->events[s->event_count++];
 	to->kind = event->kind;
+	to->reason = event->reason;
 	to->uniqueid = event->sa ? event->sa->uniqueid : 0;
 	snprintf(to->conn, sizeof(to->conn), "%s", event->conn ? event->conn : "");
 	snprintf(to->child, sizeof(to->child), "%s",

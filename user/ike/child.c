@@ -73,12 +73,12 @@ static void log_up(struct ike_sa *sa, const struct child *child)
 {
 	char suite[64], local[512], remote[512];
 
-	ike_sa_log(sa, LOG_LEVEL_INFO, "Child SA %s{%u} up: SPIs %08x_i %08x_o, %s === %s, %s, %s%s", child->conf->name,
-		   child->uniqueid, child->spi_in, child->spi_out,
-		   ts_list_format(child->local_ts.ts, child->local_ts.count, local, sizeof(local)),
-		   ts_list_format(child->remote_ts.ts, child->remote_ts.count, remote, sizeof(remote)),
-		   suite_format(PROTOCOL_ESP, &child->suite, suite, sizeof(suite)),
-		   child->encap ? "ESP in UDP" : "ESP", child->transport ? ", transport mode" : "");
+	ike_sa_log_event(sa, IKE_LOG_CHILD_UP, child, "Child SA %s{%u} up: SPIs %08x_i %08x_o, %s === %s, %s, %s%s",
+			 child->conf->name, child->uniqueid, child->spi_in, child->spi_out,
+			 ts_list_format(child->local_ts.ts, child->local_ts.count, local, sizeof(local)),
+			 ts_list_format(child->remote_ts.ts, child->remote_ts.count, remote, sizeof(remote)),
+			 suite_format(PROTOCOL_ESP, &child->suite, suite, sizeof(suite)),
+			 child->encap ? "ESP in UDP" : "ESP", child->transport ? ", transport mode" : "");
 }
 
 /* Peers that are configured alike are not to renew at the same moment. */
@@ -172,8 +172,8 @@ void child_down(struct ike_sa *sa, struct child *child, const char *text)
 {
 	child->state = CHILD_DELETING;
 	if (child->installed) {
-		ike_sa_log(sa, LOG_LEVEL_INFO, "Child SA %s{%u} down: SPIs %08x_i %08x_o, %s", child->conf->name,
-			   child->uniqueid, child->spi_in, child->spi_out, text);
+		ike_sa_log_event(sa, IKE_LOG_CHILD_DOWN, child, "Child SA %s{%u} down: SPIs %08x_i %08x_o, %s",
+				 child->conf->name, child->uniqueid, child->spi_in, child->spi_out, text);
 		ike_sa_event(sa, IKE_EVENT_CHILD_DOWN, child, text);
 	}
 	child_free(sa, child);

@@ -18,6 +18,7 @@ struct child {
 	const struct conf_child *conf;
 	uint32_t uniqueid;
 	enum child_state state;
+	enum ike_reason reason; /* why it ends; NONE: with the IKE SA */
 	bool installed; /* the sink has it under sink_id, and owns spi_in */
 	bool encap;
 	bool transport; /* negotiated: RFC 7296 section 1.3.1 */

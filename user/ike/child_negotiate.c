@@ -60,12 +60,6 @@ void child_offer(struct ike_sa *sa, const struct child *child, struct message *m
 	write_selectors(m, PAYLOAD_TYPE_TSR, &remote);
 }
 
-static void failed(struct ike_sa *sa, const char *text)
-{
-	ike_sa_log(sa, LOG_LEVEL_WARN, "%s", text);
-	ike_sa_event_failed(sa, text);
-}
-
 /* The peer refused: there is no Child SA at either end. */
 static void refused(struct ike_sa *sa, struct child *child, uint16_t notify)
 {
@@ -79,7 +73,7 @@ static void refused(struct ike_sa *sa, struct child *child, uint16_t notify)
 		engine_count(sa->engine, XSWAN_IKE_NO_PROPOSAL);
 	if (notify == NOTIFY_TS_UNACCEPTABLE)
 		engine_count(sa->engine, XSWAN_IKE_TS_UNACCEPTABLE);
-	failed(sa, x.text);
+	ike_sa_child_failed(sa, x.reason, x.text);
 }
 
 /* The peer accepted, but we cannot have what it says: it must delete its end. */
@@ -90,7 +84,8 @@ static void give_back(struct ike_sa *sa, struct child *child, enum xswan_ike_cou
 	snprintf(text, sizeof(text), "IKE_AUTH: Child SA '%s' deleted again: %s", child->conf->name, what);
 	engine_count(sa->engine, counter);
 	child_delete(sa, child);
-	failed(sa, text);
+	ike_sa_child_failed(sa, counter == XSWAN_IKE_INSTALL_FAILED ? IKE_REASON_DATAPLANE : IKE_REASON_MALFORMED,
+			    text);
 }
 
 static const char *install_error(int err)
@@ -233,7 +228,7 @@ static uint16_t choose(struct ike_sa *sa, const struct request *r, struct choice
 {
 	const struct conf_child *nearest = sa->conn->children;
 	uint16_t refusal = NOTIFY_TS_UNACCEPTABLE;
-	struct explanation x;
+	struct explanation x = { .reason = IKE_REASON_NO_CONNECTION };
 
 	for (const struct conf_child *conf = sa->conn->children; conf; conf = conf->next) {
 		int ret = match(sa, conf, r, out);
@@ -254,7 +249,7 @@ static uint16_t choose(struct ike_sa *sa, const struct request *r, struct choice
 		explain_selectors(&x, &sa->remote, &r->local, &r->remote, sa, nearest);
 	engine_count(sa->engine,
 		     refusal == NOTIFY_NO_PROPOSAL_CHOSEN ? XSWAN_IKE_NO_PROPOSAL : XSWAN_IKE_TS_UNACCEPTABLE);
-	ike_sa_log(sa, LOG_LEVEL_WARN, "%s", x.text);
+	ike_sa_log_failed(sa, x.reason, x.text);
 	return refusal;
 }
 

@@ -8,19 +8,19 @@
 #include "keylog.h"
 #include "vici_handlers.h"
 
-static void on_log(void *ctx, enum log_level level, const char *conn, uint32_t uniqueid, const char *line)
+static void on_log(void *ctx, const struct ike_log *line)
 {
 	struct daemon *d = ctx;
 	char name[128];
 
-	snprintf(name, sizeof(name), "%s[%u]", conn ? conn : "", uniqueid);
-	if (conn && uniqueid && !strstr(line, name)) /* many lines name it themselves */
-		log_write(level, "%s: %s", name, line);
-	else if (conn && !uniqueid)
-		log_write(level, "%s: %s", conn, line);
+	snprintf(name, sizeof(name), "%s[%u]", line->conn ? line->conn : "", line->uniqueid);
+	if (line->conn && line->uniqueid && !strstr(line->text, name)) /* many lines name it themselves */
+		log_write(line->level, "%s: %s", name, line->text);
+	else if (line->conn && !line->uniqueid)
+		log_write(line->level, "%s: %s", line->conn, line->text);
 	else
-		log_write(level, "%s", line);
-	vici_control_log(d->control, level, conn, uniqueid, line);
+		log_write(line->level, "%s", line->text);
+	vici_control_log(d->control, line->level, line->conn, line->uniqueid, line->text);
 }
 
 void daemon_add_totals(struct daemon *d, const struct ike_sa_info *sa, const struct child_info *child)

@@ -34,6 +34,7 @@ static void refuse(struct ike_sa *sa, struct message *reply, enum xswan_ike_coun
 {
 	engine_count(sa->engine, counter);
 	chain_notify(&reply->chain, PROTOCOL_NONE, NOTIFY_INVALID_SYNTAX, NULL, 0);
+	sa->reason = IKE_REASON_MALFORMED;
 	sa->ending = why; /* fatal for both sides (RFC 7296 section 2.21.3) */
 }
 
@@ -43,8 +44,10 @@ static void refuse_critical(struct ike_sa *sa, const struct payloads *in, struct
 	engine_count(sa->engine, XSWAN_IKE_RX_CRITICAL);
 	chain_notify(&reply->chain, PROTOCOL_NONE, NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD, &in->critical, 1);
 	ike_sa_log(sa, LOG_LEVEL_WARN, "the peer requires a payload of type %u, which is not supported", in->critical);
-	if (!sa->authenticated)
-		sa->ending = "the peer requires a payload that is not supported";
+	if (sa->authenticated)
+		return;
+	sa->reason = IKE_REASON_MALFORMED;
+	sa->ending = "the peer requires a payload that is not supported";
 }
 
 static int answer(struct ike_sa *sa, const struct payloads *in, int parsed, struct message *reply)

@@ -143,22 +143,41 @@ void engine_send_keepalive(struct engine *e, const struct endpoint *local, const
 }
 
 /* Parts of a line come from peers and from files: it stays one line, and cannot steer a terminal. */
-void engine_log(struct engine *e, enum log_level level, const char *conn, uint32_t uniqueid, const char *fmt, ...)
+/* What a peer may have chosen of it must not make another line. */
+void engine_log_line(struct engine *e, const struct ike_log *about, const char *fmt, va_list args)
 {
-	char line[IKE_TEXT];
-	va_list args;
+	struct ike_log line = *about;
+	char text[IKE_TEXT];
 
-	va_start(args, fmt);
-	vsnprintf(line, sizeof(line), fmt, args);
-	va_end(args);
-	for (char *c = line; *c; c++) {
+	vsnprintf(text, sizeof(text), fmt, args);
+	for (char *c = text; *c; c++) {
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?';
 	}
+	line.text = text;
 	if (e->cb.log)
-		e->cb.log(e->cb.ctx, level, conn, uniqueid, line);
+		e->cb.log(e->cb.ctx, &line);
 	else
-		log_write(level, "%s%s%s", conn ? conn : "", conn ? ": " : "", line);
+		log_write(line.level, "%s%s%s", line.conn ? line.conn : "", line.conn ? ": " : "", text);
+}
+
+void engine_log(struct engine *e, enum log_level level, const char *conn, enum ike_reason reason, const char *fmt, ...)
+{
+	const struct ike_log about = {
+		.level = level,
+		.event = reason ? IKE_LOG_FAILED : IKE_LOG_NOTE,
+		.reason = reason,
+		.conn = conn,
+		.local = &e->rx.local,
+		.remote = &e->rx.remote,
+		.spi_i = e->rx.header.spi_i,
+		.spi_r = e->rx.header.spi_r,
+	};
+	va_list args;
+
+	va_start(args, fmt);
+	engine_log_line(e, &about, fmt, args);
+	va_end(args);
 }
 
 static uint64_t liveness_at(const struct ike_sa *sa)
@@ -226,10 +245,12 @@ static void run_timer(struct ike_sa *sa)
 		engine_count(sa->engine, XSWAN_IKE_TIMEOUT);
 		if (budget_take(&sa->engine->budget, now))
 			ike_sa_log(sa, LOG_LEVEL_INFO, "half-open IKE SA dropped: no IKE_AUTH came");
+		sa->reason = IKE_REASON_NO_ANSWER;
 		ike_sa_end(sa, "no IKE_AUTH came");
 	} else if (ike_sa_in(sa, PHASE_INIT) && sa->terminate) {
 		ike_sa_end(sa, "terminated by request");
 	} else if (ike_sa_in(sa, PHASE_INIT) && sa->setup->give_up_at && sa->setup->give_up_at <= now) {
+		sa->reason = sa->setup->reason;
 		ike_sa_end(sa, sa->setup->error);
 	} else if (keepalive_deadline(sa) <= now) {
 		keepalive_run(sa);

@@ -22,6 +22,7 @@
 #include "../lib/addr.h"
 #include "../lib/log.h"
 #include "config.h"
+#include "reason.h"
 
 #define IKE_TIME_NEVER UINT64_MAX
 #define IKE_DATAGRAM_MAX 16384 /* larger ones are refused before they are parsed */
@@ -121,11 +122,26 @@ struct ike_event {
 	const struct endpoint *remote; /* IKE_MOVED only */
 	const char *conn, *child_name; /* FAILED: what was being set up */
 	const char *text; /* reason: one or more lines, fit for a person */
+	enum ike_reason reason; /* *_DOWN and FAILED: the same for a program */
+};
+
+/* A line of the log, and what it is about as far as that is known. */
+struct ike_log {
+	enum log_level level;
+	enum ike_log_event event;
+	enum ike_reason reason;
+	const char *conn, *child; /* NULL: none */
+	uint32_t uniqueid, child_id; /* 0: none */
+	const struct endpoint *local, *remote; /* NULL: none */
+	const struct identity *remote_id; /* NULL: not authenticated */
+	uint64_t spi_i, spi_r;
+	uint32_t spi_in, spi_out; /* of the Child SA */
+	const char *text; /* one line */
 };
 
 struct engine_callbacks {
 	void *ctx;
-	void (*log)(void *ctx, enum log_level level, const char *conn, uint32_t uniqueid, const char *line);
+	void (*log)(void *ctx, const struct ike_log *line);
 	void (*event)(void *ctx, const struct ike_event *event);
 	/* Test builds only (compiled with XSWAN_KEYLOG): key material for a protocol analyser. */
 	void (*keylog)(void *ctx, uint64_t spi_i, uint64_t spi_r, const uint8_t *sk_ei, const uint8_t *sk_er,

@@ -117,12 +117,14 @@ int engine_initiate(struct engine *e, const char *conn, const char *child, const
 static bool terminate(struct ike_sa *sa)
 {
 	if (ike_sa_in(sa, PHASE_ESTABLISHED)) {
+		sa->reason = IKE_REASON_TERMINATED;
 		ike_sa_delete(sa);
 		return true;
 	}
 	if (!ike_sa_in(sa, PHASE_INIT | PHASE_AUTH_SENT) || sa->terminate)
 		return false;
 	sa->terminate = true;
+	sa->reason = IKE_REASON_TERMINATED;
 	if (ike_sa_in(sa, PHASE_INIT)) /* else the answer to IKE_AUTH is waited for: the peer may be up already */
 		timers_set(&sa->engine->timers, &sa->timer, 0);
 	return true;
@@ -152,6 +154,7 @@ int engine_terminate_child(struct engine *e, const char *conn, const char *child
 			if (c->state != CHILD_INSTALLED ||
 			    (child ? strcmp(c->conf->name, child) : c->uniqueid != uniqueid))
 				continue;
+			c->reason = IKE_REASON_TERMINATED;
 			child_delete(sa, c);
 			count++;
 		}

@@ -3,6 +3,8 @@
 #ifndef XSWAN_IKE_ENGINE_STATE_H
 #define XSWAN_IKE_ENGINE_STATE_H
 
+#include <stdarg.h>
+
 #include "cookie.h"
 #include "engine.h"
 #include "ike_message.h"
@@ -70,7 +72,9 @@ uint64_t engine_random(struct engine *e); /* jitter; nothing that must not be gu
 /* Queues a copy. Without memory the datagram is lost, as any datagram may be. */
 void engine_send(struct engine *e, const struct endpoint *local, const struct endpoint *remote, struct span data);
 void engine_send_keepalive(struct engine *e, const struct endpoint *local, const struct endpoint *remote);
-void engine_log(struct engine *e, enum log_level level, const char *conn, uint32_t uniqueid, const char *fmt, ...)
+/* About the datagram being served, of no IKE SA. conn: NULL if that is not known either. */
+void engine_log(struct engine *e, enum log_level level, const char *conn, enum ike_reason reason, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
+void engine_log_line(struct engine *e, const struct ike_log *about, const char *fmt, va_list args);
 
 #endif

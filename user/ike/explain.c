@@ -11,10 +11,12 @@
 #define ID_TEXT 300
 #define WHERE 300
 
-static void __attribute__((format(printf, 2, 3))) say(struct explanation *x, const char *fmt, ...)
+static void __attribute__((format(printf, 3, 4)))
+say(struct explanation *x, enum ike_reason reason, const char *fmt, ...)
 {
 	va_list args;
 
+	x->reason = reason;
 	va_start(args, fmt);
 	vsnprintf(x->text, sizeof(x->text), fmt, args);
 	va_end(args);
@@ -40,7 +42,7 @@ void explain_no_proposal(struct explanation *x, const char *stage, const struct 
 		child_where(child, conn, where, sizeof(where));
 	else
 		snprintf(where, sizeof(where), "connection %s", conn_where(conn, parent, sizeof(parent)));
-	say(x,
+	say(x, IKE_REASON_NO_PROPOSAL,
 	    "%s from %s: no common proposal: received %s; configured %s; first difference: %s; to change: `%s` of %s",
 	    stage, endpoint_format(peer, ep), proposals_format_received(received, theirs, sizeof(theirs)),
 	    proposals_format_configured(ours, count, mine, sizeof(mine)),
@@ -63,7 +65,7 @@ void explain_selectors(struct explanation *x, const struct endpoint *peer, const
 	ts_list_format(received_remote->ts, received_remote->count, rr, sizeof(rr));
 	ts_list_format(local.ts, local.count, cl, sizeof(cl));
 	ts_list_format(remote.ts, remote.count, cr, sizeof(cr));
-	say(x,
+	say(x, IKE_REASON_NO_SELECTORS,
 	    "IKE_AUTH from %s: traffic selectors do not overlap: received %s for our side and %s for the peer's; "
 	    "configured local_ts %s and remote_ts %s; first difference: %s: received %s, configured %s; "
 	    "to change: `%s` of %s",
@@ -92,13 +94,14 @@ void explain_no_connection(struct explanation *x, const struct config *cfg, cons
 	endpoint_format(local, here);
 	endpoint_format(peer, there);
 	if (!conn) {
-		say(x, "IKE_SA_INIT from %s to %s: no matching connection: none is configured", there, here);
+		say(x, IKE_REASON_NO_CONNECTION,
+		    "IKE_SA_INIT from %s to %s: no matching connection: none is configured", there, here);
 		return;
 	}
 	local_differs = !connection_has_local(conn, &local->addr);
 	format_addrs(conn->local_addrs, conn->local_addr_count, cl, sizeof(cl));
 	format_addrs(conn->remote_addrs, conn->remote_addr_count, cr, sizeof(cr));
-	say(x,
+	say(x, IKE_REASON_NO_CONNECTION,
 	    "IKE_SA_INIT from %s to %s: no matching connection: the nearest is configured for remote_addrs %s and "
 	    "local_addrs %s; first difference: %s: received %s, configured %s; to change: `%s` of connection %s",
 	    there, here, cr, cl, local_differs ? "local_addrs" : "remote_addrs", local_differs ? here : there,
@@ -117,7 +120,7 @@ void explain_identity(struct explanation *x, const struct endpoint *peer, const 
 		identity_format(asked_id, asked, sizeof(asked));
 	identity_format(&nearest->remote_id, remote, sizeof(remote));
 	identity_format(&nearest->local_id, local, sizeof(local));
-	say(x,
+	say(x, IKE_REASON_IDENTITY,
 	    "IKE_AUTH from %s: no connection for its identity '%s', asking for ours as '%s': the nearest is configured "
 	    "for "
 	    "remote id '%s' and local id '%s'; first difference: %s id: received '%s', configured '%s'; "
@@ -131,7 +134,7 @@ void explain_no_secret(struct explanation *x, const struct ike_sa *sa, const str
 {
 	char local[ID_TEXT], remote[ID_TEXT], where[WHERE];
 
-	say(x,
+	say(x, IKE_REASON_NO_SECRET,
 	    "IKE_AUTH: no shared secret for '%s' - '%s' (connection %s): to change: add a section `secrets { ike-... "
 	    "}` "
 	    "with these `id` lines, or without any",
@@ -143,7 +146,7 @@ void explain_secret(struct explanation *x, const struct ike_sa *sa, const struct
 {
 	char ep[ENDPOINT_TEXT], id[ID_TEXT], where[WHERE];
 
-	say(x,
+	say(x, IKE_REASON_AUTHENTICATION,
 	    "IKE_AUTH from %s: the peer '%s' does not authenticate: received an AUTH made with another secret than the "
 	    "configured '%s' (values are never shown); first difference: the shared secret; to change: `secret` in "
 	    "`secrets { %s }`, used by connection %s, here or at the peer",
@@ -176,7 +179,7 @@ void explain_method(struct explanation *x, const struct ike_sa *sa, uint8_t meth
 {
 	char ep[ENDPOINT_TEXT], id[ID_TEXT], where[WHERE];
 
-	say(x,
+	say(x, IKE_REASON_AUTH_METHOD,
 	    "IKE_AUTH from %s: the peer '%s' does not authenticate: received %s (method %u), configured a shared key; "
 	    "first "
 	    "difference: the authentication method; to change: `auth = psk` at the peer, for connection %s here",
@@ -193,7 +196,7 @@ void explain_refused_init(struct explanation *x, const struct ike_sa *sa, const 
 	name = notify_name(notify, buf, sizeof(buf));
 	conn_where(sa->conn, where, sizeof(where));
 	if (notify == NOTIFY_NO_PROPOSAL_CHOSEN || notify == NOTIFY_INVALID_KE_PAYLOAD)
-		say(x,
+		say(x, IKE_REASON_PEER_REFUSED,
 		    "IKE_SA_INIT: %s answered %s (not authenticated): we offered %s, of which it accepts nothing, or "
 		    "it "
 		    "has no connection for our addresses; to change: `proposals` of connection %s, or the peer's "
@@ -202,8 +205,8 @@ void explain_refused_init(struct explanation *x, const struct ike_sa *sa, const 
 		    proposals_format_configured(sa->conn->proposals, sa->conn->proposal_count, mine, sizeof(mine)),
 		    where);
 	else
-		say(x, "IKE_SA_INIT: %s answered %s (not authenticated) to connection %s: see its log", ep, name,
-		    where);
+		say(x, IKE_REASON_PEER_REFUSED,
+		    "IKE_SA_INIT: %s answered %s (not authenticated) to connection %s: see its log", ep, name, where);
 }
 
 void explain_refused_auth(struct explanation *x, const struct ike_sa *sa, uint16_t notify)
@@ -215,10 +218,11 @@ void explain_refused_auth(struct explanation *x, const struct ike_sa *sa, uint16
 	name = notify_name(notify, buf, sizeof(buf));
 	conn_where(sa->conn, where, sizeof(where));
 	if (notify != NOTIFY_AUTHENTICATION_FAILED) {
-		say(x, "IKE_AUTH: %s answered %s to connection %s: see its log", ep, name, where);
+		say(x, IKE_REASON_PEER_REFUSED, "IKE_AUTH: %s answered %s to connection %s: see its log", ep, name,
+		    where);
 		return;
 	}
-	say(x,
+	say(x, IKE_REASON_PEER_REFUSED,
 	    "IKE_AUTH: %s answered %s: it does not accept us as '%s', or has no connection for '%s' - '%s', or another "
 	    "shared secret; its log says which; to change: `local { id }`, `remote { id }` or the secret of connection "
 	    "%s",
@@ -235,7 +239,7 @@ void explain_refused_child(struct explanation *x, const struct ike_sa *sa, const
 	name = notify_name(notify, buf, sizeof(buf));
 	child_where(sa->wanted, sa->conn, where, sizeof(where));
 	if (notify == NOTIFY_NO_PROPOSAL_CHOSEN)
-		say(x,
+		say(x, IKE_REASON_PEER_REFUSED,
 		    "IKE_AUTH: %s answered %s for the Child SA: we proposed %s; to change: `esp_proposals` of %s, or "
 		    "the "
 		    "peer's configuration",
@@ -243,11 +247,11 @@ void explain_refused_child(struct explanation *x, const struct ike_sa *sa, const
 		    proposals_format_configured(sa->wanted->proposals, sa->wanted->proposal_count, mine, sizeof(mine)),
 		    where);
 	else if (notify == NOTIFY_TS_UNACCEPTABLE)
-		say(x,
+		say(x, IKE_REASON_PEER_REFUSED,
 		    "IKE_AUTH: %s answered %s for the Child SA: we proposed local_ts %s and remote_ts %s; to change: "
 		    "`local_ts` and `remote_ts` of %s, or the peer's configuration",
 		    ep, name, ts_list_format(local->ts, local->count, l, sizeof(l)),
 		    ts_list_format(remote->ts, remote->count, r, sizeof(r)), where);
 	else
-		say(x, "IKE_AUTH: %s answered %s for %s: see its log", ep, name, where);
+		say(x, IKE_REASON_PEER_REFUSED, "IKE_AUTH: %s answered %s for %s: see its log", ep, name, where);
 }

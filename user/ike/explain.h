@@ -10,6 +10,7 @@
 #include "narrow.h"
 
 struct explanation {
+	enum ike_reason reason;
 	char text[IKE_TEXT];
 };
 

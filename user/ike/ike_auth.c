@@ -120,12 +120,14 @@ int ike_auth_build(struct ike_sa *sa, struct child *unused, struct message *m)
 	psk = config_find_psk(sa->cfg, &sa->local_id, peer->type == ID_ANY ? &by_addr : peer);
 	if (!psk) {
 		explain_no_secret(&x, sa, peer);
+		sa->reason = x.reason;
 		ike_sa_fail(sa, "%s", x.text);
 		return -ENOENT;
 	}
 	child = child_new(sa, sa->wanted);
 	if (!child) {
 		engine_count(sa->engine, XSWAN_IKE_INSTALL_FAILED);
+		sa->reason = IKE_REASON_RESOURCES;
 		ike_sa_fail(sa, "IKE_AUTH: no SPI to be had for the Child SA '%s'", sa->wanted->name);
 		return -ENOSPC;
 	}
@@ -143,8 +145,9 @@ int ike_auth_build(struct ike_sa *sa, struct child *unused, struct message *m)
 }
 
 /* For the peer the IKE SA is up: it must hear that for us it is not, and why (section 2.21.2). */
-static void reject(struct ike_sa *sa, uint16_t notify, const char *text)
+static void reject(struct ike_sa *sa, uint16_t notify, enum ike_reason reason, const char *text)
 {
+	sa->reason = reason;
 	ike_sa_log(sa, LOG_LEVEL_WARN, "%s", text);
 	ike_sa_event_failed(sa, text);
 	sa->phase = PHASE_DELETING;
@@ -153,10 +156,10 @@ static void reject(struct ike_sa *sa, uint16_t notify, const char *text)
 	ike_auth_release(sa);
 }
 
-static void reject_responder(struct ike_sa *sa, const char *text)
+static void reject_responder(struct ike_sa *sa, enum ike_reason reason, const char *text)
 {
 	engine_count(sa->engine, XSWAN_IKE_AUTH_FAILED);
-	reject(sa, NOTIFY_AUTHENTICATION_FAILED, text);
+	reject(sa, NOTIFY_AUTHENTICATION_FAILED, reason, text);
 }
 
 static void refused(struct ike_sa *sa, uint16_t notify)
@@ -165,6 +168,7 @@ static void refused(struct ike_sa *sa, uint16_t notify)
 
 	engine_count(sa->engine, XSWAN_IKE_PEER_AUTH_FAILED);
 	explain_refused_auth(&x, sa, notify);
+	sa->reason = x.reason;
 	ike_sa_fail(sa, "%s", x.text);
 }
 
@@ -175,18 +179,18 @@ static bool check_responder(struct ike_sa *sa, const struct payloads *in)
 	struct explanation x;
 
 	if (identity_read(&sa->remote_id, in->body[PAYLOAD_IDR])) {
-		reject_responder(sa, "IKE_AUTH: the peer's identity is malformed");
+		reject_responder(sa, IKE_REASON_MALFORMED, "IKE_AUTH: the peer's identity is malformed");
 		return false;
 	}
 	if (!identity_matches(&sa->conn->remote_id, &sa->remote_id)) {
 		explain_identity(&x, &sa->remote, &sa->remote_id, &any, sa->conn);
-		reject_responder(sa, x.text);
+		reject_responder(sa, x.reason, x.text);
 		return false;
 	}
 	psk = config_find_psk(sa->cfg, &sa->local_id, &sa->remote_id);
 	if (!psk) {
 		explain_no_secret(&x, sa, &sa->remote_id);
-		reject_responder(sa, x.text);
+		reject_responder(sa, x.reason, x.text);
 		return false;
 	}
 	switch (ike_auth_check(sa, psk, in->body[PAYLOAD_IDR], in->body[PAYLOAD_AUTH])) {
@@ -198,7 +202,7 @@ static bool check_responder(struct ike_sa *sa, const struct payloads *in)
 	default:
 		explain_secret(&x, sa, psk);
 	}
-	reject_responder(sa, x.text);
+	reject_responder(sa, x.reason, x.text);
 	return false;
 }
 
@@ -209,7 +213,7 @@ void ike_auth_response(struct ike_sa *sa, struct child *unused, const struct pay
 	struct child *child = sa->children;
 
 	if (!in) {
-		reject(sa, NOTIFY_INVALID_SYNTAX, "IKE_AUTH: the peer's answer does not parse");
+		reject(sa, NOTIFY_INVALID_SYNTAX, IKE_REASON_MALFORMED, "IKE_AUTH: the peer's answer does not parse");
 		return;
 	}
 	if (error && (in->seen & identified) != identified) {
@@ -232,6 +236,7 @@ void ike_auth_timeout(struct ike_sa *sa)
 {
 	char ep[ENDPOINT_TEXT];
 
+	sa->reason = IKE_REASON_NO_ANSWER;
 	ike_sa_fail(
 		sa,
 		"IKE_AUTH: no answer from %s after %u retransmissions; IKE_SA_INIT was answered, so is this port open?",

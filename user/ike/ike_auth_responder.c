@@ -11,6 +11,7 @@
 static int fail(struct ike_sa *sa, const struct explanation *x)
 {
 	engine_count(sa->engine, XSWAN_IKE_AUTH_FAILED);
+	sa->reason = x->reason;
 	if (budget_take(&sa->engine->budget, sa->engine->now))
 		ike_sa_log(sa, LOG_LEVEL_WARN, "%s", x->text);
 	return -EACCES;
@@ -18,7 +19,7 @@ static int fail(struct ike_sa *sa, const struct explanation *x)
 
 static int fail_plainly(struct ike_sa *sa, const char *what)
 {
-	struct explanation x;
+	struct explanation x = { .reason = IKE_REASON_MALFORMED };
 	char ep[ENDPOINT_TEXT];
 
 	snprintf(x.text, sizeof(x.text), "IKE_AUTH from %s: %s", endpoint_format(&sa->remote, ep), what);

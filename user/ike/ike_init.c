@@ -109,6 +109,7 @@ int ike_init_build(struct ike_sa *sa, struct child *child, struct message *m)
 
 	ret = prepare(s);
 	if (ret) {
+		sa->reason = IKE_REASON_RESOURCES;
 		ike_sa_fail(sa, "IKE_SA_INIT: no key pair for the first group in `proposals`");
 		return ret;
 	}
@@ -131,7 +132,8 @@ static void note_error(struct ike_sa *sa, const struct explanation *x)
 	if (!s->give_up_at) {
 		s->give_up_at = sa->engine->now + 2 * sa->engine->settings.retransmit_base;
 		memcpy(s->error, x->text, sizeof(s->error));
-		ike_sa_log(sa, LOG_LEVEL_WARN, "%s", x->text);
+		s->reason = x->reason;
+		ike_sa_log_failed(sa, x->reason, x->text);
 	}
 }
 
@@ -195,7 +197,7 @@ static void obey_group(struct ike_sa *sa, const struct notify *n)
 
 static void note_bad_answer(struct ike_sa *sa, const char *what)
 {
-	struct explanation x;
+	struct explanation x = { .reason = IKE_REASON_MALFORMED };
 	char ep[ENDPOINT_TEXT];
 
 	engine_count(sa->engine, XSWAN_IKE_RX_MALFORMED);
@@ -280,6 +282,7 @@ void ike_init_timeout(struct ike_sa *sa)
 {
 	char ep[ENDPOINT_TEXT];
 
+	sa->reason = sa->setup->error[0] ? sa->setup->reason : IKE_REASON_NO_ANSWER;
 	if (sa->setup->error[0])
 		ike_sa_end(sa, sa->setup->error); /* logged when it came */
 	else

@@ -19,7 +19,7 @@ static void refuse_loudly(struct engine *e, enum xswan_ike_counter counter, cons
 {
 	engine_count(e, counter);
 	if (budget_take(&e->budget, e->now))
-		engine_log(e, LOG_LEVEL_WARN, conn ? conn->name : NULL, 0, "%s", x->text);
+		engine_log(e, LOG_LEVEL_WARN, conn ? conn->name : NULL, x->reason, "%s", x->text);
 	refuse_init(e, NOTIFY_NO_PROPOSAL_CHOSEN, NULL, 0);
 }
 
@@ -71,8 +71,8 @@ static bool room_for_another(struct engine *e)
 		return true;
 	engine_count(e, XSWAN_IKE_HALF_OPEN_LIMIT);
 	if (!e->half_open_logged)
-		engine_log(e, LOG_LEVEL_WARN, NULL, 0, "%u half-open IKE SAs: further IKE_SA_INIT requests are dropped",
-			   e->half_open);
+		engine_log(e, LOG_LEVEL_WARN, NULL, IKE_REASON_NONE,
+			   "%u half-open IKE SAs: further IKE_SA_INIT requests are dropped", e->half_open);
 	e->half_open_logged = true;
 	return false;
 }

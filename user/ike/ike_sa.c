@@ -166,12 +166,13 @@ static void log_up(struct ike_sa *sa)
 {
 	char local[ENDPOINT_TEXT], remote[ENDPOINT_TEXT], suite[96], local_id[300], remote_id[300];
 
-	ike_sa_log(sa, LOG_LEVEL_INFO, "IKE SA %s[%u] up as %s: %s '%s' - %s '%s', %s, SPIs %016llx_i %016llx_r, %s",
-		   sa->conn->name, sa->uniqueid, sa->initiator ? "initiator" : "responder",
-		   endpoint_format(&sa->local, local), identity_format(&sa->local_id, local_id, sizeof(local_id)),
-		   endpoint_format(&sa->remote, remote), identity_format(&sa->remote_id, remote_id, sizeof(remote_id)),
-		   suite_format(PROTOCOL_IKE, &sa->suite, suite, sizeof(suite)), (unsigned long long)sa->spi_i,
-		   (unsigned long long)sa->spi_r, nat_text(sa));
+	ike_sa_log_event(
+		sa, IKE_LOG_IKE_UP, NULL, "IKE SA %s[%u] up as %s: %s '%s' - %s '%s', %s, SPIs %016llx_i %016llx_r, %s",
+		sa->conn->name, sa->uniqueid, sa->initiator ? "initiator" : "responder",
+		endpoint_format(&sa->local, local), identity_format(&sa->local_id, local_id, sizeof(local_id)),
+		endpoint_format(&sa->remote, remote), identity_format(&sa->remote_id, remote_id, sizeof(remote_id)),
+		suite_format(PROTOCOL_IKE, &sa->suite, suite, sizeof(suite)), (unsigned long long)sa->spi_i,
+		(unsigned long long)sa->spi_r, nat_text(sa));
 }
 
 void ike_sa_established(struct ike_sa *sa)
@@ -215,8 +216,10 @@ void ike_sa_drop_older(struct ike_sa *sa)
 	for (struct ike_sa *other = sa->engine->sas; other; other = other->next) {
 		if (other != sa && ike_sa_in(other, PHASES_UP) && other->authenticated &&
 		    other->newest_then < sa->uniqueid && identity_equal(&other->local_id, &sa->local_id) &&
-		    identity_equal(&other->remote_id, &sa->remote_id))
+		    identity_equal(&other->remote_id, &sa->remote_id)) {
+			other->reason = IKE_REASON_PEER_RESTARTED;
 			ike_sa_end(other, "the peer has started anew (INITIAL_CONTACT)");
+		}
 	}
 }
 
@@ -235,7 +238,7 @@ static void end_established(struct ike_sa *sa, const char *text)
 	sa->phase = PHASE_DELETING;
 	while (sa->children)
 		child_down(sa, sa->children, text);
-	ike_sa_log(sa, LOG_LEVEL_INFO, "IKE SA %s[%u] down: %s", sa->conn->name, sa->uniqueid, text);
+	ike_sa_log_event(sa, IKE_LOG_IKE_DOWN, NULL, "IKE SA %s[%u] down: %s", sa->conn->name, sa->uniqueid, text);
 	ike_sa_event(sa, IKE_EVENT_IKE_DOWN, NULL, text);
 }
 
@@ -307,7 +310,7 @@ void ike_sa_info(struct ike_sa *sa, struct ike_sa_info *info)
 void ike_sa_event(struct ike_sa *sa, enum ike_event_kind kind, const struct child *child, const char *text)
 {
 	struct engine *e = sa->engine;
-	struct ike_event event = { .kind = kind, .text = text };
+	struct ike_event event = { .kind = kind, .text = text, .reason = sa->reason };
 	struct ike_sa_info info;
 	struct child_info about;
 
@@ -318,6 +321,7 @@ void ike_sa_event(struct ike_sa *sa, enum ike_event_kind kind, const struct chil
 	if (child) {
 		child_info(child, &about);
 		event.child = &about;
+		event.reason = child->reason ? child->reason : sa->reason;
 	}
 	if (kind == IKE_EVENT_FAILED) {
 		event.conn = sa->conn ? sa->conn->name : NULL;
@@ -334,15 +338,65 @@ void ike_sa_event_failed(struct ike_sa *sa, const char *text)
 	ike_sa_event(sa, IKE_EVENT_FAILED, NULL, text);
 }
 
+static void __attribute__((format(printf, 5, 0)))
+log_about(struct ike_sa *sa, enum log_level level, enum ike_log_event event, const struct child *child, const char *fmt,
+	  va_list args)
+{
+	const struct ike_log about = {
+		.level = level,
+		.event = event,
+		.reason = child && child->reason ? child->reason : sa->reason,
+		.conn = sa->conn ? sa->conn->name : NULL,
+		.child = child ? child->conf->name : NULL,
+		.uniqueid = sa->uniqueid,
+		.child_id = child ? child->uniqueid : 0,
+		.local = &sa->local,
+		.remote = &sa->remote,
+		.remote_id = sa->authenticated ? &sa->remote_id : NULL,
+		.spi_i = sa->spi_i,
+		.spi_r = sa->spi_r,
+		.spi_in = child ? child->spi_in : 0,
+		.spi_out = child ? child->spi_out : 0,
+	};
+
+	engine_log_line(sa->engine, &about, fmt, args);
+}
+
+void ike_sa_child_failed(struct ike_sa *sa, enum ike_reason reason, const char *text)
+{
+	const enum ike_reason was = sa->reason;
+
+	ike_sa_log_failed(sa, reason, text);
+	sa->reason = reason;
+	ike_sa_event_failed(sa, text);
+	sa->reason = was;
+}
+
 void ike_sa_log(struct ike_sa *sa, enum log_level level, const char *fmt, ...)
 {
-	char line[IKE_TEXT];
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(line, sizeof(line), fmt, args);
+	log_about(sa, level, sa->reason && level <= LOG_LEVEL_WARN ? IKE_LOG_FAILED : IKE_LOG_NOTE, NULL, fmt, args);
 	va_end(args);
-	engine_log(sa->engine, level, sa->conn ? sa->conn->name : NULL, sa->uniqueid, "%s", line);
+}
+
+void ike_sa_log_failed(struct ike_sa *sa, enum ike_reason reason, const char *text)
+{
+	const enum ike_reason was = sa->reason;
+
+	sa->reason = reason;
+	ike_sa_log(sa, LOG_LEVEL_WARN, "%s", text);
+	sa->reason = was;
+}
+
+void ike_sa_log_event(struct ike_sa *sa, enum ike_log_event event, const struct child *child, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	log_about(sa, LOG_LEVEL_INFO, event, child, fmt, args);
+	va_end(args);
 }
 
 const char *conn_where(const struct conf_conn *conn, char *buf, size_t size)

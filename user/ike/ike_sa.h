@@ -51,6 +51,7 @@ struct setup {
 	uint16_t group, tried[GROUPS_TRIED]; /* initiator: the KE payload's group, and all so far */
 	int tried_count;
 	uint64_t give_up_at; /* initiator, after an error that was not authenticated; 0: none yet */
+	enum ike_reason reason; /* with error */
 	char error[IKE_TEXT];
 };
 struct span setup_ni(const struct setup *s);
@@ -73,6 +74,7 @@ struct ike_sa {
 	bool auth_held; /* INIT: its IKE_AUTH waits for another's answer */
 	bool initial_contact; /* AUTH_SENT: its IKE_AUTH says so */
 	uint16_t rejected_with; /* what exchange_notify tells the responder: a notify's type */
+	enum ike_reason reason; /* why it ends, or has failed: in its events */
 	const char *ending; /* why it ends as soon as the answer being written is sent; NULL: it does not */
 	bool nat_local, nat_remote, nat_fake;
 	uint64_t spi_i, spi_r;
@@ -138,10 +140,17 @@ void ike_sa_info(struct ike_sa *sa, struct ike_sa_info *info);
 void ike_sa_event(struct ike_sa *sa, enum ike_event_kind kind, const struct child *child, const char *text);
 /* Not established yet: logs why, and ends it. */
 void ike_sa_fail(struct ike_sa *sa, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* The initiation of sa->wanted came to nothing. */
+/* The initiation of sa->wanted came to nothing: with the IKE SA, for its reason; or, logged here, its Child SA alone.
+ */
 void ike_sa_event_failed(struct ike_sa *sa, const char *text);
+void ike_sa_child_failed(struct ike_sa *sa, enum ike_reason reason, const char *text);
 
 void ike_sa_log(struct ike_sa *sa, enum log_level level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* A warning that something came to nothing, while the IKE SA goes on for now. */
+void ike_sa_log_failed(struct ike_sa *sa, enum ike_reason reason, const char *text);
+/* Its beginning or its end, or that of one of its Child SAs (NULL: its own). */
+void ike_sa_log_event(struct ike_sa *sa, enum ike_log_event event, const struct child *child, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 /* 'gw' at swanctl.conf:12 */
 const char *conn_where(const struct conf_conn *conn, char *buf, size_t size);
 

@@ -40,6 +40,8 @@ void delete_response(struct ike_sa *sa, struct child *child, const struct payloa
 
 void delete_timeout(struct ike_sa *sa)
 {
+	if (!sa->reason)
+		sa->reason = IKE_REASON_PEER_DEAD;
 	ike_sa_end(sa, "the peer did not answer a DELETE");
 }
 
@@ -58,6 +60,7 @@ static int collect(struct ike_sa *sa, struct span payload, uint32_t *spis, int m
 		/* both deleted it at once: each answers without the other half (section 1.4.1) */
 		if (!crossing && count < max)
 			spis[count++] = child->spi_in;
+		child->reason = IKE_REASON_PEER_DELETED;
 		child_down(sa, child, "deleted by the peer");
 	}
 	return count;
@@ -73,9 +76,10 @@ int delete_request(struct ike_sa *sa, const struct payloads *in, struct message 
 	for (int i = 0; i < in->delete_count; i++) {
 		uint8_t protocol = in->deletes[i].data[0];
 
-		if (protocol == PROTOCOL_IKE) /* takes everything with it; the answer is empty */
+		if (protocol == PROTOCOL_IKE) { /* takes everything with it; the answer is empty */
 			sa->ending = "deleted by the peer";
-		else if (protocol == PROTOCOL_ESP)
+			sa->reason = IKE_REASON_PEER_DELETED;
+		} else if (protocol == PROTOCOL_ESP)
 			count += collect(sa, in->deletes[i], spis + count, DELETES_ANSWERED - count);
 	}
 	if (count && !sa->ending)
@@ -102,11 +106,13 @@ int notify_request(struct ike_sa *sa, const struct payloads *in, struct message 
 	if (payloads_notify(in, NOTIFY_INVALID_SYNTAX)) {
 		ike_sa_log(sa, LOG_LEVEL_WARN, "the peer could not parse our answer (INVALID_SYNTAX): see its log");
 		sa->ending = "the peer could not parse our answer";
+		sa->reason = IKE_REASON_PEER_REFUSED;
 		return 0;
 	}
 	if (!payloads_notify(in, NOTIFY_AUTHENTICATION_FAILED))
 		return 0;
 	engine_count(sa->engine, XSWAN_IKE_PEER_AUTH_FAILED);
+	sa->reason = IKE_REASON_PEER_REFUSED;
 	ike_sa_log(
 		sa, LOG_LEVEL_WARN,
 		"the peer does not accept our authentication (AUTHENTICATION_FAILED): to change: `local { id }` or the "
@@ -129,6 +135,7 @@ void liveness_response(struct ike_sa *sa, struct child *child, const struct payl
 void liveness_timeout(struct ike_sa *sa)
 {
 	engine_count(sa->engine, XSWAN_IKE_DPD_TIMEOUT);
+	sa->reason = IKE_REASON_PEER_DEAD;
 	ike_sa_log(sa, LOG_LEVEL_WARN, "the peer is dead: no answer to %u liveness checks", sa->window.tries + 1);
 	ike_sa_end(sa, "the peer is dead: it does not answer liveness checks");
 }

@@ -100,6 +100,7 @@ static void look_for_successor(struct ike_sa *sa, struct child *child)
 		ike_sa_log(sa, LOG_LEVEL_INFO, "Child SA %s{%u} is replaced by %s{%u}", child->conf->name,
 			   child->uniqueid, next->conf->name, next->uniqueid);
 		child->renewal.state = RENEWAL_REPLACED;
+		child->reason = IKE_REASON_REPLACED;
 		look_at(child, sa->engine->now + GRACE);
 	} else if (is_under_way(sa, child)) {
 		look_at(child, sa->engine->now + SECOND);
@@ -136,6 +137,7 @@ void renew_run(struct ike_sa *sa)
 
 static void expire_hard(struct ike_sa *sa, struct child *child, const char *limit)
 {
+	child->reason = IKE_REASON_EXPIRED;
 	ike_sa_log(sa, LOG_LEVEL_WARN, "Child SA %s{%u} is at the end of its life (%s): deleted", child->conf->name,
 		   child->uniqueid, limit);
 	delete (sa, child);

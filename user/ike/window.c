@@ -147,6 +147,7 @@ static int start(struct ike_sa *sa, const struct exchange *exchange, struct chil
 	if (!ret && exchange->clear) /* AUTH signs the first message (RFC 7296 section 2.15) */
 		ret = blob_set(&sa->setup->init_request, (struct span){ w->request, w->request_len });
 	if (ret) {
+		sa->reason = sa->reason ? sa->reason : IKE_REASON_RESOURCES;
 		ike_sa_end(sa, ret == -ENOMEM ? "out of memory" : "the request could not be built");
 		return ret;
 	}

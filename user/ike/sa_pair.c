@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sa_pair.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "../lib/log.h"
+#include "../lib/secmem.h"
+#include "auth.h"
+
+void sa_pair_free(struct sa_pair *pair)
+{
+	if (pair)
+		secmem_free(pair->keys, sizeof(*pair->keys));
+	free(pair);
+}
+
+static void header_init(struct xswan_sa *sa, const struct child_install *c, uint64_t uid, uint32_t spi)
+{
+	sa->uid = uid;
+	sa->spi = htonl(spi);
+	sa->tunnel = c->child->tunnel;
+	sa->family = c->local.addr.family;
+	sa->alg = c->alg;
+	sa->mode = c->transport ? XSWAN_MODE_TRANSPORT : XSWAN_MODE_TUNNEL;
+	if (!c->transport) {
+		sa->header = c->child->header;
+		sa->dscp = c->child->dscp;
+	}
+	sa->flags = XSWAN_SA_LIVE | (c->encap ? XSWAN_SA_UDP_ENCAP : 0) | (c->esn ? XSWAN_SA_ESN : 0);
+}
+
+/* Addresses and ports as on the wire, from one end to the other. */
+static void header_set_path(struct xswan_sa *sa, const struct endpoint *from, const struct endpoint *to)
+{
+	memcpy(sa->src, from->addr.ip, sizeof(sa->src));
+	memcpy(sa->dst, to->addr.ip, sizeof(sa->dst));
+	if (sa->flags & XSWAN_SA_UDP_ENCAP) {
+		sa->sport = htons(from->port);
+		sa->dport = htons(to->port);
+	}
+}
+
+void sa_pair_set_path(struct sa_pair *pair, const struct endpoint *local, const struct endpoint *remote)
+{
+	header_set_path(&pair->in, remote, local);
+	header_set_path(&pair->out, local, remote);
+}
+
+static bool covers(const struct xswan_ts *ts, int count, const struct addr *addr)
+{
+	struct xswan_ts host = { .family = addr->family, .port_max = UINT16_MAX }, both;
+
+	memcpy(host.addr_min, addr->ip, sizeof(host.addr_min));
+	memcpy(host.addr_max, addr->ip, sizeof(host.addr_max));
+	for (int i = 0; i < count; i++)
+		if (ts_intersect(&both, &host, &ts[i]))
+			return true;
+	return false;
+}
+
+/*
+ * What the kernel has learned of the path to the peer counts, unless it may have learned it from the dataplane: where the
+ * SA carries what the two ends send each other, its MTU would become the path's, and the next SA's smaller again.
+ */
+static bool carries_ends(const struct child_install *c)
+{
+	return covers(c->local_ts, c->local_ts_count, &c->local.addr) &&
+	       covers(c->remote_ts, c->remote_ts_count, &c->remote.addr);
+}
+
+static void init_headers(struct sa_pair *pair, const struct child_install *c, const uint64_t uid[static 2])
+{
+	header_init(&pair->in, c, uid[0], c->spi_in);
+	pair->in.flags |= c->follow ? XSWAN_SA_FOLLOW : 0;
+	header_init(&pair->out, c, uid[1], c->spi_out);
+	pair->out.tfc = c->transport || c->no_tfc ? 0 : c->child->tfc;
+	pair->between_ends = carries_ends(c);
+	sa_pair_set_path(pair, &c->local, &c->remote);
+}
+
+int sa_pair_new(const struct child_install *c, uint32_t stat_map_id, struct sa_pair **out)
+{
+	struct sa_pair *pair = NULL;
+	uint64_t uid[2];
+	int err;
+
+	if (getrandom(uid, sizeof(uid), 0) != sizeof(uid))
+		return -EIO;
+	pair = calloc(1, sizeof(*pair));
+	if (!pair)
+		return -ENOMEM;
+	pair->keys = secmem_alloc(sizeof(*pair->keys));
+	if (!pair->keys) {
+		err = -errno;
+		log_error("no locked memory for keys: %s", strerror(errno));
+		sa_pair_free(pair);
+		return err;
+	}
+	pair->slot_in = c->slot_in;
+	pair->tunnel = c->child->tunnel;
+	pair->stat_map_id = stat_map_id;
+	pair->remote_id = *c->remote_id;
+	pair->replay_window = c->child->replay_window;
+	pair->limits = c->limits;
+	pair->key_len = c->key_len;
+	memcpy(pair->keys->in, c->key_in, c->key_len);
+	memcpy(pair->keys->out, c->key_out, c->key_len);
+	pair->local_ts_count = c->local_ts_count;
+	pair->remote_ts_count = c->remote_ts_count;
+	memcpy(pair->local_ts, c->local_ts, c->local_ts_count * sizeof(c->local_ts[0]));
+	memcpy(pair->remote_ts, c->remote_ts, c->remote_ts_count * sizeof(c->remote_ts[0]));
+	init_headers(pair, c, uid);
+	*out = pair;
+	return 0;
+}

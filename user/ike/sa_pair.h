@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A Child SA as the store keeps it: both directions, their keys, and what its traffic is. */
+#ifndef XSWAN_IKE_SA_PAIR_H
+#define XSWAN_IKE_SA_PAIR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine.h"
+#include "spi_table.h"
+
+/* In locked memory. */
+struct pair_keys {
+	uint8_t in[XSWAN_DP_KEY_MAX], out[XSWAN_DP_KEY_MAX];
+};
+
+/* A Child SA: both directions, under the inbound slot. Its id is the inbound SPI. */
+struct sa_pair {
+	struct sa_pair *next; /* of the same tunnel, newest first */
+	struct spi_entry by_spi_out; /* its key: the outbound SPI, which the peer chose */
+	uint32_t slot_in, slot_out, tunnel, stat_map_id;
+	struct xswan_sa in, out; /* LIVE, as in the maps */
+	bool between_ends; /* it carries what the two ends send each other */
+	uint32_t replay_window;
+	struct child_limits limits; /* their time: when */
+	bool unproven; /* as responder we do not know yet that the peer has it */
+	uint64_t since; /* when that was first asked */
+	struct sa_pair *next_unproven;
+	uint32_t key_len;
+	struct pair_keys *keys;
+	struct identity remote_id;
+	int local_ts_count, remote_ts_count;
+	struct xswan_ts local_ts[XSWAN_DP_TS_MAX], remote_ts[XSWAN_DP_TS_MAX];
+};
+
+/*
+ * Of what the engine negotiated, with new uids and a copy of the keys; without its outbound slot and without MTUs. 0 or
+ * -errno. Its counters are in the map stat_map_id.
+ */
+int sa_pair_new(const struct child_install *c, uint32_t stat_map_id, struct sa_pair **out);
+void sa_pair_free(struct sa_pair *pair); /* wipes the keys; NULL is fine */
+void sa_pair_set_path(struct sa_pair *pair, const struct endpoint *local, const struct endpoint *remote);
+
+#endif

@@ -84,6 +84,20 @@ static __always_inline int egress_protected(const struct __sk_buff *skb, const s
 	return TC_ACT_SHOT;
 }
 
+/* What the host itself sends goes on: it must be reachable, and ask for names, before xswan-ike can say what is protected. */
+static __always_inline int egress_without_policy(struct __sk_buff *skb, const struct frame *f)
+{
+	if (!skb->ingress_ifindex || is_own_ipsec(skb, &f->flow))
+		return TC_ACT_OK;
+	if (trace_on())
+		trace_frame(f, &(struct trace_told){ .place = XSWAN_TRACE_EGRESS,
+						     .ifindex = skb->ifindex,
+						     .verdict = XSWAN_TRACE_DROP,
+						     .reason = XSWAN_DROP_NO_POLICY });
+	count_drop(XSWAN_DROP_NO_POLICY);
+	return TC_ACT_SHOT;
+}
+
 static __always_inline void pull_headers(struct __sk_buff *skb, __u32 want)
 {
 	if (want > skb->len)
@@ -113,6 +127,8 @@ int egress(struct __sk_buff *skb)
 	if (!pull_and_parse(&f, skb) || stays_on_link(&f))
 		return TC_ACT_OK;
 	policy = policy_lookup(&f.flow);
+	if (!policy.action && !policy_is_known())
+		return egress_without_policy(skb, &f);
 	if (policy.action != XSWAN_ACTION_PROTECT && policy.action != XSWAN_ACTION_DROP)
 		return TC_ACT_OK;
 	if (is_own_ipsec(skb, &f.flow))

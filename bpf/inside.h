@@ -35,6 +35,8 @@ static __always_inline struct fate decide_inside(const struct frame *f, const st
 	if (stays_on_link(f))
 		return fate_pass();
 	policy = policy_lookup(&f->flow);
+	if (!policy.action && !policy_is_known())
+		return is_local(f->flow.family, f->flow.dst) ? fate_pass() : fate_drop(XSWAN_DROP_NO_POLICY);
 	if (policy.action != XSWAN_ACTION_PROTECT && policy.action != XSWAN_ACTION_DROP)
 		return fate_pass();
 	/* for the gateway itself: with 0.0.0.0/0 behind the tunnel a rule covers its own addresses, too */

@@ -49,6 +49,14 @@ LPM_TRIE(selector, XSWAN_SELECTOR_ENTRIES, struct xswan_selector_key, struct xsw
 LPM_TRIE(rules, XSWAN_SELECTOR_ENTRIES, struct xswan_rules_key, struct xswan_rules);
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct xswan_policy_state);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} policy_state SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, XSWAN_PORTS);
 	__type(key, __u32);

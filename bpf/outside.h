@@ -165,6 +165,8 @@ static __always_inline struct fate admit_cleartext(const struct arrival *at, con
 		return fate_pass();
 	reply = flow_reversed(&f->flow);
 	policy = policy_lookup(&reply);
+	if (!policy.action && !policy_is_known())
+		return is_ipsec(f) || !is_transit(at, f) ? fate_pass() : fate_drop(XSWAN_DROP_NO_POLICY);
 	if (policy.action != XSWAN_ACTION_PROTECT && policy.action != XSWAN_ACTION_DROP)
 		return fate_pass();
 	if (is_ipsec(f) && !is_transit(at, f))

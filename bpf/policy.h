@@ -22,6 +22,15 @@ struct policy {
 	__u64 rank;
 };
 
+/* Until it is, what no rule covers may be what one is about to protect. */
+static __always_inline bool policy_is_known(void)
+{
+	__u32 index = 0;
+	const struct xswan_policy_state *state = bpf_map_lookup_elem(&policy_state, &index);
+
+	return state && state->known;
+}
+
 static __always_inline struct flow flow_reversed(const struct flow *flow)
 {
 	struct flow reply = *flow;

@@ -51,7 +51,8 @@
 	X(RX_RING_FULL, "rx_ring_full", "receive ring full: the worker does not keep up") \
 	X(RX_NO_FRAME, "rx_no_frame", "no frame waiting in the fill ring, or the packet larger than one") \
 	/* inside and host, in BPF */ \
-	X(LOOP, "loop", "an IPsec packet of this gateway itself that routing brought back into a tunnel")
+	X(LOOP, "loop", "an IPsec packet of this gateway itself that routing brought back into a tunnel") \
+	X(NO_POLICY, "no_policy", "to be forwarded while no policy is known yet: has xswan-ike started?")
 
 enum xswan_drop {
 #define X(id, name, text) XSWAN_DROP_##id,

@@ -16,6 +16,7 @@
  *   tunnel       array, mmapable        tunnel number           struct xswan_tunnel    xswan-ike
  *   selector     LPM trie               xswan_selector_key      struct xswan_selector  xswan-ike
  *   rules        LPM trie               struct xswan_rules_key  struct xswan_rules     xswan-ike
+ *   policy_state array                  0                       struct xswan_policy_state  xswan-ike
  *   ports        hash                   ifindex                 struct xswan_port      xswan-dp
  *   locals       hash                   struct xswan_local      __u8                   xswan-dp
  *   xsks         XSKMAP                 xsk_base + rx queue     AF_XDP socket          xswan-dp
@@ -178,6 +179,11 @@ enum xswan_action {
 	XSWAN_ACTION_DROP,
 };
 
+/* New maps have no rules because nobody has said yet what they are: until then nothing is forwarded that no rule covers. */
+struct xswan_policy_state {
+	__u32 known; /* set once all rules of a configuration are in place */
+};
+
 /*
  * Outbound selectors (RFC 4301 section 4.4.1), both families: IPv4 addresses take the first 4 of 16 bytes.
  *
@@ -297,6 +303,7 @@ XSWAN_ASSERT_SIZE(struct xswan_sa, 64);
 XSWAN_ASSERT_SIZE(struct xswan_sa_stat, 64);
 XSWAN_ASSERT_SIZE(struct xswan_sa_drops, 192);
 XSWAN_ASSERT_SIZE(struct xswan_tunnel, 80);
+XSWAN_ASSERT_SIZE(struct xswan_policy_state, 4);
 XSWAN_ASSERT_SIZE(struct xswan_selector_key, 24);
 XSWAN_ASSERT_SIZE(struct xswan_selector, 12);
 XSWAN_ASSERT_SIZE(struct xswan_rules_key, 40);

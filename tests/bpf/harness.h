@@ -101,6 +101,8 @@ static inline int enter_gateway(void)
 		      "ip route add default via " V6_PREFIX "192.0.2.254");
 }
 
+static inline void set_policy_known(bool known);
+
 static inline int harness_setup(void **state)
 {
 	if (geteuid())
@@ -108,7 +110,10 @@ static inline int harness_setup(void **state)
 	if (enter_gateway())
 		return -1;
 	object = load_object("xswan.bpf.o");
-	return object ? 0 : -1;
+	if (!object)
+		return -1;
+	set_policy_known(true);
+	return 0;
 }
 
 static inline int harness_teardown(void **state)
@@ -138,6 +143,13 @@ static inline int prog_fd(const char *name)
 static inline void map_set(const char *name, uint32_t key, const void *value)
 {
 	assert_int_equal(bpf_map_update_elem(map_fd(name), &key, value, BPF_ANY), 0);
+}
+
+static inline void set_policy_known(bool known)
+{
+	const struct xswan_policy_state state = { .known = known };
+
+	map_set("policy_state", 0, &state);
 }
 
 static inline struct xswan_port port_default(enum xswan_role role)
@@ -398,7 +410,7 @@ struct xdp_row {
 	uint32_t verdict; /* enum xdp_action */
 	enum xswan_drop drop;
 	uint32_t index; /* in the metadata */
-	bool no_port, no_socket;
+	bool no_port, no_socket, no_policy;
 };
 
 #define WORKER(index_) .verdict = XDP_REDIRECT, .index = index_
@@ -474,8 +486,10 @@ static inline void run_row(const struct xdp_table *table, const struct xdp_row *
 		meta.esp_offset = p.l4 + (row->packet.proto == IPPROTO_UDP ? sizeof(struct udphdr) : 0);
 	set_port(table->device, row->no_port ? NULL : &port);
 	set_socket(port.xsk_base, !row->no_socket);
+	set_policy_known(!row->no_policy);
 	before = read_counters();
 	r = run_xdp(table->program, table->device, &p);
+	set_policy_known(true);
 	assert_int_equal(r.verdict, row->verdict);
 	assert_counted(&before, row->drop);
 	assert_frame_untouched(&r, &p);

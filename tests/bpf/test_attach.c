@@ -231,6 +231,7 @@ static void test_maps(void **state)
 		  XSWAN_SELECTOR_ENTRIES, BPF_F_NO_PREALLOC },
 		{ "rules", BPF_MAP_TYPE_LPM_TRIE, sizeof(struct xswan_rules_key), sizeof(struct xswan_rules),
 		  XSWAN_SELECTOR_ENTRIES, BPF_F_NO_PREALLOC },
+		{ "policy_state", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct xswan_policy_state), 1, 0 },
 		{ "locals", BPF_MAP_TYPE_HASH, sizeof(struct xswan_local), 1, XSWAN_LOCALS, 0 },
 		{ "ports", BPF_MAP_TYPE_HASH, 4, sizeof(struct xswan_port), XSWAN_PORTS, 0 },
 		{ "xsks", BPF_MAP_TYPE_XSKMAP, 4, 4, XSWAN_PORTS * XSWAN_QUEUES, 0 },

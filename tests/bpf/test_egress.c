@@ -390,6 +390,36 @@ static void test_forwarded(void **state)
 	close(fd);
 }
 
+static void forward_through_lan0(const char *dst)
+{
+	struct packet p = packet_make(&(struct packet_spec){ FROM_INSIDE(dst), UDP(4000, 4000), .payload = "clear" });
+	struct sockaddr_ll ll = { .sll_family = AF_PACKET, .sll_halen = ETH_ALEN };
+	int fd = listen_on("lan0");
+
+	ll.sll_ifindex = if_nametoindex("lan0");
+	assert_int_equal(sendto(fd, p.data, p.len, 0, (struct sockaddr *)&ll, sizeof(ll)), p.len);
+	close(fd);
+}
+
+/* Before xswan-ike has said what is protected, nothing is forwarded; what the host sends itself goes on. */
+static void test_no_policy(void **state)
+{
+	int fd;
+
+	needs_root();
+	set_xswn(true);
+	set_policy_known(false);
+	forward_through_lan0("10.9.0.5");
+	expect("10.9.0.5", 0, 0);
+	fd = udp_from(4000);
+	send_udp(fd, "10.9.0.5", 10);
+	expect("10.9.0.5", 0, 1);
+	close(fd);
+	set_policy_known(true);
+	forward_through_lan0("10.9.0.5");
+	expect("10.9.0.5", 0, 1);
+}
+
 /* What a tunnel device of the host makes of an IKE packet is not IKE any more, though it still has IKE's socket. */
 static void test_ike_socket_through_vxlan(void **state)
 {
@@ -472,6 +502,7 @@ int main(void)
 		real(test_ipv6),
 		real(test_neighbour_discovery),
 		real(test_forwarded),
+		real(test_no_policy),
 		real(test_tcp_from_ike_port),
 		real(test_ike_socket_through_vxlan),
 		real(test_headers_in_pages),

@@ -48,6 +48,16 @@ static const struct xdp_row inside_rows[] = {
 	{ "no port: forbidden", { FROM_INSIDE("10.2.0.5"), TCP(4000, 23) }, DROPPED(POLICY), .no_port = true },
 	{ "no port: not covered", { FROM_INSIDE("10.9.0.5"), TCP(4000, 80) }, PASSED, .no_port = true },
 
+	{ "no policy yet: not covered", { FROM_INSIDE("10.9.0.5"), TCP(4000, 80) }, DROPPED(NO_POLICY), .no_policy = true },
+	{ "no policy yet: IPv6", { V6_INSIDE("10.9.0.5"), TCP(4000, 80) }, DROPPED(NO_POLICY), .no_policy = true },
+	{ "no policy yet: no port", { FROM_INSIDE("10.9.0.5"), TCP(4000, 80) }, DROPPED(NO_POLICY), .no_policy = true,
+	  .no_port = true },
+	{ "no policy yet: protected by what is there", { FROM_INSIDE("10.2.0.5"), TCP(4000, 80) }, WORKER(TUNNEL_UP),
+	  .no_policy = true },
+	{ "no policy yet: for another station", { FROM_INSIDE("10.9.0.5"), TCP(4000, 80), .mac = TO_ANOTHER }, PASSED,
+	  .no_policy = true },
+	{ "no policy yet: ARP", { .ethertype = ETHERTYPE_ARP }, PASSED, .no_policy = true },
+
 	ON_LINK_ROWS(PASSED),
 	OFF_LINK_ROWS(WORKER),
 	EXTENSION_ROWS(WORKER, DROPPED(POLICY), PASSED),

@@ -12,7 +12,7 @@
 
 static struct selector_fds fds(void)
 {
-	return (struct selector_fds){ map_fd("selector"), map_fd("rules") };
+	return (struct selector_fds){ map_fd("selector"), map_fd("rules"), map_fd("policy_state") };
 }
 
 static struct packet packet_of(const struct oracle_packet *p)

@@ -219,6 +219,12 @@ static const struct xdp_row rows[] = {
 	{ "no port: unknown ESP is the kernel's", { ESP_PEER, .spi = 0xa5c00100 }, PASSED, .no_port = true },
 	{ "no port: cleartext is dropped", { CLEAR(IPPROTO_TCP, 80, 4000) }, DROPPED(POLICY), .no_port = true },
 	{ "no port: other traffic passes", { FROM_TO(PEER, US), TCP(1, 2) }, PASSED, .no_port = true },
+
+	/* nor has the policy come yet */
+	{ "no policy yet: for us", { FROM_TO(PEER, US), TCP(1, 2) }, PASSED, .no_policy = true },
+	{ "no policy yet: to be forwarded", { FROM_TO(PEER, "10.1.0.9"), TCP(1, 2) }, DROPPED(NO_POLICY), .no_policy = true },
+	{ "no policy yet: IKE of others", { FROM_TO(PEER, "10.1.0.9"), UDP(500, 500) }, PASSED, .no_policy = true },
+	{ "no policy yet: ESP of ours", { ESP_PEER, .spi = SPI_PLAIN }, WORKER(7), .no_policy = true },
 };
 /* clang-format on */
 
@@ -455,7 +461,8 @@ static void test_no_room_for_metadata(void **state)
 static void test_every_reason_is_covered(void **state)
 {
 	static const enum xswan_drop reasons[] = { XSWAN_DROP_SPI_UNKNOWN, XSWAN_DROP_SA_ADDRESS,
-						   XSWAN_DROP_ESP_TRUNCATED, XSWAN_DROP_NO_SOCKET, XSWAN_DROP_POLICY };
+						   XSWAN_DROP_ESP_TRUNCATED, XSWAN_DROP_NO_SOCKET, XSWAN_DROP_POLICY,
+						   XSWAN_DROP_NO_POLICY };
 	struct counters seen;
 
 	needs_root();

@@ -230,12 +230,16 @@ within()
 	}
 }
 
+# Until the controller has said what the new maps protect, nothing is forwarded.
 maps_made_anew()
 {
 	log_forget a
 	stop a-dp KILL
 	rm -r "/sys/fs/bpf/xswan/$RUN_ID-a"
-	dp_start a && wait_for 10 log_says a-ike 'made anew' && wait_for 15 answered
+	kill -STOP "$(pid_of a-ike)"
+	dp_start a && fails client ping -n -c 20 -i 0.01 -W 1 $SERVER && rises a no_policy 19
+	kill -CONT "$(pid_of a-ike)"
+	wait_for 10 log_says a-ike 'made anew' && wait_for 15 answered
 }
 
 second_instance_refused()

@@ -102,6 +102,7 @@ static void select_traffic(const char *instance, const struct xswan_ts *local, c
 	struct selector_fds fds = {
 		pinned_open(instance, "selector", sizeof(struct xswan_selector_key), sizeof(struct xswan_selector), NULL),
 		pinned_open(instance, "rules", sizeof(struct xswan_rules_key), sizeof(struct xswan_rules), NULL),
+		pinned_open(instance, "policy_state", sizeof(uint32_t), sizeof(struct xswan_policy_state), NULL),
 	};
 	int err = fds.selector < 0 ? fds.selector : fds.rules < 0 ? fds.rules : 0;
 
@@ -111,6 +112,8 @@ static void select_traffic(const char *instance, const struct xswan_ts *local, c
 		err = selectors_compile(&after, &set, &problem);
 	if (!err)
 		err = selectors_write_map(&before, &after, fds);
+	if (!err)
+		err = selectors_set_known(fds);
 	if (err)
 		die("selectors", err);
 }

@@ -74,6 +74,8 @@ static int setup(void **state)
 
 	w->fds.selector = make_map("selector", sizeof(struct xswan_selector_key), sizeof(struct xswan_selector));
 	w->fds.rules = make_map("rules", sizeof(struct xswan_rules_key), sizeof(struct xswan_rules));
+	w->fds.state = bpf_map_create(BPF_MAP_TYPE_ARRAY, "policy_state", sizeof(uint32_t),
+				      sizeof(struct xswan_policy_state), 1, NULL);
 	set_up_config(w);
 	w->policy = policy_new(keep, w);
 	if (w->fds.rules >= 0)
@@ -90,6 +92,7 @@ static int teardown(void **state)
 	if (w->fds.rules >= 0) {
 		close(w->fds.selector);
 		close(w->fds.rules);
+		close(w->fds.state);
 	}
 	free(w);
 	return 0;
@@ -164,12 +167,22 @@ static void need_bpf(const struct world *w)
 		skip();
 }
 
+static bool is_known(const struct world *w)
+{
+	struct xswan_policy_state state;
+
+	assert_int_equal(bpf_map_lookup_elem(w->fds.state, &(uint32_t){ 0 }, &state), 0);
+	return state.known;
+}
+
 static void test_start_actions(void **state)
 {
 	struct world *w = *state;
 
 	need_bpf(w);
+	assert_false(is_known(w));
 	assert_int_equal(policy_configure(w->policy, &w->cfg), 0);
+	assert_true(is_known(w));
 	assert_string_equal(tunnels_to(w, "10.2.0.9"), "1"); /* trap: from the start */
 	assert_string_equal(tunnels_to(w, "10.3.0.9"), ""); /* none: not while it is down */
 	assert_string_equal(tunnels_to(w, "192.0.2.2"), "3"); /* dynamic: the configured addresses */
@@ -214,6 +227,8 @@ static void test_failed_reload(void **state)
 	child.remote_ts[0].port_min = 65535; /* OPAQUE */
 	child.remote_ts[0].port_max = 0;
 	set_ts(&fine, "10.1.0.0/16", "10.6.0.0/16");
+	assert_int_equal(policy_configure(w->policy, &bad), -EINVAL);
+	assert_false(is_known(w));
 	assert_int_equal(policy_configure(w->policy, &w->cfg), 0);
 	assert_int_equal(policy_configure(w->policy, &bad), -EINVAL);
 	assert_int_equal(bad.refs, 1000);

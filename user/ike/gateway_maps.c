@@ -47,7 +47,7 @@ int gateway_maps_open(struct gateway_maps *m, const char *instance, const char *
 	void *values[MAPPED] = { NULL };
 	int err = 0;
 
-	*m = (struct gateway_maps){ .selector_fds = { -1, -1 }, .events_fd = -1 };
+	*m = (struct gateway_maps){ .selector_fds = { -1, -1, -1 }, .events_fd = -1 };
 	for (size_t i = 0; i < MAPPED; i++)
 		m->fds[i] = -1;
 	for (size_t i = 0; i < MAPPED && !err; i++) {
@@ -69,6 +69,11 @@ int gateway_maps_open(struct gateway_maps *m, const char *instance, const char *
 		*which = "rules";
 		err = open_one(&m->selector_fds.rules, instance, *which, sizeof(struct xswan_rules_key),
 			       sizeof(struct xswan_rules));
+	}
+	if (!err) {
+		*which = "policy_state";
+		err = open_one(&m->selector_fds.state, instance, *which, sizeof(uint32_t),
+			       sizeof(struct xswan_policy_state));
 	}
 	if (!err) {
 		*which = "events"; /* a ring buffer has neither keys nor values */
@@ -95,9 +100,11 @@ void gateway_maps_close(struct gateway_maps *m)
 		close(m->selector_fds.selector);
 	if (m->selector_fds.rules >= 0)
 		close(m->selector_fds.rules);
+	if (m->selector_fds.state >= 0)
+		close(m->selector_fds.state);
 	if (m->events_fd >= 0)
 		close(m->events_fd);
-	m->selector_fds = (struct selector_fds){ -1, -1 };
+	m->selector_fds = (struct selector_fds){ -1, -1, -1 };
 	m->events_fd = -1;
 	tunnels_free_names(&m->sa.tunnels);
 	m->sa = (struct sa_maps){ 0 };

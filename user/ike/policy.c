@@ -36,7 +36,7 @@ struct policy *policy_new(bool (*keep)(void *ctx, uint32_t tunnel), void *ctx)
 		return NULL;
 	p->keep = keep;
 	p->ctx = ctx;
-	p->fds = (struct selector_fds){ -1, -1 };
+	p->fds = (struct selector_fds){ -1, -1, -1 };
 	return p;
 }
 
@@ -272,6 +272,8 @@ int policy_configure(struct policy *p, struct config *cfg)
 
 	p->cfg = cfg;
 	err = policy_refresh(p);
+	if (!err)
+		err = selectors_set_known(p->fds);
 	if (err) { /* what may have been written of it goes again */
 		p->cfg = old;
 		policy_refresh(p);

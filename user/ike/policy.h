@@ -30,7 +30,7 @@ struct policy;
 struct policy *policy_new(bool (*keep)(void *ctx, uint32_t tunnel), void *ctx); /* NULL: out of memory */
 void policy_free(struct policy *p); /* leaves the map as it is */
 
-/* Takes over the maps selector and rules, with what is in them. The descriptors stay the caller's. */
+/* Takes over the maps selector, rules and policy_state, with what is in them. The descriptors stay the caller's. */
 int policy_attach(struct policy *p, struct selector_fds fds);
 
 /* Would all selectors of this configuration fit? 0, or -errno with a sentence in why. */

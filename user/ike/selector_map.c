@@ -368,3 +368,11 @@ int selectors_read_map(struct selector_table *table, struct selector_fds fds)
 	selector_table_clear(table);
 	return -ENOMEM;
 }
+
+int selectors_set_known(struct selector_fds fds)
+{
+	const struct xswan_policy_state state = { .known = 1 };
+	const uint32_t index = 0;
+
+	return bpf_map_update_elem(fds.state, &index, &state, BPF_ANY) ? -errno : 0;
+}

@@ -28,10 +28,12 @@ int selectors_switch(const struct selector_table *from, const struct selector_ta
 		     const struct selector_writer *w);
 
 struct selector_fds {
-	int selector, rules; /* -1 before they are there */
+	int selector, rules, state; /* -1 before they are there */
 };
 
 int selectors_read_map(struct selector_table *table, struct selector_fds fds);
 int selectors_write_map(const struct selector_table *from, const struct selector_table *to, struct selector_fds fds);
+/* What is written is all of the policy: from now on, for as long as the maps live, what no rule covers may pass. */
+int selectors_set_known(struct selector_fds fds);
 
 #endif

@@ -249,14 +249,16 @@ static void refused(void **state)
 		  "not "
 		  "supported yet)" },
 		{ { .local = "certs = a.pem" }, "7: connections.gw.local.certs: not supported" },
-		{ { .local = "id = CN=gw" },
-		  "7: connections.gw.local.id: 'CN=gw': distinguished names are not supported yet" },
-		{ { .remote = "id = *.example.com" },
-		  "11: connections.gw.remote.id: '*.example.com': patterns are not supported, only %any" },
+		{ { .local = "id = CN=gw, XY=1" },
+		  "7: connections.gw.local.id: 'CN=gw, XY=1' is not a distinguished name of at most 256 bytes, as "
+		  "\"C=CH, O=xswan, CN=gw\"" },
+		{ { .local = "id = CN=*" }, "7: connections.gw.local.id: 'CN=*': what we are is one identity: no pattern" },
+		{ { .remote = "id = www.*.com" },
+		  "11: connections.gw.remote.id: 'www.*.com': a pattern is %any, *.example.com, *@example.com, or a "
+		  "distinguished name with * for a value" },
 		{ { .remote = "id = @#6b" },
 		  "11: connections.gw.remote.id: '@' is not an identity: write an address, a host name, user@host, "
-		  "\"@#hex\" "
-		  "in quotes, or %any" },
+		  "\"C=CH, CN=gw\" or \"@#hex\" in quotes, or %any" },
 		{ { .remote = "revocation = strict" }, "11: connections.gw.remote.revocation: not supported" },
 		{ { .child = "local_ts = 10.1.0.0/16, 10.1.2.0/24" },
 		  "17: connections.gw.children.net.local_ts: '10.1.2.0/24' overlaps 10.1.0.0/16 in the same list" },
@@ -360,8 +362,7 @@ static void refused(void **state)
 		  "secrets" },
 		{ { .secret = "id-1 = a/b" },
 		  "25: secrets.ike-gw.id-1: 'a/b' is not an identity: write an address, a host name, user@host, "
-		  "\"@#hex\" in "
-		  "quotes, or %any" },
+		  "\"C=CH, CN=gw\" or \"@#hex\" in quotes, or %any" },
 		{ { .secret = "file = x" }, "25: secrets.ike-gw.file: not supported" },
 		{ { .after = "secrets { eap-a { secret = geheim } }" },
 		  "28: secrets.eap-a: not supported yet: only pre-shared keys for IKE are, in sections ike<suffix>" },

@@ -45,8 +45,14 @@ static void identities(void **state)
 		{ "@#6", -1, 0, NULL },
 		{ "@#6g", -1, 0, NULL },
 		{ "a b", -1, 0, NULL },
-		{ "*.example.com", -1, 0, NULL },
-		{ "C=CH, O=xswan, CN=gw", -1, 0, NULL },
+		{ "*.example.com", ID_FQDN, 13, "*.example.com" },
+		{ "*@example.com", ID_RFC822_ADDR, 13, "*@example.com" },
+		{ "a*.example.com", -1, 0, NULL },
+		{ "*", -1, 0, NULL },
+		{ "C=CH, O=xswan, CN=gw", ID_DER_ASN1_DN, 44, "C=CH, O=xswan, CN=gw" },
+		{ "asn1dn:CN=gw", ID_DER_ASN1_DN, 15, "CN=gw" },
+		{ "asn1dn:#300d310b300906035504030c026777", ID_DER_ASN1_DN, 15, "CN=gw" },
+		{ "asn1dn:#300d310b300906035504030c0267", -1, 0, NULL },
 		{ "asn1dn:#3000", -1, 0, NULL },
 		{ "10.0.0.0/8", -1, 0, NULL },
 	};
@@ -74,18 +80,103 @@ static void identities(void **state)
 	assert_string_equal(identity_format(&id, out, sizeof(out)), longest);
 }
 
+/* Names as text: what is written, and what becomes of it; NULL: refused. */
+static void distinguished_names(void **state)
+{
+	static const struct {
+		const char *text, *formatted;
+	} t[] = {
+		{ "CN=gw", "CN=gw" },
+		{ "c=CH,o=xswan,cn=gw", "C=CH, O=xswan, CN=gw" },
+		{ "  C = CH ,  O = two words  , CN=gw", "C=CH, O=two words, CN=gw" },
+		{ "E=a@example.com, emailAddress=b@example.com, SN=7, S=Muster, G=Eva",
+		  "E=a@example.com, E=b@example.com, SN=7, S=Muster, G=Eva" },
+		{ "ST=Bern, L=Biel, STREET=x, UID=u, DC=example, DC=com", "ST=Bern, L=Biel, STREET=x, UID=u, DC=example, DC=com" },
+		{ "O=Muster\\, Inc., CN=a\\\\b", "O=Muster\\, Inc., CN=a\\\\b" },
+		{ "CN=a=b", "CN=a=b" },
+		{ "O=Z\xc3\xbcrich", "O=Z\xc3\xbcrich" },
+		{ "CN=*", "CN=*" },
+		{ "2.5.4.97=NTRCH-1", "2.5.4.97=NTRCH-1" },
+		{ "CN=", NULL },
+		{ "CN=gw,", NULL },
+		{ "CN=gw,,O=x", NULL },
+		{ "=gw", NULL },
+		{ "XY=gw", NULL },
+		{ "C=Schweiz", NULL }, /* RFC 5280: two letters */
+		{ "CN=\xff", NULL }, /* not UTF-8 */
+	};
+	struct identity id;
+	char out[600], longest[300] = "CN=";
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		int err = identity_parse(&id, t[i].text);
+
+		if (!err != !!t[i].formatted)
+			fail_msg("'%s': %d", t[i].text, err);
+		if (err)
+			continue;
+		assert_int_equal(id.type, ID_DER_ASN1_DN);
+		assert_string_equal(identity_format(&id, out, sizeof(out)), t[i].formatted);
+	}
+	memset(longest + 3, 'a', 65);
+	assert_int_equal(identity_parse(&id, longest), -EINVAL); /* 64 is the most that a CN has */
+	strcpy(longest, "O=x");
+	for (int i = 0; i < 30; i++)
+		strcat(longest, ", OU=x");
+	assert_int_equal(identity_parse(&id, longest), -EMSGSIZE);
+}
+
+/* One name in other clothes: PrintableString, UTF8String, case, spaces; as DER, because text has but one way. */
+static void encodings_of_names(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool same;
+	} t[] = {
+		{ "#300d310b300906035504030c026777", "#300d310b300906035504031302475700", false }, /* a byte too many */
+		{ "#300d310b300906035504030c026777", "#300d310b300906035504031302" "4757", true }, /* Printable, "GW" */
+		{ "#300f310d300b06035504030c0461202062", "#300e310c300a06035504030c03612062", true }, /* "a  b", "a b" */
+		{ "#300d310b300906035504030c026777", "#300d310b3009060355040a0c026777", false }, /* O, not CN */
+		{ "#300d310b300906035504030c026777", "#300d310b300906035504030c026778", false },
+	};
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		char text[128];
+		struct identity a, b;
+
+		snprintf(text, sizeof(text), "asn1dn:%s", t[i].a);
+		assert_int_equal(identity_parse(&a, text), 0);
+		snprintf(text, sizeof(text), "asn1dn:%s", t[i].b);
+		if (identity_parse(&b, text)) {
+			assert_false(t[i].same);
+			continue;
+		}
+		assert_true(identity_matches(&a, &b) == t[i].same);
+		assert_true((a.hash == b.hash) == t[i].same);
+	}
+}
+
 /* What a peer sends is shown without harm, whatever the size of the buffer. */
 static void hostile_identities(void **state)
 {
 	struct identity fqdn = { .type = ID_FQDN, .len = 5, .data = "a\033[\n\0" };
 	struct identity addr = { .type = ID_IPV4_ADDR, .len = 3, .data = { 1, 2, 3 } };
 	struct identity dn = { .type = 9, .len = 2, .data = { 0x30, 0 } };
+	struct identity gn = { .type = 10, .len = 2, .data = { 0x30, 0 } };
 	struct identity key = { .type = ID_KEY_ID, .len = 256 };
+	/* CN=a ESC [ LF b, and U+202E (right to left) between a and b */
+	struct identity steering = identity_of_name("\x30\x10\x31\x0e\x30\x0c\x06\x03\x55\x04\x03\x0c\x05"
+						    "a\033[\nb", 18);
+	struct identity backwards = identity_of_name("\x30\x10\x31\x0e\x30\x0c\x06\x03\x55\x04\x03\x0c\x05"
+						     "a\xe2\x80\xae" "b", 18);
 	char out[64];
 
 	assert_string_equal(identity_format(&fqdn, out, sizeof(out)), "a?[??");
 	assert_string_equal(identity_format(&addr, out, sizeof(out)), "(malformed address) #010203");
-	assert_string_equal(identity_format(&dn, out, sizeof(out)), "(ID type 9) #3000");
+	assert_string_equal(identity_format(&dn, out, sizeof(out)), "(malformed name) #3000");
+	assert_string_equal(identity_format(&gn, out, sizeof(out)), "(ID type 10) #3000");
+	assert_string_equal(identity_format(&steering, out, sizeof(out)), "CN=a?[?b");
+	assert_string_equal(identity_format(&backwards, out, sizeof(out)), "CN=a???b");
 	assert_string_equal(identity_format(&key, out, 7), "@#0000");
 	for (size_t size = 1; size < sizeof(out); size++) {
 		memset(out, 'x', sizeof(out));
@@ -94,6 +185,8 @@ static void hostile_identities(void **state)
 		identity_format(&fqdn, out, size);
 		assert_non_null(memchr(out, '\0', size));
 		identity_format(&addr, out, size);
+		assert_non_null(memchr(out, '\0', size));
+		identity_format(&backwards, out, size);
 		assert_non_null(memchr(out, '\0', size));
 		if (size < sizeof(out) - 1)
 			assert_int_equal(out[size], 'x');
@@ -120,6 +213,26 @@ static void matches(void **state)
 		{ "@#4142", "@#6162", false },
 		{ "gw", "keyid:gw", false },
 		{ "gw", "%any", false },
+		{ "*.example.com", "gw.example.com", true },
+		{ "*.example.com", "a.b.EXAMPLE.com", true },
+		{ "*.example.com", "example.com", false },
+		{ "*.example.com", ".example.com", false },
+		{ "*.example.com", "gw.example.org", false },
+		{ "*.example.com", "x@y.example.com", false }, /* of another type */
+		{ "*@example.com", "a@example.com", true },
+		{ "*@example.com", "a@b.example.com", false },
+		{ "gw.example.com", "*.example.com", false }, /* a peer's star is only a character */
+		{ "C=CH, O=xswan, CN=gw", "C=ch, O=XSWAN, CN=GW", true },
+		{ "C=CH, O=xswan, CN=gw", "O=xswan, C=CH, CN=gw", false },
+		{ "C=CH, O=xswan, CN=gw", "C=CH, O=xswan", false },
+		{ "C=CH, O=xswan, CN=*", "C=CH, O=xswan, CN=gw", true },
+		{ "C=CH, O=*, CN=gw", "C=CH, O=a b, CN=gw", true },
+		{ "C=CH, O=xswan, CN=*", "C=CH, O=other, CN=gw", false },
+		{ "C=CH, O=xswan, CN=*", "C=CH, O=xswan", false },
+		{ "C=CH, O=xswan, CN=*", "C=CH, O=xswan, OU=gw", false },
+		{ "C=CH, O=xswan, CN=*", "C=CH, O=xswan, CN=gw, CN=x", false },
+		{ "C=CH, O=xswan, CN=gw", "C=CH, O=xswan, CN=*", false },
+		{ "gw", "CN=gw", false },
 	};
 	struct identity a, b;
 
@@ -157,6 +270,8 @@ static void psk(void **state)
 		{ { "a %any", "a" }, "a", "b", 0 },
 		{ { "192.0.2.1", "192.0.2.2" }, "192.0.2.1", "192.0.2.2", 1 },
 		{ { "B" }, "a", "b", 0 },
+		{ { "*.x", "b.x" }, "a", "b.x", 1 },
+		{ { "*.x", "a" }, "a", "b", 1 },
 	};
 
 	for (size_t i = 0; i < COUNT(t); i++) {
@@ -310,8 +425,10 @@ static void refused_proposals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(identities), cmocka_unit_test(hostile_identities), cmocka_unit_test(matches),
-		cmocka_unit_test(psk),        cmocka_unit_test(proposals),          cmocka_unit_test(refused_proposals),
+		cmocka_unit_test(identities),         cmocka_unit_test(distinguished_names),
+		cmocka_unit_test(encodings_of_names), cmocka_unit_test(hostile_identities),
+		cmocka_unit_test(matches),            cmocka_unit_test(psk),
+		cmocka_unit_test(proposals),          cmocka_unit_test(refused_proposals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

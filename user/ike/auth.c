@@ -49,6 +49,10 @@ int identity_read(struct identity *id, struct span body)
 		return -EBADMSG;
 	if ((id->type == ID_IPV4_ADDR && data.len != 4) || (id->type == ID_IPV6_ADDR && data.len != 16))
 		return -EBADMSG;
+	if (id->type == ID_DER_ASN1_DN) {
+		*id = identity_of_name(data.data, data.len);
+		return id->hash ? 0 : -EBADMSG;
+	}
 	id->len = data.len;
 	memcpy(id->data, data.data, data.len);
 	return 0;

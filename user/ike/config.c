@@ -91,16 +91,17 @@ struct conf_child *conn_find_child(const struct conf_conn *conn, const char *nam
 	return child;
 }
 
-/* 2: named, 1: covered by a "%any" among the owners, 0: not an owner */
+/* 2: named, 1: covered by a pattern among the owners, 0: not an owner */
 static int owns(const struct conf_secret *secret, const struct identity *id)
 {
 	int best = 0;
 
 	for (int i = 0; i < secret->id_count; i++) {
-		if (secret->ids[i].type == ID_ANY)
-			best = best ? best : 1;
-		else if (identity_matches(&secret->ids[i], id))
+		if (!identity_matches(&secret->ids[i], id))
+			continue;
+		if (identity_is_exact(&secret->ids[i]))
 			return 2;
+		best = 1;
 	}
 	return best;
 }

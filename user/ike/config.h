@@ -18,11 +18,21 @@
 #define CONF_IDS 8
 
 /* RFC 7296 section 3.5 */
-enum id_type { ID_ANY = 0, ID_IPV4_ADDR = 1, ID_FQDN = 2, ID_RFC822_ADDR = 3, ID_IPV6_ADDR = 5, ID_KEY_ID = 11 };
+enum id_type {
+	ID_ANY = 0,
+	ID_IPV4_ADDR = 1,
+	ID_FQDN = 2,
+	ID_RFC822_ADDR = 3,
+	ID_IPV6_ADDR = 5,
+	ID_DER_ASN1_DN = 9,
+	ID_KEY_ID = 11
+};
 
 struct identity {
 	uint8_t type; /* enum id_type; ID_ANY matches any peer ("%any" or not configured) */
+	bool pattern; /* it has a star, and may match more than one; never of one that was received */
 	uint16_t len;
+	uint32_t hash; /* of a distinguished name: names that are the same have the same; 0: not computed */
 	uint8_t data[256];
 };
 
@@ -130,9 +140,17 @@ struct conf_child *conn_find_child(const struct conf_conn *conn, const char *nam
 /* The best secret for this pair: both identities named, then one, then one without owners. */
 const struct conf_secret *config_find_psk(const struct config *cfg, const struct identity *local, const struct identity *remote);
 
-/* "192.0.2.1", "gw.example.com", "admin@example.com", "@#6b6579", "%any"; 0 or -EINVAL */
+/*
+ * "192.0.2.1", "gw.example.com", "admin@example.com", "@#6b6579", "C=CH, CN=gw"; patterns, which only a configuration
+ * has: "%any", "*.example.com", "*@example.com", "C=CH, CN=*". 0, -EINVAL, or -EMSGSIZE: more than there is room for.
+ */
 int identity_parse(struct identity *id, const char *text);
 const char *identity_format(const struct identity *id, char *out, size_t size);
+static inline bool identity_is_exact(const struct identity *id)
+{
+	return id->type != ID_ANY && !id->pattern;
+}
+struct identity identity_of_name(const void *der, size_t len); /* a distinguished name; ID_ANY: there is no room for it */
 bool identity_matches(const struct identity *configured, const struct identity *received);
 
 /* For ike = true an IKE proposal, else ESP. On error -EINVAL, and why_size bytes of reason in why. */

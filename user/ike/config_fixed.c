@@ -130,14 +130,19 @@ int config_load_id(struct setting *k, struct identity *id, struct problems *p)
 	if (identity_parse(id, k->value) == 0)
 		return 0;
 	if (strchr(k->value, '='))
-		problem_setting(p, k, "'%s': distinguished names are not supported yet", k->value);
+		problem_setting(p, k,
+				"'%s' is not a distinguished name of at most %zu bytes, as \"C=CH, O=xswan, CN=gw\"",
+				k->value, sizeof(id->data));
 	else if (strchr(k->value, '*'))
-		problem_setting(p, k, "'%s': patterns are not supported, only %%any", k->value);
+		problem_setting(p, k,
+				"'%s': a pattern is %%any, *.example.com, *@example.com, or a distinguished name with "
+				"* for a value",
+				k->value);
 	else
 		problem_setting(
 			p, k,
-			"'%s' is not an identity: write an address, a host name, user@host, \"@#hex\" in quotes, "
-			"or %%any",
+			"'%s' is not an identity: write an address, a host name, user@host, \"C=CH, CN=gw\" or \"@#hex\" in "
+			"quotes, or %%any",
 			k->value);
 	return -EINVAL;
 }

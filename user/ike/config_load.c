@@ -63,7 +63,7 @@ static void check_secret(const struct config *cfg, const struct conf_conn *conn,
 {
 	char local[128], remote[128];
 
-	if (conn->remote_id.type == ID_ANY ? cfg->secrets != NULL
+	if (!identity_is_exact(&conn->remote_id) ? cfg->secrets != NULL
 					   : config_find_psk(cfg, &conn->local_id, &conn->remote_id) != NULL)
 		return;
 	identity_format(&conn->local_id, local, sizeof(local));

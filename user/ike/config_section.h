@@ -32,6 +32,8 @@ void config_load_proposals(struct section *s, const char *key, bool ike, struct 
 void config_load_ts(struct section *s, const char *key, struct xswan_ts *list, int *count, struct problems *p);
 int config_load_id(struct setting *k, struct identity *id, struct problems *p);
 
+/* The sections local and remote of a connection whose addresses are known; `needed`: both must be there. */
+void config_load_auth(struct section *s, struct conf_conn *conn, bool needed, struct problems *p);
 /* Of a child: mode, header, dscp and tfc. */
 void config_load_headers(struct section *s, struct conf_child *child, struct problems *p);
 

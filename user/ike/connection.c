@@ -68,7 +68,8 @@ static int score_ids(const struct ike_sa *sa, const struct conf_conn *conn, cons
 		return -1;
 	if (asked->type != ID_ANY && !identity_matches(&conn->local_id, asked))
 		return -1;
-	return score + (conn->remote_id.type != ID_ANY ? 8 : 0) + (conn->local_id.type != ID_ANY ? 4 : 0);
+	score += conn->local_id.type != ID_ANY ? 4 : 0;
+	return score + (conn->remote_id.type == ID_ANY ? 0 : conn->remote_id.pattern ? 8 : 16);
 }
 
 const struct conf_conn *connection_for_ids(const struct ike_sa *sa, const struct identity *peer,

@@ -8,10 +8,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "distinguished_name.h"
+
 static const struct {
 	const char *prefix;
 	enum id_type type;
 } prefixes[] = {
+	{ "asn1dn:", ID_DER_ASN1_DN },
 	{ "fqdn:", ID_FQDN },
 	{ "dns:", ID_FQDN },
 	{ "email:", ID_RFC822_ADDR },
@@ -31,13 +34,41 @@ static int set(struct identity *id, enum id_type type, const void *data, size_t 
 	return 0;
 }
 
-/* A name on the wire is printable and exact: "*.example.com" would match nobody, so it is refused. */
+/* A star is only understood where the name begins, and something has to follow it. */
 static int set_name(struct identity *id, enum id_type type, const char *name)
 {
 	for (const char *c = name; *c; c++)
-		if (!isgraph((unsigned char)*c) || *c == '*')
+		if (!isgraph((unsigned char)*c) || (*c == '*' && (c != name || !c[1])))
 			return -EINVAL;
-	return set(id, type, name, strlen(name));
+	if (set(id, type, name, strlen(name)))
+		return -EINVAL;
+	id->pattern = *name == '*';
+	return 0;
+}
+
+struct identity identity_of_name(const void *der, size_t len)
+{
+	struct identity id = { .type = ID_DER_ASN1_DN };
+
+	if (!len || len > sizeof(id.data))
+		return (struct identity){ .type = ID_ANY };
+	id.len = len;
+	memcpy(id.data, der, len);
+	id.hash = dn_hash((struct span){ id.data, id.len });
+	return id;
+}
+
+static int set_dn(struct identity *id, const char *text)
+{
+	uint8_t der[sizeof(id->data)];
+	size_t len;
+	int err = dn_parse(text, der, sizeof(der), &len);
+
+	if (err)
+		return err;
+	*id = identity_of_name(der, len);
+	id->pattern = dn_is_pattern((struct span){ der, len });
+	return 0;
 }
 
 static int nibble(char c)
@@ -65,6 +96,20 @@ static int set_hex(struct identity *id, enum id_type type, const char *hex)
 	return set(id, type, data, len / 2);
 }
 
+static int set_hex_name(struct identity *id, enum id_type type, const char *hex)
+{
+	struct identity read;
+	int err = set_hex(&read, type, hex);
+
+	if (!err && type == ID_DER_ASN1_DN) {
+		read = identity_of_name(read.data, read.len);
+		err = read.hash ? 0 : -EINVAL;
+	}
+	if (!err)
+		*id = read;
+	return err;
+}
+
 /* "type:value"; -ENOENT when no prefix is known */
 static int parse_prefixed(struct identity *id, const char *text)
 {
@@ -74,7 +119,9 @@ static int parse_prefixed(struct identity *id, const char *text)
 		if (strncasecmp(text, prefixes[i].prefix, len))
 			continue;
 		if (text[len] == '#')
-			return set_hex(id, prefixes[i].type, text + len + 1);
+			return set_hex_name(id, prefixes[i].type, text + len + 1);
+		if (prefixes[i].type == ID_DER_ASN1_DN)
+			return set_dn(id, text + len);
 		if (prefixes[i].type == ID_KEY_ID)
 			return set(id, ID_KEY_ID, text + len, strlen(text + len));
 		return set_name(id, prefixes[i].type, text + len);
@@ -102,7 +149,9 @@ int identity_parse(struct identity *id, const char *text)
 		return set_name(id, ID_RFC822_ADDR, text + 2);
 	if (text[0] == '@')
 		return set_name(id, ID_FQDN, text + 1);
-	if (strpbrk(text, "=/:")) /* a distinguished name, or a type not known here */
+	if (strchr(text, '='))
+		return set_dn(id, text);
+	if (strpbrk(text, "/:")) /* a type not known here */
 		return -EINVAL;
 	return set_name(id, strchr(text, '@') ? ID_RFC822_ADDR : ID_FQDN, text);
 }
@@ -152,6 +201,10 @@ const char *identity_format(const struct identity *id, char *out, size_t size)
 	case ID_KEY_ID:
 		format_hex(id, "@#", out, size);
 		break;
+	case ID_DER_ASN1_DN:
+		if (!dn_format((struct span){ id->data, id->len }, out, size))
+			format_hex(id, "(malformed name) #", out, size);
+		break;
 	default:
 		snprintf(text, sizeof(text), "(ID type %u) #", id->type);
 		format_hex(id, text, out, size);
@@ -159,14 +212,41 @@ const char *identity_format(const struct identity *id, char *out, size_t size)
 	return out;
 }
 
+static bool is_name(const struct identity *id)
+{
+	return id->type == ID_FQDN || id->type == ID_RFC822_ADDR;
+}
+
+/* Names of hosts and mailboxes mean the same in either case (RFC 4301 section 4.4.3.1). */
+static bool matches_name(const struct identity *configured, const struct identity *received)
+{
+	bool star = configured->pattern;
+	size_t len = configured->len - star;
+
+	if (star ? received->len <= len : received->len != len)
+		return false;
+	return !strncasecmp((const char *)configured->data + star, (const char *)received->data + received->len - len,
+			    len);
+}
+
+/* Decoding is dear where there are many connections, and most names differ. */
+static bool matches_dn(const struct identity *configured, const struct identity *received)
+{
+	if (!configured->pattern && configured->hash && received->hash && configured->hash != received->hash)
+		return false;
+	return dn_matches((struct span){ configured->data, configured->len },
+			  (struct span){ received->data, received->len });
+}
+
 bool identity_matches(const struct identity *configured, const struct identity *received)
 {
 	if (configured->type == ID_ANY)
 		return true;
-	if (configured->type != received->type || configured->len != received->len)
+	if (configured->type != received->type)
 		return false;
-	/* names of hosts and mailboxes mean the same in either case (RFC 4301 section 4.4.3.1) */
-	if (configured->type == ID_FQDN || configured->type == ID_RFC822_ADDR)
-		return !strncasecmp((const char *)configured->data, (const char *)received->data, received->len);
-	return !memcmp(configured->data, received->data, received->len);
+	if (is_name(configured))
+		return matches_name(configured, received);
+	if (configured->type == ID_DER_ASN1_DN)
+		return matches_dn(configured, received);
+	return configured->len == received->len && !memcmp(configured->data, received->data, received->len);
 }

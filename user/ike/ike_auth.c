@@ -117,7 +117,7 @@ int ike_auth_build(struct ike_sa *sa, struct child *unused, struct message *m)
 	int ret;
 
 	sa->local_id = connection_local_id(sa->conn, &sa->local.addr);
-	psk = config_find_psk(sa->cfg, &sa->local_id, peer->type == ID_ANY ? &by_addr : peer);
+	psk = config_find_psk(sa->cfg, &sa->local_id, identity_is_exact(peer) ? peer : &by_addr);
 	if (!psk) {
 		explain_no_secret(&x, sa, peer);
 		sa->reason = x.reason;
@@ -134,7 +134,7 @@ int ike_auth_build(struct ike_sa *sa, struct child *unused, struct message *m)
 	ike_auth_write_id(m, PAYLOAD_TYPE_IDI, &sa->local_id);
 	if (sa->initial_contact)
 		chain_notify(&m->chain, PROTOCOL_NONE, NOTIFY_INITIAL_CONTACT, NULL, 0);
-	if (peer->type != ID_ANY)
+	if (identity_is_exact(peer))
 		ike_auth_write_id(m, PAYLOAD_TYPE_IDR, peer);
 	ret = ike_auth_write(sa, psk, m);
 	if (ret)

@@ -192,7 +192,7 @@ static struct identity local_id_of(const struct ike_sa *sa)
 	return sa->authenticated ? sa->local_id : connection_local_id(sa->conn, &sa->local.addr);
 }
 
-/* ID_ANY: not known yet */
+/* Not exact: not known yet */
 static const struct identity *remote_id_of(const struct ike_sa *sa)
 {
 	return sa->authenticated ? &sa->remote_id : &sa->conn->remote_id;
@@ -205,7 +205,7 @@ bool ike_sa_same_peer(const struct ike_sa *a, const struct ike_sa *b)
 
 	if (!identity_equal(&local_a, &local_b))
 		return false;
-	if (remote_a->type == ID_ANY || remote_b->type == ID_ANY)
+	if (!identity_is_exact(remote_a) || !identity_is_exact(remote_b))
 		return addr_equal(&a->remote.addr, &b->remote.addr);
 	return identity_equal(remote_a, remote_b);
 }

@@ -76,7 +76,6 @@ struct side {
 	int event_count;
 	int keepalives; /* sent */
 	int keylogs;
-	uint8_t sk_ei[64], sk_er[64];
 };
 
 enum fate { DELIVER, DROP, DUPLICATE, DELAY, DELAY_LONG };
@@ -388,14 +387,9 @@ static inline void on_event(void *ctx, const struct ike_event *event)
 	snprintf(to->text, sizeof(to->text), "%s", event->text ? event->text : "");
 }
 
-static inline void on_keylog(void *ctx, uint64_t spi_i, uint64_t spi_r, const uint8_t *sk_ei, const uint8_t *sk_er,
-			     size_t key_len)
+static inline void on_keylog(void *ctx, uint64_t spi_i, uint64_t spi_r, const struct ike_keys *keys)
 {
-	struct side *s = ctx;
-
-	s->keylogs++;
-	memcpy(s->sk_ei, sk_ei, key_len);
-	memcpy(s->sk_er, sk_er, key_len);
+	((struct side *)ctx)->keylogs++;
 }
 
 /* ---- the world ---- */

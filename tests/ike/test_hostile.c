@@ -218,7 +218,7 @@ static void send_inner(struct world *w, struct side *to, const struct inner *in,
 
 	keys.iv = world_random(w);
 	message_begin(&m, &h);
-	message_begin_sk(&m);
+	message_begin_sk(&m, &keys);
 	sk = m.sk;
 	m.buf[sk] = in->first;
 	writer_bytes(&m.w, in->data, in->len);

@@ -467,7 +467,7 @@ static void ask(struct world *w, uint8_t exchange, void (*fill)(struct message *
 	struct span text, all;
 
 	message_begin(&m, &h);
-	message_begin_sk(&m);
+	message_begin_sk(&m, &sa->keys);
 	fill(&m);
 	assert_int_equal(message_finish(&m, &sa->keys, true), 0);
 	inject(w, &w->b, m.buf, m.w.len);
@@ -503,7 +503,7 @@ static void answer_unreadable(void **state)
 	h.spi_r = sa->spi_r;
 	keys = sa->keys;
 	message_begin(&m, &h);
-	message_begin_sk(&m);
+	message_begin_sk(&m, &keys);
 	chain_begin(&m.chain, PAYLOAD_TYPE_IDR); /* shorter than any */
 	chain_end(&m.chain);
 	assert_int_equal(message_finish(&m, &keys, false), 0);

@@ -101,7 +101,7 @@ static void minimal(void **state)
 	assert_int_equal(conn->local_id.type, ID_ANY);
 	assert_string_equal(identity_format(&conn->remote_id, id, sizeof(id)), "198.51.100.1");
 	assert_int_equal(conn->proposal_count, 1);
-	assert_int_equal(conn->proposals[0].encr_count, 2);
+	assert_int_equal(conn->proposals[0].encr_count, 3);
 	assert_int_equal(conn->proposals[0].encr[0].key_bits, 256);
 	assert_int_equal(conn->dpd_delay, 0);
 	assert_false(conn->encap);
@@ -236,10 +236,11 @@ static void refused(void **state)
 		{ { .conn = "local_addrs = ::" }, "3: connections.gw.local_addrs: '::': write %any" },
 		{ { .conn = "local_addrs = 1.0.0.1,1.0.0.2,1.0.0.3,1.0.0.4,1.0.0.5,1.0.0.6,1.0.0.7,1.0.0.8,1.0.0.9" },
 		  "3: connections.gw.local_addrs: more than 8 addresses" },
-		{ { .conn = "proposals = aes256-sha256-modp2048" },
-		  "3: connections.gw.proposals: 'aes256' is not supported; supported: aes128gcm16, aes256gcm16, "
-		  "prfsha256, "
-		  "prfsha384, prfsha512, x25519, x448, ecp256, ecp384, ecp521, modp2048, modp3072, modp4096" },
+		{ { .conn = "proposals = aes256-sha1-modp2048" },
+		  "3: connections.gw.proposals: 'sha1' is refused: SHA-1 is broken; supported: aes128gcm16, "
+		  "aes192gcm16, aes256gcm16, chacha20poly1305, aes128, aes192, aes256, aes128ctr, aes192ctr, "
+		  "aes256ctr, sha256, sha384, sha512, prfsha256, prfsha384, prfsha512, x25519, x448, ecp256, ecp384, "
+		  "ecp521, modp2048, modp3072, modp4096" },
 		{ { .conn = "proposals = default,default,default,default,default,default,default,default,default" },
 		  "3: connections.gw.proposals: more than 8 proposals" },
 		{ { .local = "auth = pubkey" },

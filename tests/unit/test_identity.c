@@ -331,7 +331,13 @@ static void proposals(void **state)
 		  "e20/128 e20/256 p5 k31 " },
 		{ true, "aes256gcm16-prfsha512-x448-curve448-modp4096-modp3072-modp2048-ecp521-ecp384-ecp256",
 		  "e20/256 p7 k32 k16 k15 k14 k21 k20 k19 " },
-		{ true, "default", "e20/256 e20/128 p6 p5 k31 k19 " },
+		{ true, "aes256-sha256-modp2048", "e12/256 i12 p5 k14 " }, /* integrity names the PRF as well */
+		{ true, "aes128-aes256ctr-sha512-sha384-ecp384", "e12/128 e13/256 i14 i13 p7 p6 k20 " },
+		{ true, "aes256-sha256-prfsha512-x25519", "e12/256 i12 p7 k31 " },
+		{ true, "aes192gcm16-sha384-x25519", "e20/192 p6 k31 " }, /* and nothing else beside these */
+		{ true, "chacha20poly1305-prfsha256-sha512-curve25519", "e28/0 p5 k31 " },
+		{ true, "aes256gcm16-prfsha384-ecp384", "e20/256 p6 k20 " },
+		{ true, "default", "e20/256 e20/128 e28/0 p6 p5 k31 k19 k20 " },
 		{ false, "aes256gcm16", "e20/256 s0 " },
 		{ false, "aes256gcm16-esn", "e20/256 s1 " },
 		{ false, "aes128gcm16-noesn-esn-noesn-esn", "e20/128 s0 s1 " },
@@ -358,22 +364,35 @@ static void proposals(void **state)
 
 static void refused_proposals(void **state)
 {
-#define IKE_ALL                                                                                                \
-	"supported: aes128gcm16, aes256gcm16, prfsha256, prfsha384, prfsha512, x25519, x448, ecp256, ecp384, " \
-	"ecp521, modp2048, modp3072, modp4096"
-#define ESP_ALL                                                                                                    \
-	"supported: aes128gcm16, aes192gcm16, aes256gcm16, chacha20poly1305, aes128gmac, aes192gmac, aes256gmac, " \
-	"aes128, aes192, aes256, aes128ctr, aes192ctr, aes256ctr, sha256, sha384, sha512, esn, noesn"
+#define CIPHERS                                                                                                   \
+	"supported: aes128gcm16, aes192gcm16, aes256gcm16, chacha20poly1305, aes128, aes192, aes256, aes128ctr, " \
+	"aes192ctr, aes256ctr, sha256, sha384, sha512, "
+#define IKE_ALL \
+	CIPHERS "prfsha256, prfsha384, prfsha512, x25519, x448, ecp256, ecp384, ecp521, modp2048, modp3072, modp4096"
+#define ESP_ALL CIPHERS "aes128gmac, aes192gmac, aes256gmac, esn, noesn"
 	static const struct {
 		bool ike;
 		const char *text, *why;
 	} t[] = {
-		{ true, "aes256-sha256-modp2048", "'aes256' is not supported; " IKE_ALL },
-		{ true, "aes256gcm16-prfsha256-modp1024", "'modp1024' is not supported; " IKE_ALL },
-		{ true, "aes256gcm8-prfsha256-x25519", "'aes256gcm8' is not supported; " IKE_ALL },
-		{ true, "aes256gcm16-sha384-x25519",
-		  "'sha384': AES-GCM needs no integrity algorithm, write prfsha256 or prfsha384 for the "
-		  "PRF; " IKE_ALL },
+		{ true, "aes256gcm16-prfsha256-modp1024",
+		  "'modp1024' is refused: a group this small can be broken; " IKE_ALL },
+		{ true, "aes256-sha1-modp2048", "'sha1' is refused: SHA-1 is broken; " IKE_ALL },
+		{ true, "3des-sha256-modp2048", "'3des' is refused: blocks of 64 bits leak plaintext; " IKE_ALL },
+		{ true, "aes256-sha256-prfmd5", "'prfmd5' is refused: MD5 is broken; " IKE_ALL },
+		{ true, "aes256-md5-modp2048", "'md5' is refused: MD5 is broken; " IKE_ALL },
+		{ true, "aes256-sha256-modp2048s256",
+		  "'modp2048s256' is refused: nobody knows how its prime was chosen; " IKE_ALL },
+		{ true, "aes256gcm8-prfsha256-x25519",
+		  "'aes256gcm8' is refused: its tag of 64 bits is too short; " IKE_ALL },
+		{ true, "aes256ccm16-prfsha256-x25519", "'aes256ccm16' is not supported; " IKE_ALL },
+		{ true, "aes256-modp2048", "proposal 'aes256-modp2048' lacks a PRF (prfsha256, prfsha384)" },
+		{ true, "aes256-prfsha256-modp2048",
+		  "proposal 'aes256-prfsha256-modp2048' lacks an integrity algorithm (sha256, sha384, sha512) for "
+		  "aes256" },
+		{ true, "aes256-aes256gcm16-sha256-x25519",
+		  "proposal 'aes256-aes256gcm16-sha256-x25519': aes256gcm16 authenticates by itself and aes256 does "
+		  "not: write two proposals, with a comma between them" },
+		{ true, "aes256gmac-prfsha256-x25519", "'aes256gmac' has no meaning in an IKE proposal; " IKE_ALL },
 		{ false, "aes256gcm16-sha256",
 		  "proposal 'aes256gcm16-sha256': aes256gcm16 authenticates by itself and needs no integrity "
 		  "algorithm: "
@@ -387,9 +406,9 @@ static void refused_proposals(void **state)
 		{ false, "aes192ctr-esn",
 		  "proposal 'aes192ctr-esn' lacks an integrity algorithm (sha256, sha384, sha512) for aes192ctr" },
 		{ false, "sha256", "proposal 'sha256' lacks an encryption algorithm (aes128gcm16, aes256gcm16)" },
-		{ false, "aes128-sha1", "'sha1' is not supported; " ESP_ALL },
-		{ false, "aes128-sha256_96", "'sha256_96' is not supported; " ESP_ALL },
-		{ true, "aes192gcm16-prfsha256-x25519", "'aes192gcm16' is not supported; " IKE_ALL },
+		{ false, "aes128-sha1", "'sha1' is refused: SHA-1 is broken; " ESP_ALL },
+		{ false, "aes128-sha256_96",
+		  "'sha256_96' is refused: it is a draft's, and others read it as sha256; " ESP_ALL },
 		{ true, "aes256gcm16-prfsha256-x25519-esn", "'esn' has no meaning in an IKE proposal; " IKE_ALL },
 		{ false, "aes256gcm16-prfsha256", "'prfsha256' has no meaning in an ESP proposal; " ESP_ALL },
 		{ true, "aes256gcm16-x25519", "proposal 'aes256gcm16-x25519' lacks a PRF (prfsha256, prfsha384)" },
@@ -398,7 +417,7 @@ static void refused_proposals(void **state)
 		{ true, "prfsha256-x25519",
 		  "proposal 'prfsha256-x25519' lacks an encryption algorithm (aes128gcm16, aes256gcm16)" },
 		{ false, "esn", "proposal 'esn' lacks an encryption algorithm (aes128gcm16, aes256gcm16)" },
-		{ false, "null", "'null' is not supported; " ESP_ALL },
+		{ false, "null", "'null' is refused: it does not encrypt; " ESP_ALL },
 		{ false, "", "'' is not supported; " ESP_ALL },
 		{ false, "aes256gcm16-", "'' is not supported; " ESP_ALL },
 		{ false, "AES256GCM16", "'AES256GCM16' is not supported; " ESP_ALL },
@@ -406,7 +425,7 @@ static void refused_proposals(void **state)
 		{ false, "default-esn", "'default' is not supported; " ESP_ALL },
 	};
 	struct conf_proposal p, before;
-	char why[320], longest[200];
+	char why[400], longest[200];
 
 	for (size_t i = 0; i < COUNT(t); i++) {
 		memset(&p, 0x55, sizeof(p));

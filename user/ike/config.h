@@ -38,8 +38,8 @@ struct identity {
 
 /*
  * A proposal in strongSwan's notation ("aes256gcm16-prfsha384-x25519"), as lists of
- * transform IDs in order of preference. Either its ciphers all authenticate by themselves, as those
- * for IKE do, and there is no integrity transform, or none of them does, and there is one.
+ * transform IDs in order of preference. Either its ciphers all authenticate by themselves, and there is
+ * no integrity transform, or none of them does, and there is one.
  */
 struct proposal_algs {
 	uint16_t id; /* IANA transform ID */
@@ -51,7 +51,7 @@ struct conf_proposal {
 	char text[128]; /* as configured, for messages */
 	int encr_count, integ_count, prf_count, ke_count, esn_count;
 	struct proposal_algs encr[CONF_ALGS];
-	uint16_t integ[CONF_ALGS]; /* ESP only */
+	uint16_t integ[CONF_ALGS];
 	uint16_t prf[CONF_ALGS]; /* IKE only */
 	uint16_t ke[CONF_ALGS]; /* IKE only: groups; for ESP: not supported yet */
 	uint8_t esn[2]; /* ESP only: 1 (ESN), 0 (no ESN), in order of preference */

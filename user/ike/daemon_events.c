@@ -50,13 +50,12 @@ static void on_event(void *ctx, const struct ike_event *event)
 }
 
 #ifdef XSWAN_KEYLOG
-static void on_keylog(void *ctx, uint64_t spi_i, uint64_t spi_r, const uint8_t *sk_ei, const uint8_t *sk_er,
-		      size_t key_len)
+static void on_keylog(void *ctx, uint64_t spi_i, uint64_t spi_r, const struct ike_keys *keys)
 {
 	const struct daemon *d = ctx;
 
 	if (d->options.keylog)
-		keylog_append(d->options.keylog, spi_i, spi_r, sk_ei, sk_er, key_len);
+		keylog_append(d->options.keylog, spi_i, spi_r, keys);
 }
 #endif
 

@@ -113,7 +113,7 @@ static void serve_request(struct ike_sa *sa, const struct payloads *in, int pars
 
 	check_path(sa);
 	message_begin(&reply, &h);
-	message_begin_sk(&reply);
+	message_begin_sk(&reply, &sa->keys);
 	ret = answer(sa, in, parsed, &reply);
 	if (!ret)
 		ret = window_answer(sa, &reply);
@@ -180,7 +180,7 @@ static void sealed_input(struct ike_sa *sa, const struct payloads *outer)
 	struct span text;
 	int parsed;
 
-	if (!sa->keys.encr_len || !wanted_now(sa, &e->rx.header)) {
+	if (!sa->keys.alg || !wanted_now(sa, &e->rx.header)) {
 		engine_count(e, XSWAN_IKE_RX_UNEXPECTED);
 		return;
 	}

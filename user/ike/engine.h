@@ -100,7 +100,7 @@ struct ike_sa_info {
 	struct endpoint local, remote;
 	uint64_t spi_i, spi_r;
 	struct identity local_id, remote_id;
-	uint16_t encr, encr_bits, prf, ke; /* 0 before they are negotiated */
+	uint16_t encr, encr_bits, integ, prf, ke; /* 0 before they are negotiated; integ: also for none */
 	uint64_t established_at;
 	const struct child_info *children;
 	int child_count;
@@ -139,13 +139,14 @@ struct ike_log {
 	const char *text; /* one line */
 };
 
+struct ike_keys;
+
 struct engine_callbacks {
 	void *ctx;
 	void (*log)(void *ctx, const struct ike_log *line);
 	void (*event)(void *ctx, const struct ike_event *event);
 	/* Test builds only (compiled with XSWAN_KEYLOG): key material for a protocol analyser. */
-	void (*keylog)(void *ctx, uint64_t spi_i, uint64_t spi_r, const uint8_t *sk_ei, const uint8_t *sk_er,
-		       size_t key_len);
+	void (*keylog)(void *ctx, uint64_t spi_i, uint64_t spi_r, const struct ike_keys *keys);
 };
 
 struct engine_settings { /* microseconds; 0 takes the default */

@@ -59,7 +59,7 @@ static void export_keys(const struct ike_sa *sa)
 	const struct engine_callbacks *cb = &sa->engine->cb;
 
 	if (cb->keylog)
-		cb->keylog(cb->ctx, sa->spi_i, sa->spi_r, sa->keys.sk_ei, sa->keys.sk_er, sa->keys.encr_len);
+		cb->keylog(cb->ctx, sa->spi_i, sa->spi_r, &sa->keys);
 #endif
 }
 
@@ -71,6 +71,7 @@ int ike_init_derive(struct ike_sa *sa, struct dh *dh, struct span peer_public)
 		.prf = sa->suite.prf,
 		.encr = sa->suite.encr,
 		.encr_bits = sa->suite.encr_bits,
+		.integ = sa->suite.integ,
 		.ni = setup_ni(sa->setup),
 		.nr = setup_nr(sa->setup),
 		.spi_i = sa->spi_i,

@@ -2,7 +2,6 @@
 #include "ike_message.h"
 
 #include <errno.h>
-#include <string.h>
 
 #define NEXT_PAYLOAD_AT 16
 #define LENGTH_AT 24
@@ -36,30 +35,27 @@ void message_begin(struct message *m, const struct ike_header *h)
 	chain_init(&m->chain, &m->w, NEXT_PAYLOAD_AT);
 }
 
-void message_begin_sk(struct message *m)
+void message_begin_sk(struct message *m, const struct ike_keys *keys)
 {
 	chain_begin(&m->chain, PAYLOAD_TYPE_SK);
 	m->sk = m->chain.start;
-	writer_zero(&m->w, AEAD_IV);
+	writer_zero(&m->w, keys->alg->iv_len);
+	m->text = m->w.len;
 }
 
-/* One octet of Pad Length and no padding: GCM needs none (RFC 5282 section 3) */
 static int seal(struct message *m, struct ike_keys *keys, bool initiator)
 {
-	size_t iv = m->sk + PAYLOAD_HEADER, text = iv + AEAD_IV, icv;
-	struct writer ivw;
+	struct sk_key key = ike_keys_sk(keys, initiator);
+	size_t padding = sk_padding(keys->alg, m->w.len - m->text);
 
-	writer_u8(&m->w, 0);
-	icv = m->w.len;
-	writer_zero(&m->w, AEAD_ICV);
+	writer_zero(&m->w, padding);
+	writer_u8(&m->w, padding);
+	writer_zero(&m->w, keys->alg->icv_len);
 	writer_patch_u16(&m->w, m->sk + 2, m->w.len - m->sk);
 	writer_patch_u32(&m->w, LENGTH_AT, m->w.len);
 	if (m->w.error)
 		return -EMSGSIZE;
-	writer_init(&ivw, m->buf + iv, AEAD_IV);
-	writer_u64(&ivw, ++keys->iv);
-	return sk_seal(initiator ? keys->sk_ei : keys->sk_er, keys->encr_len, m->buf + iv, (struct span){ m->buf, iv },
-		       m->buf + text, icv - text, m->buf + icv);
+	return sk_seal(&key, ++keys->iv, m->buf, m->sk + PAYLOAD_HEADER, m->w.len);
 }
 
 int message_finish(struct message *m, struct ike_keys *keys, bool initiator)
@@ -73,19 +69,10 @@ int message_finish(struct message *m, struct ike_keys *keys, bool initiator)
 int message_open(const struct ike_keys *keys, bool from_initiator, struct span datagram, const struct payloads *outer,
 		 uint8_t *plain, struct span *text)
 {
-	struct span sk = outer->body[PAYLOAD_SK];
-	struct span aad = { datagram.data, sk.data - datagram.data };
-	size_t len = sk.len - AEAD_IV - AEAD_ICV; /* payload_table has checked that it is at least 1 */
-	int ret;
+	struct sk_key key = ike_keys_sk(keys, from_initiator);
+	size_t iv_at = outer->body[PAYLOAD_SK].data - datagram.data, len;
+	int ret = sk_open(&key, datagram, iv_at, plain, &len);
 
-	*text = (struct span){ 0 };
-	memcpy(plain, sk.data + AEAD_IV, len);
-	ret = sk_open(from_initiator ? keys->sk_ei : keys->sk_er, keys->encr_len, sk.data, aad, plain, len,
-		      sk.data + sk.len - AEAD_ICV);
-	if (ret)
-		return ret;
-	if (plain[len - 1] >= len) /* Pad Length, of a peer that has our keys: its own mistake */
-		return -EBADMSG;
-	*text = (struct span){ plain, len - 1 - plain[len - 1] };
-	return 0;
+	*text = ret ? (struct span){ 0 } : (struct span){ plain, len };
+	return ret;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An IKE message as a whole: header (RFC 7296 section 3.1) and SK payload (section 3.14, RFC 5282). */
+/* An IKE message as a whole: header (RFC 7296 section 3.1) and SK payload (section 3.14). */
 #ifndef XSWAN_IKE_MESSAGE_H
 #define XSWAN_IKE_MESSAGE_H
 
@@ -30,11 +30,12 @@ struct message {
 	struct writer w;
 	struct chain chain;
 	size_t sk; /* where the SK payload starts; 0: in the clear */
+	size_t text; /* where its content starts */
 	uint8_t buf[MESSAGE_MAX];
 };
 
 void message_begin(struct message *m, const struct ike_header *h); /* next, version and length are filled in */
-void message_begin_sk(struct message *m); /* what follows goes inside */
+void message_begin_sk(struct message *m, const struct ike_keys *keys); /* what follows goes inside */
 /* Patches lengths and, where there is an SK payload, seals. 0, -EMSGSIZE or -EIO. */
 int message_finish(struct message *m, struct ike_keys *keys, bool initiator) __attribute__((warn_unused_result));
 

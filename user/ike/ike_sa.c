@@ -298,6 +298,7 @@ void ike_sa_info(struct ike_sa *sa, struct ike_sa_info *info)
 		.remote_id = sa->remote_id,
 		.encr = sa->suite.encr,
 		.encr_bits = sa->suite.encr_bits,
+		.integ = sa->suite.integ,
 		.prf = sa->suite.prf,
 		.ke = sa->suite.ke,
 		.established_at = sa->established_at,

@@ -8,12 +8,9 @@
 
 #ifdef XSWAN_KEYLOG
 
-#include <stddef.h>
-#include <stdint.h>
+#include "keymat.h"
 
-/* key_len: of each of SK_ei and SK_er, with the 4 bytes of salt (RFC 5282 section 7.1). */
-void keylog_append(const char *path, uint64_t spi_i, uint64_t spi_r, const uint8_t *sk_ei, const uint8_t *sk_er,
-		   size_t key_len);
+void keylog_append(const char *path, uint64_t spi_i, uint64_t spi_r, const struct ike_keys *keys);
 
 #endif
 #endif

@@ -5,16 +5,6 @@
 #include <string.h>
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-
-#include "../lib/esp_alg.h"
-
-size_t aead_key_len(uint16_t encr, uint16_t key_bits)
-{
-	if (encr != ENCR_AES_GCM_16 || (key_bits != 128 && key_bits != 256))
-		return 0;
-	return key_bits / 8 + AEAD_SALT;
-}
 
 /* SKEYSEED = prf(Ni | Nr, g^ir) */
 static int skeyseed(const struct ike_keys_input *in, uint8_t *out)
@@ -30,15 +20,24 @@ static int skeyseed(const struct ike_keys_input *in, uint8_t *out)
 	return prf_compute(in->prf, (struct span){ nonces, w.len }, &in->shared, 1, out);
 }
 
-/* {SK_d | SK_ai | SK_ar | SK_ei | SK_er | SK_pi | SK_pr}; AEAD has no SK_ai and SK_ar (RFC 5282 section 6) */
+/* {SK_d | SK_ai | SK_ar | SK_ei | SK_er | SK_pi | SK_pr} */
+#define STREAM_MAX (3 * PRF_MAX + 2 * SK_INTEG_KEY_MAX + 2 * SK_ENCR_KEY_MAX)
+
+static size_t stream_len(const struct ike_keys *keys)
+{
+	return 3 * keys->prf_len + 2 * keys->alg->integ_key_len + 2 * sk_encr_key_len(keys->alg);
+}
+
 static void cut(struct ike_keys *keys, const uint8_t *stream)
 {
+	const size_t integ = keys->alg->integ_key_len, encr = sk_encr_key_len(keys->alg);
 	struct {
 		uint8_t *to;
 		size_t len;
 	} piece[] = {
-		{ keys->sk_d, keys->prf_len },  { keys->sk_ei, keys->encr_len }, { keys->sk_er, keys->encr_len },
-		{ keys->sk_pi, keys->prf_len }, { keys->sk_pr, keys->prf_len },
+		{ keys->sk_d, keys->prf_len },  { keys->sk_ai, integ }, { keys->sk_ar, integ },
+		{ keys->sk_ei, encr },          { keys->sk_er, encr },  { keys->sk_pi, keys->prf_len },
+		{ keys->sk_pr, keys->prf_len },
 	};
 
 	for (size_t i = 0; i < sizeof(piece) / sizeof(piece[0]); i++) {
@@ -49,13 +48,17 @@ static void cut(struct ike_keys *keys, const uint8_t *stream)
 
 int ike_keys_derive(struct ike_keys *keys, const struct ike_keys_input *in)
 {
-	uint8_t seed[PRF_MAX], stream[3 * PRF_MAX + 2 * AEAD_KEY_MAX], spis[16];
-	size_t len = prf_len(in->prf), encr_len = aead_key_len(in->encr, in->encr_bits);
+	struct ike_keys k = {
+		.alg = sk_alg(in->encr, in->encr_bits, in->integ),
+		.prf = in->prf,
+		.prf_len = prf_len(in->prf),
+	};
+	uint8_t seed[PRF_MAX], stream[STREAM_MAX], spis[16];
 	struct span parts[] = { in->ni, in->nr, { spis, sizeof(spis) } };
 	struct writer w;
 	int ret = -EOPNOTSUPP;
 
-	if (!len || !encr_len)
+	if (!k.alg || !k.prf_len)
 		goto out;
 	writer_init(&w, spis, sizeof(spis));
 	writer_u64(&w, in->spi_i);
@@ -63,15 +66,24 @@ int ike_keys_derive(struct ike_keys *keys, const struct ike_keys_input *in)
 	ret = skeyseed(in, seed);
 	if (ret)
 		goto out;
-	ret = prf_plus(in->prf, (struct span){ seed, len }, parts, 3, stream, 3 * len + 2 * encr_len);
+	ret = prf_plus(k.prf, (struct span){ seed, k.prf_len }, parts, 3, stream, stream_len(&k));
 	if (ret)
 		goto out;
-	*keys = (struct ike_keys){ .prf = in->prf, .prf_len = len, .encr_len = encr_len };
+	*keys = k;
 	cut(keys, stream);
 out:
 	OPENSSL_cleanse(seed, sizeof(seed));
 	OPENSSL_cleanse(stream, sizeof(stream));
 	return ret;
+}
+
+struct sk_key ike_keys_sk(const struct ike_keys *keys, bool initiator)
+{
+	return (struct sk_key){
+		.alg = keys->alg,
+		.encr = initiator ? keys->sk_ei : keys->sk_er,
+		.integ = initiator ? keys->sk_ai : keys->sk_ar,
+	};
 }
 
 void ike_keys_wipe(struct ike_keys *keys)
@@ -95,54 +107,5 @@ int child_keys_derive(const struct ike_keys *keys, struct span ni, struct span n
 		memcpy(key_r, stream + key_len, key_len);
 	}
 	OPENSSL_cleanse(stream, sizeof(stream));
-	return ret;
-}
-
-static const EVP_CIPHER *cipher(size_t key_len)
-{
-	return key_len == 16 + AEAD_SALT ? EVP_aes_128_gcm() : EVP_aes_256_gcm();
-}
-
-/* Nonce: the salt, which ends the key, and then the IV (RFC 5282 section 4) */
-static int start(EVP_CIPHER_CTX *ctx, bool seal, const uint8_t *key, size_t key_len, const uint8_t *iv, struct span aad)
-{
-	uint8_t nonce[AEAD_SALT + AEAD_IV];
-	int ok, len;
-
-	memcpy(nonce, key + key_len - AEAD_SALT, AEAD_SALT);
-	memcpy(nonce + AEAD_SALT, iv, AEAD_IV);
-	ok = EVP_CipherInit_ex(ctx, cipher(key_len), NULL, key, nonce, seal) &&
-	     EVP_CipherUpdate(ctx, NULL, &len, aad.data, aad.len);
-	OPENSSL_cleanse(nonce, sizeof(nonce));
-	return ok ? 0 : -EIO;
-}
-
-int sk_seal(const uint8_t *key, size_t key_len, const uint8_t iv[static AEAD_IV], struct span aad, uint8_t *text,
-	    size_t len, uint8_t icv[static AEAD_ICV])
-{
-	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-	int ret = ctx ? start(ctx, true, key, key_len, iv, aad) : -ENOMEM;
-	int done;
-
-	if (!ret && (!EVP_CipherUpdate(ctx, text, &done, text, len) || !EVP_CipherFinal_ex(ctx, text + done, &done) ||
-		     !EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, AEAD_ICV, icv)))
-		ret = -EIO;
-	EVP_CIPHER_CTX_free(ctx);
-	return ret;
-}
-
-int sk_open(const uint8_t *key, size_t key_len, const uint8_t iv[static AEAD_IV], struct span aad, uint8_t *text,
-	    size_t len, const uint8_t icv[static AEAD_ICV])
-{
-	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-	int ret = ctx ? start(ctx, false, key, key_len, iv, aad) : -ENOMEM;
-	int done;
-
-	if (!ret && (!EVP_CipherUpdate(ctx, text, &done, text, len) ||
-		     !EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, AEAD_ICV, (void *)icv)))
-		ret = -EIO;
-	if (!ret && EVP_CipherFinal_ex(ctx, text + done, &done) <= 0)
-		ret = -EBADMSG;
-	EVP_CIPHER_CTX_free(ctx);
 	return ret;
 }

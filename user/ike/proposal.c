@@ -197,15 +197,17 @@ bool suite_allowed(const struct suite *s, const struct conf_proposal *ours, int 
 {
 	for (int i = 0; i < count; i++) {
 		const struct conf_proposal *p = &ours[i];
-		bool encr = false, prf = false, ke = false;
+		bool encr = false, integ = !s->integ && !p->integ_count, prf = false, ke = false;
 
 		for (int j = 0; j < p->encr_count; j++)
 			encr |= p->encr[j].id == s->encr && p->encr[j].key_bits == s->encr_bits;
+		for (int j = 0; j < p->integ_count; j++)
+			integ |= p->integ[j] == s->integ;
 		for (int j = 0; j < p->prf_count; j++)
 			prf |= p->prf[j] == s->prf;
 		for (int j = 0; j < p->ke_count; j++)
 			ke |= p->ke[j] == s->ke;
-		if (encr && prf && ke)
+		if (encr && integ && prf && ke)
 			return true;
 	}
 	return false;
@@ -236,7 +238,7 @@ static void write_transform(struct writer *w, bool last, uint8_t type, uint16_t 
 	}
 }
 
-/* ENCR, PRF and KE, or ENCR, perhaps INTEG, and ESN */
+/* ENCR, perhaps INTEG, and either PRF and KE or ESN */
 static void write_transforms(struct writer *w, enum protocol protocol, const struct conf_proposal *p)
 {
 	const uint8_t none = 0;
@@ -244,7 +246,7 @@ static void write_transforms(struct writer *w, enum protocol protocol, const str
 	int left = p->encr_count + p->integ_count + (p->esn_count ? p->esn_count : 1);
 
 	if (protocol == PROTOCOL_IKE)
-		left = p->encr_count + p->prf_count + p->ke_count;
+		left = p->encr_count + p->integ_count + p->prf_count + p->ke_count;
 	writer_u8(w, left);
 	if (protocol == PROTOCOL_ESP)
 		writer_zero(w, 4); /* the SPI, patched by the caller */

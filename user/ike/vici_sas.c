@@ -13,7 +13,15 @@ struct name {
 };
 
 /* strongSwan's names for the transforms of RFC 7296 section 3.3.2 and RFC 5282 */
-static const struct name encr_names[] = { { 20, "AES_GCM_16" }, { 0, NULL } };
+static const struct name encr_names[] = {
+	{ 12, "AES_CBC" }, { 13, "AES_CTR" }, { 20, "AES_GCM_16" }, { 28, "CHACHA20_POLY1305" }, { 0, NULL },
+};
+static const struct name integ_names[] = {
+	{ 12, "HMAC_SHA2_256_128" },
+	{ 13, "HMAC_SHA2_384_192" },
+	{ 14, "HMAC_SHA2_512_256" },
+	{ 0, NULL },
+};
 static const struct name prf_names[] = {
 	{ 5, "PRF_HMAC_SHA2_256" },
 	{ 6, "PRF_HMAC_SHA2_384" },
@@ -89,7 +97,9 @@ void vici_put_ike_sa(struct vici_builder *b, const struct ike_sa_info *sa)
 	vici_put_flag(b, "nat-any", sa->nat_local || sa->nat_remote || sa->nat_fake);
 	if (sa->encr) {
 		put_named(b, "encr-alg", encr_names, sa->encr);
-		vici_putf(b, "encr-keysize", "%u", sa->encr_bits);
+		if (sa->encr_bits)
+			vici_putf(b, "encr-keysize", "%u", sa->encr_bits);
+		put_named(b, "integ-alg", integ_names, sa->integ);
 		put_named(b, "prf-alg", prf_names, sa->prf);
 		put_named(b, "dh-group", ke_names, sa->ke);
 	}

@@ -137,7 +137,7 @@ static int start(struct ike_sa *sa, const struct exchange *exchange, struct chil
 
 	message_begin(&m, &h);
 	if (!exchange->clear)
-		message_begin_sk(&m);
+		message_begin_sk(&m, &sa->keys);
 	ret = exchange->build(sa, child, &m);
 	if (ret)
 		return ret;

@@ -31,8 +31,8 @@
 #define TC_ACT_OK 0
 #define TC_ACT_SHOT 2
 
-/* Ethernet, two tags, the longest IP header there is without extensions, UDP, SPI and sequence number */
-#define HEADERS_MAX (14 + 4 * VLAN_DEPTH + 60 + 8 + 8)
+/* Ethernet, two tags, the longest IP header there is without extensions, UDP, marker and the start of an IKE header */
+#define HEADERS_MAX (14 + 4 * VLAN_DEPTH + 60 + 8 + 4 + 20)
 #define HEADERS_MAX_EXTENDED 512 /* and IPv6 extension headers: an skb that shows less of them is pulled again */
 
 /* Written by a worker to the device of this port (bpf/vnet.h). */

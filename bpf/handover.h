@@ -12,8 +12,6 @@
 #include "policy.h"
 #include "trace.h"
 
-#define IKE_PORT 500
-#define IKE_NAT_PORT 4500 /* RFC 3947 section 4: and UDP-encapsulated ESP */
 #define ACQUIRE_INTERVAL 1000000000ull /* ns, per tunnel */
 
 enum fate_kind {
@@ -139,14 +137,6 @@ static __always_inline void raise_acquire(__u32 tunnel_nr, const struct flow *fl
 	__builtin_memcpy(event->src, flow->src, sizeof(event->src));
 	__builtin_memcpy(event->dst, flow->dst, sizeof(event->dst));
 	bpf_ringbuf_submit(event, 0);
-}
-
-static __always_inline bool is_local(__u8 family, const __be32 *addr)
-{
-	struct xswan_local local = { .family = family };
-
-	__builtin_memcpy(local.ip, addr, sizeof(local.ip));
-	return bpf_map_lookup_elem(&locals, &local);
 }
 
 /*

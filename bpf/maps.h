@@ -115,6 +115,42 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } acquired SEC(".maps");
 
+/*
+ * Limits of IKE_SA_INIT requests, and where they stand (bpf/flood.h). The second and third are for these programs alone, and
+ * pinned for the same reason.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct xswan_flood);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} flood SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, XSWAN_FLOOD_BUCKETS);
+	__type(key, __u32);
+	__type(value, __u64);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} flood_buckets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, XSWAN_FLOOD_SEEN);
+	__type(key, __u32);
+	__type(value, __u64);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} flood_seen SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, XSWAN_IKE_PEERS);
+	__type(key, struct xswan_local);
+	__type(value, __u64);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} ike_peers SEC(".maps");
+
 static __always_inline void count_drop(enum xswan_drop reason)
 {
 	__u32 index = reason;
@@ -122,6 +158,14 @@ static __always_inline void count_drop(enum xswan_drop reason)
 
 	if (n)
 		(*n)++; /* this CPU's own, and XDP and TC programs do not interrupt each other on one CPU */
+}
+
+static __always_inline bool is_local(__u8 family, const __be32 *addr)
+{
+	struct xswan_local local = { .family = family };
+
+	__builtin_memcpy(local.ip, addr, sizeof(local.ip));
+	return bpf_map_lookup_elem(&locals, &local);
 }
 
 static __always_inline struct xswan_port *port_of(__u32 ifindex)

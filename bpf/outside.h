@@ -13,6 +13,7 @@
 #ifndef XSWAN_BPF_OUTSIDE_H
 #define XSWAN_BPF_OUTSIDE_H
 
+#include "flood.h"
 #include "handover.h"
 
 #define NAT_KEEPALIVE 0xff /* RFC 3948 section 2.3 */
@@ -212,6 +213,13 @@ static __always_inline struct fate decide_outside(const struct arrival *at, cons
 	return receive_esp(at, f);
 }
 
+/* After all else: it is not asked about a packet that goes to a worker. */
+static __always_inline void limit_ike(struct fate *fate, const struct frame *f, struct cursor at)
+{
+	if (fate->kind == FATE_PASS && !is_within_flood_limits(f, &at))
+		*fate = fate_drop(XSWAN_DROP_IKE_FLOOD);
+}
+
 SEC("xdp/outside")
 int outside(struct xdp_md *ctx)
 {
@@ -223,6 +231,7 @@ int outside(struct xdp_md *ctx)
 	if (!parse_frame_xdp(&f, ctx))
 		return XDP_PASS;
 	fate = decide_outside(&at, &f, port);
+	limit_ike(&fate, &f, cursor_over_xdp(ctx));
 	return carry_out_traced(ctx, port, &f, XSWAN_TRACE_OUTSIDE, &fate);
 }
 

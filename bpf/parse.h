@@ -23,6 +23,9 @@
 #define AF_INET 2
 #define AF_INET6 10
 
+#define IKE_PORT 500
+#define IKE_NAT_PORT 4500 /* RFC 3947 section 4: and UDP-encapsulated ESP */
+
 #define IP_FLAG_MF 0x2000
 #define IP_OFFSET_MASK 0x1fff
 #define IP_IHL_MIN 5
@@ -363,20 +366,30 @@ static __always_inline bool parse_frame(struct frame *f, struct cursor at)
 	return true;
 }
 
-static __always_inline bool parse_frame_xdp(struct frame *f, struct xdp_md *ctx)
+static __always_inline struct cursor cursor_over_xdp(const struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 
+	return (struct cursor){ data, data, end };
+}
+
+static __always_inline struct cursor cursor_over_skb(const struct __sk_buff *skb)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+
+	return (struct cursor){ data, data, end };
+}
+
+static __always_inline bool parse_frame_xdp(struct frame *f, struct xdp_md *ctx)
+{
 	*f = (struct frame){ .ethertype = 0 };
-	return parse_frame(f, (struct cursor){ data, data, end });
+	return parse_frame(f, cursor_over_xdp(ctx));
 }
 
 static __always_inline bool parse_frame_skb(struct frame *f, const struct __sk_buff *skb)
 {
-	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
-
 	*f = (struct frame){ .ethertype = 0 };
-	return parse_frame(f, (struct cursor){ data, data, end });
+	return parse_frame(f, cursor_over_skb(skb));
 }
 
 static __always_inline bool is_link_local(__be32 first_word)

@@ -55,6 +55,7 @@ int vnet_outside(struct __sk_buff *skb)
 	if (!pull_and_parse(&f, skb))
 		return TC_ACT_UNSPEC;
 	fate = decide_outside(&at, &f, port_of(at.ifindex));
+	limit_ike(&fate, &f, cursor_over_skb(skb));
 	return carry_out_tc(skb, &f, XSWAN_TRACE_OUTSIDE, &fate);
 }
 

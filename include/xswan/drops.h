@@ -52,7 +52,9 @@
 	X(RX_NO_FRAME, "rx_no_frame", "no frame waiting in the fill ring, or the packet larger than one") \
 	/* inside and host, in BPF */ \
 	X(LOOP, "loop", "an IPsec packet of this gateway itself that routing brought back into a tunnel") \
-	X(NO_POLICY, "no_policy", "to be forwarded while no policy is known yet: has xswan-ike started?")
+	X(NO_POLICY, "no_policy", "to be forwarded while no policy is known yet: has xswan-ike started?") \
+	/* outside, in BPF */ \
+	X(IKE_FLOOD, "ike_flood", "IKE_SA_INIT beyond ike.init_rate: a flood, or very many peers at once")
 
 enum xswan_drop {
 #define X(id, name, text) XSWAN_DROP_##id,

@@ -25,6 +25,8 @@
  *   drops_dp     array, mmapable        worker * 64 + reason    __u64                  xswan-dp
  *   drops_ike    array, mmapable        enum xswan_ike_counter  __u64                  xswan-ike
  *   events       ring buffer            -                       struct xswan_event     BPF
+ *   flood        array of one           0                       struct xswan_flood     xswan-dp
+ *   ike_peers    LRU hash               struct xswan_local      __u64, 0 at first      xswan-ike; BPF the value
  *
  * Order of writes: a key reaches xswan-dp before a map points at its SA, and the
  * pointer goes before the key does. No map ever holds a key.
@@ -235,7 +237,7 @@ struct xswan_rules {
 	struct xswan_rule rule[XSWAN_RULES]; /* lowest rank first */
 };
 
-/* An address of this host. */
+/* An address: of this host in `locals`, of a peer in `ike_peers`. */
 struct xswan_local {
 	__u32 family; /* 4 or 6 */
 	__u8 ip[16];
@@ -284,6 +286,29 @@ struct xswan_vnet_mac {
 	__be32 index; /* as in xswan_meta */
 } __attribute__((packed));
 
+/*
+ * How many IKE_SA_INIT requests pass to the IKE daemon (bpf/flood.h). In nanoseconds: what one of them costs, and how
+ * much may be owed, so that depth / cost of them pass at once. cost 0: as many as come.
+ */
+struct xswan_bucket {
+	__u64 cost, depth;
+};
+
+struct xswan_flood {
+	struct xswan_bucket peer; /* each address in ike_peers */
+	struct xswan_bucket prefix, strangers, again;
+	__u64 seed; /* nobody outside knows which prefixes share a bucket */
+};
+
+#define XSWAN_IKE_PEERS 65536u /* addresses with a rate of their own; beyond that those least heard of have none */
+#define XSWAN_FLOOD_SEEN 1048576u /* sets of two requests: 8 MiB */
+#define XSWAN_FLOOD_PREFIXES 65536u /* buckets that prefixes share by hash, in front of those of all together */
+enum xswan_flood_bucket {
+	XSWAN_FLOOD_STRANGERS = XSWAN_FLOOD_PREFIXES,
+	XSWAN_FLOOD_AGAIN,
+	XSWAN_FLOOD_BUCKETS
+};
+
 enum xswan_event_kind {
 	XSWAN_EVENT_ACQUIRE = 1, /* a packet wants a tunnel that has no SA */
 };
@@ -314,5 +339,6 @@ XSWAN_ASSERT_SIZE(struct xswan_port, 20);
 XSWAN_ASSERT_SIZE(struct xswan_vnet_mac, 6);
 XSWAN_ASSERT_SIZE(struct xswan_meta, 16);
 XSWAN_ASSERT_SIZE(struct xswan_event, 48);
+XSWAN_ASSERT_SIZE(struct xswan_flood, 72);
 
 #endif

@@ -17,6 +17,7 @@
 #define SPI 0x5a000021u
 
 #define SRC .src = "10.1.0.5"
+#define IKE_SA_INIT_REQUEST "spi of i\0\0\0\0\0\0\0\0\x21\x20\x22\x08\0\0\0\0\0\0\0\x1c"
 #define FROM_PEER .src = "192.0.2.9", .dst = "192.0.2.1"
 
 static const struct bench_case {
@@ -35,6 +36,8 @@ static const struct bench_case {
 	{ "outside-esp-udp", "outside", "out0", XDP_REDIRECT, { FROM_PEER, UDP(4500, 4500), .spi = SPI + 1 } },
 	{ "outside-esp-ipv6", "outside", "out0", XDP_REDIRECT,
 	  { .v6 = true, FROM_PEER, .proto = IPPROTO_ESP, .spi = SPI + 2 } },
+	{ "outside-ike-init", "outside", "out0", XDP_PASS,
+	  { FROM_PEER, UDP(500, 500), .payload = IKE_SA_INIT_REQUEST, .payload_len = 28 } },
 	{ "outside-cleartext", "outside", "out0", XDP_PASS, { .src = "10.9.0.5", .dst = "10.1.0.5", TCP(80, 4000) } },
 };
 

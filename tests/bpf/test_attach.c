@@ -239,6 +239,8 @@ static void test_maps(void **state)
 		{ "drops_dp", BPF_MAP_TYPE_ARRAY, 4, 8, XSWAN_WORKERS * XSWAN_DROP_SLOTS, BPF_F_MMAPABLE },
 		{ "drops_ike", BPF_MAP_TYPE_ARRAY, 4, 8, XSWAN_IKE_COUNTER_SLOTS, BPF_F_MMAPABLE },
 		{ "events", BPF_MAP_TYPE_RINGBUF, 0, 0, 256 * 1024, 0 },
+		{ "flood", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct xswan_flood), 1, 0 },
+		{ "ike_peers", BPF_MAP_TYPE_LRU_HASH, sizeof(struct xswan_local), 8, XSWAN_IKE_PEERS, 0 },
 	};
 
 	needs_iproute2();

@@ -47,6 +47,9 @@ static void defaults(void **state)
 	assert_false(c.fragment_after);
 	assert_int_equal(c.tcp_mss, GATEWAY_MSS_AUTO);
 	assert_int_equal(c.path_mtu_floor, 576);
+	assert_int_equal(c.init_rate, 5000);
+	assert_int_equal(c.init_rate_prefix, 200);
+	assert_int_equal(c.init_rate_peer, 50);
 	assert_int_equal(c.retransmit_tries, 5);
 	assert_int_equal(c.retransmit_timeout, 1000000);
 	assert_int_equal(c.keep_alive, 20000000);
@@ -64,7 +67,7 @@ static void everything(void **state)
 		 "outside\n }\n}\n"
 		 "dataplane {\n attach = external\n crypto = openssl\n workers = 64\n cpus = 2-5,1\n frames = 1048576\n tunnel = "
 		 "tunnel123456\n fragment = after\n tcp_mss = 1200\n}\n"
-		 "ike {\n path_mtu_floor = 1000\n retransmit_tries = 7\n retransmit_timeout = 250ms\n keep_alive = 1m\n}\n"
+		 "ike {\n init_rate = 1000000\n init_rate_prefix = 0\n init_rate_peer = 7\n path_mtu_floor = 1000\n retransmit_tries = 7\n retransmit_timeout = 250ms\n keep_alive = 1m\n}\n"
 		 "log {\n level = debug\n}\n",
 		 why) < 0)
 		fail_msg("%s", why);
@@ -88,6 +91,9 @@ static void everything(void **state)
 	assert_true(c.fragment_after);
 	assert_int_equal(c.tcp_mss, 1200);
 	assert_int_equal(c.path_mtu_floor, 1000);
+	assert_int_equal(c.init_rate, 1000000);
+	assert_int_equal(c.init_rate_prefix, 0);
+	assert_int_equal(c.init_rate_peer, 7);
 	assert_int_equal(c.retransmit_tries, 7);
 	assert_int_equal(c.retransmit_timeout, 250000);
 	assert_int_equal(c.keep_alive, 60000000);
@@ -136,6 +142,8 @@ static void mistakes(void **state)
 		{ WAN "dataplane {\n workers = 65\n}\n",
 		  "xswan.conf:8: dataplane.workers: 65 is out of range: 1 to 64" },
 		{ WAN "dataplane {\n workers = many\n}\n", "xswan.conf:8: dataplane.workers: 'many' is not a number" },
+		{ WAN "ike {\n init_rate = 1000001\n}\n",
+		  "xswan.conf:8: ike.init_rate: 1000001 is out of range: 0 to 1000000" },
 		{ WAN "dataplane {\n cpus = 2-\n}\n",
 		  "xswan.conf:8: dataplane.cpus: '2-' is not a list of CPUs like 2-5,8" },
 		{ WAN "dataplane {\n cpus = 5-2\n}\n",

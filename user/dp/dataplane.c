@@ -156,6 +156,9 @@ int dataplane_open(struct dataplane *dp, const struct gateway_conf *conf, const 
 	err = programs_load(&dp->programs, instance, dp->ports, dp->port_count, conf->attach, dp->jumbo, why, why_size);
 	if (err)
 		return err;
+	err = programs_limit_ike(&dp->programs, conf, why, why_size);
+	if (err)
+		return err;
 	choose_workers(dp, conf);
 	err = add_tunnel_port(dp, conf, why, why_size);
 	if (err)

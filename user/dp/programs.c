@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -219,5 +220,31 @@ int programs_set_vnet(struct programs *p, const struct port *port, char *why, si
 	    !bpf_map_update_elem(p->vnet_fd, &port->vnet_ifindex, &port->ifindex, BPF_ANY))
 		return 0;
 	snprintf(why, why_size, "%s: cannot enter it into vnet: %s", port->device, strerror(errno));
+	return -errno;
+}
+
+/* What passes at once is as much as passes in a second. */
+static struct xswan_bucket bucket_of(uint32_t per_second)
+{
+	const uint64_t second = 1000000000;
+
+	return per_second ? (struct xswan_bucket){ .cost = second / per_second, .depth = second } : (struct xswan_bucket){ 0 };
+}
+
+int programs_limit_ike(struct programs *p, const struct gateway_conf *conf, char *why, size_t why_size)
+{
+	struct xswan_flood limits = {
+		.peer = bucket_of(conf->init_rate_peer),
+		.prefix = bucket_of(conf->init_rate_prefix),
+		.strangers = bucket_of(conf->init_rate),
+		.again = bucket_of(conf->init_rate),
+	};
+	const int fd = bpf_object__find_map_fd_by_name(p->obj, "flood");
+	const uint32_t only = 0;
+
+	if (getrandom(&limits.seed, sizeof(limits.seed), 0) == sizeof(limits.seed) &&
+	    !bpf_map_update_elem(fd, &only, &limits, BPF_ANY))
+		return 0;
+	snprintf(why, why_size, "cannot set the limits of IKE_SA_INIT: %s", strerror(errno));
 	return -errno;
 }

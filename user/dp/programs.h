@@ -46,4 +46,7 @@ int programs_set_port(struct programs *p, const struct port *port, int host_ifin
 /* Enters a vnet port and its device into the vnet map, both ways. 0 or -errno with a sentence in why. */
 int programs_set_vnet(struct programs *p, const struct port *port, char *why, size_t why_size);
 
+/* How many IKE_SA_INIT requests pass to the IKE daemon. 0 or -errno with a sentence in why. */
+int programs_limit_ike(struct programs *p, const struct gateway_conf *conf, char *why, size_t why_size);
+
 #endif

@@ -72,6 +72,15 @@ static void mark_tunnels(struct daemon *d, const struct config *cfg)
 	}
 }
 
+static void know_peers(const struct daemon *d, const struct config *cfg)
+{
+	for (const struct conf_conn *conn = cfg->conns; conn; conn = conn->next) {
+		for (int i = 0; i < conn->remote_addr_count; i++)
+			if (conn->remote_addrs[i].family)
+				gateway_maps_add_peer(&d->maps, &conn->remote_addrs[i]);
+	}
+}
+
 /* The running configuration stays, and what was given to the new one goes back. */
 static int refuse_config(struct daemon *d, struct config *cfg, int err)
 {
@@ -104,6 +113,7 @@ int daemon_config_apply(struct daemon *d, struct config *cfg)
 	}
 	if (d->have_maps) {
 		mark_tunnels(d, cfg);
+		know_peers(d, cfg);
 		engine_configure(d->engine, cfg);
 		daemon_sweep_tunnels(d);
 	}

@@ -35,12 +35,22 @@ void daemon_add_totals(struct daemon *d, const struct ike_sa_info *sa, const str
 		log_debug("'%s/%s': what the SA with '%s' carried is not kept", sa->conn->name, child->name, peer);
 }
 
+/* Where a peer has authenticated, it will come from again, perhaps through a flood. */
+static void know_peer(const struct daemon *d, const struct ike_event *event)
+{
+	if (d->have_maps && event->kind == IKE_EVENT_IKE_UP)
+		gateway_maps_add_peer(&d->maps, &event->sa->remote.addr);
+	else if (d->have_maps && event->kind == IKE_EVENT_IKE_MOVED)
+		gateway_maps_add_peer(&d->maps, &event->remote->addr);
+}
+
 static void on_event(void *ctx, const struct ike_event *event)
 {
 	struct daemon *d = ctx;
 
 	if (event->kind == IKE_EVENT_CHILD_DOWN)
 		daemon_add_totals(d, event->sa, event->child);
+	know_peer(d, event);
 	wanted_event(&d->wanted, event, daemon_now());
 	if (event->kind == IKE_EVENT_IKE_MOVED)
 		vici_raise_update(d, event);

@@ -3,8 +3,12 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
+
+#include "../lib/log.h"
 #include "../lib/pinned.h"
 
 static const struct {
@@ -47,7 +51,7 @@ int gateway_maps_open(struct gateway_maps *m, const char *instance, const char *
 	void *values[MAPPED] = { NULL };
 	int err = 0;
 
-	*m = (struct gateway_maps){ .selector_fds = { -1, -1, -1 }, .events_fd = -1 };
+	*m = (struct gateway_maps){ .selector_fds = { -1, -1, -1 }, .events_fd = -1, .peers_fd = -1 };
 	for (size_t i = 0; i < MAPPED; i++)
 		m->fds[i] = -1;
 	for (size_t i = 0; i < MAPPED && !err; i++) {
@@ -79,6 +83,10 @@ int gateway_maps_open(struct gateway_maps *m, const char *instance, const char *
 		*which = "events"; /* a ring buffer has neither keys nor values */
 		err = open_one(&m->events_fd, instance, *which, 0, 0);
 	}
+	if (!err) {
+		*which = "ike_peers";
+		err = open_one(&m->peers_fd, instance, *which, sizeof(struct xswan_local), sizeof(uint64_t));
+	}
 	if (err)
 		gateway_maps_close(m);
 	return err;
@@ -104,11 +112,24 @@ void gateway_maps_close(struct gateway_maps *m)
 		close(m->selector_fds.state);
 	if (m->events_fd >= 0)
 		close(m->events_fd);
+	if (m->peers_fd >= 0)
+		close(m->peers_fd);
 	m->selector_fds = (struct selector_fds){ -1, -1, -1 };
-	m->events_fd = -1;
+	m->events_fd = m->peers_fd = -1;
 	tunnels_free_names(&m->sa.tunnels);
 	m->sa = (struct sa_maps){ 0 };
 	m->drops_ike = NULL;
+}
+
+void gateway_maps_add_peer(const struct gateway_maps *m, const struct addr *peer)
+{
+	struct xswan_local key = { .family = peer->family };
+	const uint64_t empty = 0;
+
+	memcpy(key.ip, peer->ip, addr_len(peer));
+	/* one that is there keeps what it has used up; what has no room is judged as a stranger */
+	if (bpf_map_update_elem(m->peers_fd, &key, &empty, BPF_NOEXIST) && errno != EEXIST)
+		log_debug("ike_peers: %s", strerror(errno));
 }
 
 int gateway_maps_replaced(const struct gateway_maps *m, const char *instance)

@@ -14,6 +14,7 @@
 #define PATH_MTU_FLOOR_MAX 1500u
 #define MSS_MIN 88u /* less is not worth the headers: Linux takes none */
 #define MSS_MAX 65495u
+#define INIT_RATE_MAX 1000000u
 #define INTERFACES_MAX (XSWAN_PORTS - 1) /* the tunnel takes one port too */
 #define TUNNEL_SUFFIX "-dp" /* of the dataplane's end of the pair */
 
@@ -231,6 +232,14 @@ static void load_dataplane(struct gateway_conf *conf, struct section *s, struct 
 		conf->frames = frames;
 }
 
+static void load_rate(struct section *s, const char *key, uint32_t *rate, struct problems *p)
+{
+	uint64_t n = *rate;
+
+	section_get_number(s, key, 0, INIT_RATE_MAX, &n, p);
+	*rate = n;
+}
+
 static void load_ike(struct gateway_conf *conf, struct section *s, struct problems *p)
 {
 	uint64_t tries = conf->retransmit_tries, floor = conf->path_mtu_floor;
@@ -247,6 +256,9 @@ static void load_ike(struct gateway_conf *conf, struct section *s, struct proble
 		problem_setting(p, section_get(s, "keep_alive"), "%s is too short: at least 1s, or 0 for never",
 				section_get(s, "keep_alive")->value);
 	conf->path_mtu_floor = floor;
+	load_rate(s, "init_rate", &conf->init_rate, p);
+	load_rate(s, "init_rate_prefix", &conf->init_rate_prefix, p);
+	load_rate(s, "init_rate_peer", &conf->init_rate_peer, p);
 }
 
 static void load(struct gateway_conf *conf, struct section *root, const char *path, struct problems *p)
@@ -277,6 +289,9 @@ int gateway_conf_load(struct gateway_conf *conf, const char *dir, char *why, siz
 		.retransmit_timeout = 1000000,
 		.keep_alive = 20 * 1000000,
 		.path_mtu_floor = 576,
+		.init_rate = 5000,
+		.init_rate_prefix = 200,
+		.init_rate_peer = 50,
 		.log_level = LOG_LEVEL_INFO,
 	};
 	struct problems p = { .why = why, .why_size = why_size };

@@ -31,7 +31,7 @@
 
 #include <xswan/maps.h>
 
-#define XSWAN_DP_VERSION 4u
+#define XSWAN_DP_VERSION 5u
 #define XSWAN_DP_KEY_MAX 104u /* 100 are needed, by AES-CTR 256 with HMAC-SHA2-512 */
 #define XSWAN_DP_TS_MAX 16u
 #define XSWAN_DP_TEXT_MAX 128u
@@ -135,15 +135,20 @@ struct xswan_dp_moved {
 	__u32 reserved;
 };
 
-/* Other addresses and ports for an SA that goes on, with its key, its numbers and all else. */
+/*
+ * Another path for an SA that goes on, with its key, its numbers and all else: addresses, ports, whether ESP is in UDP
+ * and the peer followed. In tunnel mode even the family of its outer header may be another.
+ */
 struct xswan_dp_sa_move {
 	struct xswan_dp_header h;
 	__u32 dir;
 	__u32 slot;
 	__u64 uid;
-	__u8 src[16], dst[16]; /* of the SA's family */
+	__u8 src[16], dst[16];
 	__be16 sport, dport; /* 0 without encapsulation */
-	__u32 reserved;
+	__u8 family; /* 4 or 6 */
+	__u8 flags; /* those of XSWAN_SA_PATH_FLAGS */
+	__u16 reserved;
 };
 
 struct xswan_dp_reply {

@@ -99,6 +99,7 @@ enum xswan_sa_flag {
 	XSWAN_SA_ESN = 1 << 2, /* RFC 4303 section 2.2.1 */
 	XSWAN_SA_FOLLOW = 1 << 3, /* inbound, UDP: the peer is behind a NAT, which may move it: RFC 7296 section 2.23 */
 };
+#define XSWAN_SA_PATH_FLAGS (XSWAN_SA_UDP_ENCAP | XSWAN_SA_FOLLOW) /* change when an SA moves to another path */
 
 /*
  * How outer and inner IP header follow from each other in tunnel mode. None set: DSCP and DF of the outer header are

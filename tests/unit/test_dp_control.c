@@ -288,7 +288,8 @@ static void test_move(void **state)
 {
 	struct xswan_dp_sa_add in = sa_add(XSWAN_DP_IN, 7, 1234), out = sa_add(XSWAN_DP_OUT, 7, 1235);
 	struct xswan_dp_sa_move m = { .h.op = XSWAN_DP_SA_MOVE, .dir = XSWAN_DP_OUT, .slot = 7, .uid = 1235,
-				      .src = { 192, 0, 2, 1 }, .dst = { 192, 0, 2, 2 } };
+				      .src = { 192, 0, 2, 1 }, .dst = { 192, 0, 2, 2 }, .family = 4,
+				      .flags = XSWAN_SA_UDP_ENCAP };
 	struct esp_sa *was;
 
 	out.sa.flags |= XSWAN_SA_UDP_ENCAP;
@@ -297,7 +298,7 @@ static void test_move(void **state)
 	assert_int_equal(ask(&out, sizeof(out)).error, 0);
 	was = sa_table_out(f.sas, 7);
 	m.sport = htons(4500);
-	assert_string_equal(ask(&m, sizeof(m)).text, "ports 4500 and 0 for an SA with UDP encapsulation");
+	assert_string_equal(ask(&m, sizeof(m)).text, "UDP encapsulation without ports (4500, 0)");
 	m.dport = htons(61000);
 	assert_int_equal(ask(&m, sizeof(m)).error, 0);
 	assert_ptr_not_equal(sa_table_out(f.sas, 7), was);
@@ -307,8 +308,15 @@ static void test_move(void **state)
 	m.dir = XSWAN_DP_IN;
 	assert_int_equal(ask(&m, sizeof(m)).error, -ENOENT);
 	m.uid = 1234;
-	assert_string_equal(ask(&m, sizeof(m)).text, "ports 4500 and 61000 for an SA without UDP encapsulation");
+	m.flags = 0;
+	assert_string_equal(ask(&m, sizeof(m)).text, "ports 4500 and 61000 without UDP encapsulation");
 	m.sport = m.dport = 0;
+	m.flags = XSWAN_SA_ESN;
+	assert_string_equal(ask(&m, sizeof(m)).text, "flags 0x4 are not of the path");
+	m.flags = 0;
+	m.family = 5;
+	assert_string_equal(ask(&m, sizeof(m)).text, "outer family 5 is neither 4 nor 6");
+	m.family = 4;
 	assert_int_equal(ask(&m, sizeof(m)).error, 0);
 	assert_int_equal(sa_table_in(f.sas, 7)->src, htonl(0xc0000201));
 	m.slot = 8;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A peer behind a NAT that appears elsewhere: what moves it, what does not, and that the SA goes on. */
 #include "../../user/dp/esp_sa.h"
+#include "../../user/dp/esp_worker.h"
 #include "esp_modes.h"
 
 #define ENCAP XSWAN_SA_UDP_ENCAP
@@ -139,7 +140,8 @@ static void test_not_by_mistake(void **state)
 
 static void test_moves6(void **state)
 {
-	struct xswan_dp_sa_move to = { .sport = htons(NEW_PORT), .dport = htons(61000) };
+	struct xswan_dp_sa_move to = { .sport = htons(NEW_PORT), .dport = htons(61000), .family = 6,
+				       .flags = XSWAN_SA_UDP_ENCAP };
 	uint8_t elsewhere[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 9 };
 	struct xswan_dp_moved m;
 	struct esp_sa *moved;
@@ -309,7 +311,8 @@ static void test_not_followed(void **state)
 
 static struct xswan_dp_sa_move move_to(const struct xswan_sa *sa, uint32_t src, uint16_t sport)
 {
-	struct xswan_dp_sa_move m = { .sport = htons(sport), .dport = sa->dport };
+	struct xswan_dp_sa_move m = { .sport = htons(sport), .dport = sa->dport, .family = sa->family,
+				      .flags = sa->flags & XSWAN_SA_PATH_FLAGS };
 
 	src = htonl(src);
 	memcpy(m.src, &src, sizeof(src));
@@ -422,6 +425,89 @@ static void test_move_inherits_half(void **state)
 	pair_free(&t);
 }
 
+/* A path of either family, with and without UDP, from the peer's end `n`. */
+static struct xswan_dp_sa_move path_to(uint8_t family, bool udp, uint8_t n)
+{
+	struct xswan_dp_sa_move m = { .family = family, .flags = udp ? XSWAN_SA_UDP_ENCAP : 0 };
+
+	if (udp) {
+		m.sport = htons(4500);
+		m.dport = htons(40000);
+	}
+	memcpy(m.src, family == 6 ? end_a6 : (const uint8_t[16]){ 192, 0, 2, 1 }, 16);
+	memcpy(m.dst, family == 6 ? end_b6 : (const uint8_t[16]){ 192, 0, 2, 2 }, 16);
+	m.src[family == 6 ? 15 : 3] = n;
+	return m;
+}
+
+static void move_out(struct pair *t, const struct xswan_dp_sa_move *to)
+{
+	struct esp_sa *moved = esp_sa_move_out(t->out, to);
+
+	assert_non_null(moved);
+	esp_sa_moved_out(moved, t->out);
+	t->out = moved;
+}
+
+/* The inbound SA moves while a packet is between the two passes: it was good when it came. */
+static void open_while_it_moves(struct pair *t, struct frame *f, const struct xswan_dp_sa_move *to)
+{
+	unsigned int ops;
+
+	f->p.sa = t->in;
+	ops = esp_open_begin(t->w, &f->p, 1);
+	assert_int_equal(ops, 1);
+	esp_sa_move_in(t->in, to);
+	esp_crypto(t->w, ESP_OPEN, t->w->crypto, 0, ops);
+	esp_open_end(t->w, &f->p, 1);
+	assert_int_equal(f->p.drop, XSWAN_DROP_NONE);
+}
+
+static void assert_opened(const struct frame *f, uint32_t len)
+{
+	uint8_t plain[2000];
+
+	inner_udp(plain, len);
+	assert_int_equal(f->p.len, len);
+	assert_memory_equal(f->p.data, plain, len);
+}
+
+/* From each kind of outer header to each: the numbers go on, and no packet is anything but whole or dropped. */
+static void test_other_headers(void **state)
+{
+	for (unsigned int n = 0; n < 16; n++) {
+		const struct xswan_dp_sa_move was = path_to(n & 1 ? 6 : 4, n & 2, 7);
+		const struct xswan_dp_sa_move is = path_to(n & 4 ? 6 : 4, n & 8, 9);
+		struct frame old, new;
+		struct pair t;
+
+		set_up(&t, 0);
+		move_out(&t, &was);
+		esp_sa_move_in(t.in, &was);
+		frame_inner(&old, 100, t.out);
+		assert_int_equal(seal_one(&t, &old), XSWAN_DROP_NONE);
+		move_out(&t, &is);
+		open_while_it_moves(&t, &old, &is);
+		assert_opened(&old, 100);
+		frame_inner(&new, 300, t.out);
+		assert_int_equal(seal_one(&t, &new), XSWAN_DROP_NONE);
+		assert_int_equal(new.p.seq, 2);
+		assert_int_equal(wire_version(new.p.data), is.family);
+		assert_int_equal(new.p.len, t.out->front + 300 + ESP_TRAILER + esp_pad(t.out, 300) + t.out->icv_len);
+		assert_int_equal(open_one(&t, &new), XSWAN_DROP_NONE);
+		assert_opened(&new, 300);
+		frame_free(&old);
+		frame_inner(&old, 100, t.out);
+		move_out(&t, &was);
+		assert_int_equal(seal_one(&t, &old), XSWAN_DROP_NONE);
+		assert_int_equal(open_one(&t, &old),
+				 was.family != is.family ? XSWAN_DROP_ESP_MALFORMED : XSWAN_DROP_SA_ADDRESS);
+		frame_free(&old);
+		frame_free(&new);
+		pair_free(&t);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -432,7 +518,7 @@ int main(void)
 		cmocka_unit_test(test_batch),	    cmocka_unit_test(test_not_followed),
 		cmocka_unit_test(test_move_in),	    cmocka_unit_test(test_move_out),
 		cmocka_unit_test(test_move_inherits), cmocka_unit_test(test_move_inherits_half),
-		cmocka_unit_test(test_not_by_mistake),
+		cmocka_unit_test(test_not_by_mistake), cmocka_unit_test(test_other_headers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,10 +83,11 @@ uint32_t esp_sa_mtu(const struct esp_sa *sa, const uint8_t *packet);
 int esp_sa_take_move(struct esp_sa *sa, uint64_t now, struct xswan_dp_moved *m);
 void esp_sa_put_back_move(struct esp_sa *sa);
 /*
- * Other addresses and ports. Inbound in place: at worst a packet that is being opened just now is dropped for its
- * address. Outbound as a copy, to take the SA's place for all workers; once none of them uses the SA any more,
+ * Another path, which has been checked. Inbound in place: at worst packets that are being opened just now are dropped for
+ * their headers. Outbound as a copy, to take the SA's place for all workers; once none of them uses the SA any more,
  * esp_sa_moved_out frees it. NULL and errno: no locked memory.
  */
+int esp_sa_check_outer(const struct xswan_sa *sa, char *why, size_t why_size); /* 0 or -errno, with a reason */
 void esp_sa_move_in(struct esp_sa *sa, const struct xswan_dp_sa_move *m);
 struct esp_sa *esp_sa_move_out(const struct esp_sa *sa, const struct xswan_dp_sa_move *m);
 void esp_sa_moved_out(struct esp_sa *to, struct esp_sa *from);

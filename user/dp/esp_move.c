@@ -125,13 +125,17 @@ static void set_path(struct esp_sa *sa, const struct xswan_dp_sa_move *m)
 	memcpy(sa->config.dst, m->dst, sizeof(sa->config.dst));
 	sa->config.sport = m->sport;
 	sa->config.dport = m->dport;
+	sa->config.family = m->family;
+	sa->config.flags = (uint8_t)((sa->config.flags & ~XSWAN_SA_PATH_FLAGS) | m->flags);
 	esp_sa_set_path(sa);
 }
 
+/* What was seen so far was seen before: whoever moves the SA may know better, and the next packets say it again. */
 void esp_sa_move_in(struct esp_sa *sa, const struct xswan_dp_sa_move *m)
 {
 	esp_inbound_lock(&sa->in);
 	set_path(sa, m);
+	sa->move = (struct esp_move){ .taken_at = sa->move.taken_at };
 	esp_inbound_unlock(&sa->in);
 }
 

@@ -32,7 +32,7 @@ static int __attribute__((format(printf, 4, 5))) refuse(char *why, size_t size, 
 	return err;
 }
 
-static int check_outer(const struct xswan_sa *sa, char *why, size_t size)
+int esp_sa_check_outer(const struct xswan_sa *sa, char *why, size_t size)
 {
 	const uint8_t known = XSWAN_SA_LIVE | XSWAN_SA_UDP_ENCAP | XSWAN_SA_ESN | XSWAN_SA_FOLLOW;
 
@@ -187,10 +187,7 @@ static void set_common(struct esp_sa *sa, const struct xswan_dp_sa_add *m)
 {
 	sa->config = m->sa;
 	sa->dir = m->dir;
-	sa->udp = m->sa.flags & XSWAN_SA_UDP_ENCAP;
 	sa->esn = m->sa.flags & XSWAN_SA_ESN;
-	sa->shape = shape_of(&m->sa);
-	sa->outer_len = outer_len_of(&m->sa);
 	sa->spi = m->sa.spi;
 	sa->mtu = m->sa.mtu;
 }
@@ -200,8 +197,6 @@ static void set_sizes(struct esp_sa *sa, const struct esp_alg *alg)
 	sa->esp_len = (uint8_t)(sizeof(struct wire_esp) + alg->iv_len);
 	sa->icv_len = alg->icv_len;
 	sa->least = sa->esp_len + alg->align + alg->icv_len;
-	sa->front = sa->outer_len + sa->esp_len;
-	sa->overhead = sa->front + ESP_TRAILER + sa->icv_len;
 	sa->pad_mask = alg->align - 1;
 	sa->iv_random = alg->iv_random;
 }
@@ -254,14 +249,27 @@ static void set_template(struct esp_sa *sa)
 	memcpy(out->header + sa->outer_len, &sa->spi, sizeof(sa->spi));
 }
 
+/* A batch may be between its two passes, and each asks anew whether there is a shape: what has one keeps one. */
+static void set_shape(struct esp_sa *sa)
+{
+	sa->shape = (uint8_t)(shape_of(&sa->config) | (sa->dir == XSWAN_DP_IN && sa->shape ? ESP_SHAPE_MOVED : 0));
+}
+
 void esp_sa_set_path(struct esp_sa *sa)
 {
+	set_shape(sa);
+	sa->udp = sa->config.flags & XSWAN_SA_UDP_ENCAP;
+	sa->outer_len = outer_len_of(&sa->config);
+	sa->front = sa->outer_len + sa->esp_len;
+	sa->overhead = sa->front + ESP_TRAILER + sa->icv_len;
 	memcpy(&sa->src, sa->config.src, sizeof(sa->src));
 	memcpy(&sa->dst, sa->config.dst, sizeof(sa->dst));
 	sa->sport = sa->config.sport;
 	sa->dport = sa->config.dport;
 	if (sa->dir == XSWAN_DP_OUT)
 		set_template(sa);
+	else
+		sa->in.follow = sa->config.flags & XSWAN_SA_FOLLOW;
 }
 
 static void stat_reset(struct xswan_sa_stat *stat, uint64_t uid)
@@ -311,7 +319,7 @@ int esp_sa_new(struct esp_sa **out, const struct crypto_backend *crypto, const s
 	int err;
 
 	*out = NULL;
-	err = check_outer(&m->sa, why, why_size);
+	err = esp_sa_check_outer(&m->sa, why, why_size);
 	err = err ? err : check_header(&m->sa, why, why_size);
 	err = err ? err : check_key(m, why, why_size);
 	err = err ? err : check_direction(m, why, why_size);
@@ -331,12 +339,10 @@ int esp_sa_new(struct esp_sa **out, const struct crypto_backend *crypto, const s
 	if (err)
 		goto out;
 	esp_sa_set_path(sa);
-	if (m->dir == XSWAN_DP_OUT) {
+	if (m->dir == XSWAN_DP_OUT)
 		err = resume_out(sa, why, why_size);
-	} else {
-		sa->in.follow = m->sa.flags & XSWAN_SA_FOLLOW;
+	else
 		err = resume_in(sa, m->replay_window, why, why_size);
-	}
 	if (!err)
 		esp_life_begin(sa, m);
 out:

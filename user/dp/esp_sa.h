@@ -27,6 +27,7 @@ enum esp_shape {
 	ESP_SHAPE_TRANSPORT = 1 << 1,
 	ESP_SHAPE_HEADER = 1 << 2, /* header flags */
 	ESP_SHAPE_TFC = 1 << 3,
+	ESP_SHAPE_MOVED = 1 << 4, /* had a shape, before it moved */
 };
 
 /*
@@ -126,7 +127,7 @@ static inline void esp_inbound_unlock(struct esp_inbound *in)
 	__atomic_clear(&in->lock, __ATOMIC_RELEASE);
 }
 
-void esp_sa_set_path(struct esp_sa *sa); /* addresses and ports: those of sa->config */
+void esp_sa_set_path(struct esp_sa *sa); /* outer headers: addresses, ports, family and encapsulation of sa->config */
 
 static inline const struct esp_selector *esp_sa_local(const struct esp_sa *sa)
 {

@@ -162,13 +162,25 @@ int sa_table_remove(struct sa_table *t, const struct xswan_dp_sa_remove *m, char
 
 static int check_move(const struct xswan_sa *sa, const struct xswan_dp_sa_move *m, char *why, size_t why_size)
 {
-	const bool udp = sa->flags & XSWAN_SA_UDP_ENCAP;
+	struct xswan_sa moved = *sa;
 
-	if (udp ? m->sport && m->dport : !m->sport && !m->dport)
-		return 0;
-	snprintf(why, why_size, "ports %u and %u for an SA %s UDP encapsulation", ntohs(m->sport), ntohs(m->dport),
-		 udp ? "with" : "without");
-	return -EINVAL;
+	if (m->flags & ~XSWAN_SA_PATH_FLAGS) {
+		snprintf(why, why_size, "flags 0x%x are not of the path", m->flags & ~XSWAN_SA_PATH_FLAGS);
+		return -EINVAL;
+	}
+	if (!(m->flags & XSWAN_SA_UDP_ENCAP) && (m->sport || m->dport)) {
+		snprintf(why, why_size, "ports %u and %u without UDP encapsulation", ntohs(m->sport), ntohs(m->dport));
+		return -EINVAL;
+	}
+	if (sa->mode == XSWAN_MODE_TRANSPORT && m->family != sa->family) {
+		snprintf(why, why_size, "in transport mode the family of an SA cannot change");
+		return -EINVAL;
+	}
+	moved.family = m->family;
+	moved.flags = (uint8_t)((sa->flags & ~XSWAN_SA_PATH_FLAGS) | m->flags);
+	moved.sport = m->sport;
+	moved.dport = m->dport;
+	return esp_sa_check_outer(&moved, why, why_size);
 }
 
 int sa_table_move(struct sa_table *t, const struct xswan_dp_sa_move *m, char *why, size_t why_size)

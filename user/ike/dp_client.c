@@ -246,7 +246,8 @@ int dp_client_sa_remove(struct dp_client *c, uint32_t dir, uint32_t slot, uint64
 
 int dp_client_sa_move(struct dp_client *c, uint32_t dir, uint32_t slot, const struct xswan_sa *sa)
 {
-	struct xswan_dp_sa_move m = { .dir = dir, .slot = slot, .uid = sa->uid, .sport = sa->sport, .dport = sa->dport };
+	struct xswan_dp_sa_move m = { .dir = dir, .slot = slot, .uid = sa->uid, .sport = sa->sport, .dport = sa->dport,
+				      .family = sa->family, .flags = sa->flags & XSWAN_SA_PATH_FLAGS };
 	char what[64];
 
 	memcpy(m.src, sa->src, sizeof(m.src));

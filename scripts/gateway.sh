@@ -10,7 +10,7 @@
 : "${IKE_PROPOSAL:=aes256gcm16-prfsha256-x25519}" "${ESP_PROPOSAL:=aes256gcm16}"
 : "${PSK:=correct horse battery staple}" "${START:=none}" "${DPD_DELAY:=0}"
 : "${CHILD_KEYS:=}" # more lines of children.net
-: "${KEEP_ALIVE:=20s}"
+: "${KEEP_ALIVE:=20s}" "${MOBIKE:=yes}"
 : "${IKE_PROGRAM:=xswan-ike}" "${IKE_OPTIONS:=}"
 
 # side a: the variables of gateway A, seen from itself
@@ -68,6 +68,7 @@ gateway_conf()
 		        proposals = $IKE_PROPOSAL
 		        encap = $ENCAP
 		        dpd_delay = $DPD_DELAY
+		        mobike = $MOBIKE
 		        local {
 		            auth = psk
 		            id = $local_addr

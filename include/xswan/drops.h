@@ -122,10 +122,12 @@ enum xswan_drop {
 	X(DPD_TIMEOUT, "dpd_timeout", "peers found dead") \
 	X(INSTALL_FAILED, "install_failed", "Child SAs that the dataplane refused") \
 	X(COOKIE, "cookie", "IKE_SA_INIT answered with a demand for a cookie: many half-open IKE SAs") \
-	X(PEER_MOVED, "peer_moved", "peers behind NAT followed to another address or port") \
+	X(PEER_MOVED, "peer_moved", "peers that moved to another address or port: by MOBIKE, or followed behind a NAT") \
 	X(KEEPALIVE_TX, "keepalive_tx", "NAT keepalives sent") \
 	X(PATH_MTU, "path_mtu", "path MTUs lowered, as a router on the path asked for") \
-	X(TOO_BIG_REFUSED, "too_big_refused", "ICMP \"too big\" about ESP that fits no live SA, or asks for nonsense")
+	X(TOO_BIG_REFUSED, "too_big_refused", "ICMP \"too big\" about ESP that fits no live SA, or asks for nonsense") \
+	X(OWN_MOVED, "own_moved", "moves of our own to another path (MOBIKE)") \
+	X(ADDRESSES_REFUSED, "addresses_refused", "paths that a peer asked for, and did not get (MOBIKE)")
 
 enum xswan_ike_counter {
 #define X(id, name, text) XSWAN_IKE_##id,

@@ -31,8 +31,9 @@ struct fake_sa {
 	bool reserved, installed;
 	uint64_t id;
 	uint32_t spi_in, spi_out;
-	struct endpoint local, remote;
-	bool encap, esn, initiator, transport, no_tfc, follow;
+	struct endpoint local, remote; /* outbound */
+	struct endpoint local_in, remote_in; /* inbound: the same, but for a moment when it moves */
+	bool encap, encap_in, esn, initiator, transport, no_tfc, follow;
 	int moves;
 	uint64_t last_sent;
 	uint8_t alg;
@@ -62,7 +63,9 @@ struct side {
 	struct world *w;
 	char name;
 	struct engine *e;
-	struct endpoint addr;
+	struct endpoint addr; /* the first of its addresses, which routes prefer */
+	struct addr others[4];
+	int other_count;
 	struct fake_sa sas[SLOTS];
 	uint64_t last_id;
 	uint32_t next_spi;
@@ -97,6 +100,7 @@ struct world {
 	enum fate (*fault)(struct world *w, int number); /* number: of the datagram, from 0 */
 	void *fault_ctx;
 	void (*seen)(struct world *w, struct side *from, const uint8_t *data, size_t len);
+	bool (*blocked)(struct world *w, const struct addr *from, const struct addr *to); /* no way there */
 	bool nat, nat_rebound; /* a is behind one; which has forgotten a, and given it new ports */
 	bool cut; /* nothing arrives any more */
 	int fault_at;
@@ -107,11 +111,11 @@ struct world {
 /* ---- configuration ---- */
 
 struct params {
-	const char *local, *remote; /* addresses; NULL: any */
+	const char *local, *remote; /* addresses with spaces between; NULL: any */
 	const char *local_id, *remote_id, *psk;
 	const char *ike, *esp;
 	const char *local_ts, *remote_ts; /* several with spaces between; "": dynamic */
-	bool encap, transport;
+	bool encap, transport, mobike;
 	uint32_t dpd;
 };
 
@@ -135,6 +139,17 @@ static inline int parse_proposals(const char *text, struct conf_proposal *out, b
 	return count;
 }
 
+static inline int parse_addrs(const char *text, struct addr *out)
+{
+	char copy[512], *save = NULL;
+	int count = 0;
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	for (char *word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save))
+		assert_int_equal(addr_parse(&out[count++], word), 0);
+	return count;
+}
+
 static inline struct conf_conn *make_conn(const char *name, const struct params *p)
 {
 	struct conf_conn *conn = calloc(1, sizeof(*conn));
@@ -143,13 +158,14 @@ static inline struct conf_conn *make_conn(const char *name, const struct params 
 	conn->name = strdup(name);
 	conn->origin = strdup("swanctl.conf:7");
 	if (p->local)
-		assert_int_equal(addr_parse(&conn->local_addrs[conn->local_addr_count++], p->local), 0);
+		conn->local_addr_count = parse_addrs(p->local, conn->local_addrs);
 	if (p->remote)
-		assert_int_equal(addr_parse(&conn->remote_addrs[conn->remote_addr_count++], p->remote), 0);
+		conn->remote_addr_count = parse_addrs(p->remote, conn->remote_addrs);
 	assert_int_equal(identity_parse(&conn->local_id, p->local_id ? p->local_id : "%any"), 0);
 	assert_int_equal(identity_parse(&conn->remote_id, p->remote_id ? p->remote_id : "%any"), 0);
 	conn->proposal_count = parse_proposals(p->ike ? p->ike : "aes256gcm16-prfsha256-x25519", conn->proposals, true);
 	conn->encap = p->encap;
+	conn->mobike = p->mobike;
 	conn->dpd_delay = p->dpd;
 	conn->children = child;
 	child->name = strdup("net");
@@ -266,8 +282,11 @@ static inline int sink_add(void *ctx, const struct child_install *in, uint64_t *
 		.spi_in = in->spi_in,
 		.spi_out = in->spi_out,
 		.local = in->local,
+		.local_in = in->local,
 		.remote = in->remote,
+		.remote_in = in->remote,
 		.encap = in->encap,
+		.encap_in = in->encap,
 		.follow = in->follow,
 		.esn = in->esn,
 		.initiator = in->initiator,
@@ -312,17 +331,26 @@ static inline int sink_query(void *ctx, uint64_t id, struct xswan_sa_stat *in, s
 	return 0;
 }
 
-static inline int sink_move(void *ctx, uint64_t id, const struct endpoint *local, const struct endpoint *remote)
+static inline int sink_move(void *ctx, uint64_t id, const struct child_path *path)
 {
 	struct side *s = ctx;
 	struct fake_sa *sa = sink_find_id(s, id);
 
-	if (!sa || !sa->encap) {
+	if (!sa || sa->transport || !path->directions || path->local.addr.family != path->remote.addr.family) {
 		s->breaches++;
 		return -2;
 	}
-	sa->local = *local;
-	sa->remote = *remote;
+	if (path->directions & CHILD_IN) {
+		sa->local_in = path->local;
+		sa->remote_in = path->remote;
+		sa->encap_in = path->encap;
+		sa->follow = path->follow;
+	}
+	if (path->directions & CHILD_OUT) {
+		sa->local = path->local;
+		sa->remote = path->remote;
+		sa->encap = path->encap;
+	}
 	sa->moves++;
 	return 0;
 }
@@ -392,12 +420,46 @@ static inline void on_keylog(void *ctx, uint64_t spi_i, uint64_t spi_r, const st
 	((struct side *)ctx)->keylogs++;
 }
 
+static inline bool side_has(const struct side *s, const struct addr *a)
+{
+	bool found = addr_equal(a, &s->addr.addr);
+
+	for (int i = 0; i < s->other_count; i++)
+		found |= addr_equal(a, &s->others[i]);
+	return found;
+}
+
+/* Of the family, the first there is. */
+static inline int on_route(void *ctx, const struct addr *remote, struct addr *local)
+{
+	const struct side *s = ctx;
+
+	*local = s->addr.addr;
+	for (int i = 0; i < s->other_count && local->family != remote->family; i++)
+		*local = s->others[i];
+	return local->family == remote->family ? 0 : -101;
+}
+
+/* It has these addresses from now on. */
+static inline void side_addresses(struct side *s, const char *text, uint64_t now)
+{
+	struct addr list[8];
+	const int count = parse_addrs(text, list);
+
+	assert_in_range(count, 0, 5);
+	s->addr.addr = count ? list[0] : (struct addr){ 0 };
+	s->other_count = count ? count - 1 : 0;
+	memcpy(s->others, list + 1, s->other_count * sizeof(list[0]));
+	engine_local_addresses(s->e, list, count, now);
+}
+
 /* ---- the world ---- */
 
 static inline void side_start(struct world *w, struct side *s, char name, const char *addr,
 			      const struct engine_settings *settings)
 {
-	struct engine_callbacks cb = { .ctx = s, .log = on_log, .event = on_event, .keylog = on_keylog };
+	struct engine_callbacks cb = { .ctx = s, .log = on_log, .event = on_event, .route = on_route,
+					 .keylog = on_keylog };
 
 	s->w = w;
 	s->name = name;
@@ -460,6 +522,8 @@ static inline bool carry(struct world *w, struct side *from, const struct ike_da
 	p->remote = d->local;
 	if (!p->remote.addr.family)
 		p->remote.addr = from->addr.addr;
+	if (!side_has(from, &p->remote.addr) || (w->blocked && w->blocked(w, &p->remote.addr, &p->local.addr)))
+		return false;
 	if (w->nat && from == &w->a) {
 		p->remote.addr = nat.addr;
 		p->remote.port += NAT_PORTS(w);
@@ -472,7 +536,7 @@ static inline bool carry(struct world *w, struct side *from, const struct ike_da
 		if (p->local.port != 500 && p->local.port != 4500)
 			return false; /* to ports that it has forgotten */
 	}
-	return addr_equal(&p->local.addr, &p->to->addr.addr);
+	return side_has(p->to, &p->local.addr);
 }
 
 static inline void put(struct world *w, struct packet *p)

@@ -5,7 +5,7 @@
 # directions and without a negotiation. What a stranger replays or forges from another place moves nothing; and keepalives
 # (RFC 3948 section 2.3) keep a mapping open that would not last otherwise.
 set -u
-WIRE=nat KEEP_ALIVE=1s SNAPLEN=2000
+WIRE=nat KEEP_ALIVE=1s SNAPLEN=2000 MOBIKE=no # with it IKE waits for the peer to say so: mobike.sh
 . "$(dirname "$0")/setup.sh"
 HERE=$(dirname "$0")
 

@@ -101,6 +101,7 @@ static void minimal(void **state)
 	assert_int_equal(conn->local_id.type, ID_ANY);
 	assert_string_equal(identity_format(&conn->remote_id, id, sizeof(id)), "198.51.100.1");
 	assert_int_equal(conn->proposal_count, 1);
+	assert_true(conn->mobike);
 	assert_int_equal(conn->proposals[0].encr_count, 3);
 	assert_int_equal(conn->proposals[0].encr[0].key_bits, 256);
 	assert_int_equal(conn->dpd_delay, 0);
@@ -166,6 +167,7 @@ static void everything(void **state)
 	assert_int_equal(conn->proposals[1].ke[0], 31);
 	assert_int_equal(conn->dpd_delay, 120);
 	assert_true(conn->encap);
+	assert_false(conn->mobike);
 
 	child = conn_find_child(conn, "one");
 	assert_int_equal(child->local_ts_count, 2);
@@ -194,7 +196,6 @@ static void refused(void **state)
 		const char *message;
 	} t[] = {
 		{ { .conn = "version = 1" }, "3: connections.gw.version: '1' is not supported: write 2" },
-		{ { .conn = "mobike = yes" }, "3: connections.gw.mobike: 'yes' is not supported: write no" },
 		{ { .conn = "mobike = perhaps" }, "3: connections.gw.mobike: 'perhaps' is neither yes nor no" },
 		{ { .conn = "fragmentation = yes" },
 		  "3: connections.gw.fragmentation: 'yes' is not supported: write no" },

@@ -110,14 +110,15 @@ static int add_to_sink(struct ike_sa *sa, struct child *child, const uint8_t *ke
 		       size_t key_len)
 {
 	struct engine *e = sa->engine;
+	const struct child_path path = ike_sa_child_path(sa);
 	struct child_install install = {
 		.conn = sa->conn,
 		.child = child->conf,
 		.remote_id = &sa->remote_id,
-		.local = sa->local,
-		.remote = sa->remote,
-		.encap = child->encap,
-		.follow = child->encap && !child->transport && ike_sa_follows(sa),
+		.local = path.local,
+		.remote = path.remote,
+		.encap = path.encap,
+		.follow = path.follow && !child->transport,
 		.esn = child->suite.esn,
 		.transport = child->transport,
 		.no_tfc = child->no_tfc,
@@ -135,6 +136,7 @@ static int add_to_sink(struct ike_sa *sa, struct child *child, const uint8_t *ke
 		.remote_ts_count = child->remote_ts.count,
 	};
 
+	child->encap = path.encap;
 	set_limits(e, child, &install.limits);
 	return e->sink.add(e->sink_ctx, &install, &child->sink_id);
 }
@@ -147,7 +149,6 @@ int child_install(struct ike_sa *sa, struct child *child)
 
 	if (!key_len)
 		goto out;
-	child->encap = ike_sa_encap(sa);
 	ret = child_keys_derive(&sa->keys, setup_ni(sa->setup), setup_nr(sa->setup), key_i, key_r, key_len);
 	if (ret)
 		goto out;
@@ -242,16 +243,19 @@ struct child *child_find_sink(struct engine *e, uint64_t sink_id, struct ike_sa 
 	return NULL;
 }
 
-void child_move(struct ike_sa *sa, struct child *child)
+void child_move(struct ike_sa *sa, struct child *child, const struct child_path *path)
 {
 	struct engine *e = sa->engine;
 
-	if (!child->installed || !child->encap)
+	if (!child->installed)
 		return;
-	if (child->transport) /* its selectors are the addresses that it began with */
+	if (child->transport) { /* its selectors are the addresses that it began with */
 		ike_sa_log(sa, LOG_LEVEL_WARN, "Child SA %s{%u} is in transport mode, and stays behind",
 			   child->conf->name, child->uniqueid);
-	else if (e->sink.move(e->sink_ctx, child->sink_id, &sa->local, &sa->remote))
+		return;
+	}
+	child->encap = path->encap;
+	if (e->sink.move(e->sink_ctx, child->sink_id, path))
 		ike_sa_log(sa, LOG_LEVEL_WARN, "Child SA %s{%u} has not been moved yet", child->conf->name,
 			   child->uniqueid);
 }

@@ -92,6 +92,7 @@ struct conf_conn {
 	int proposal_count;
 	struct identity local_id, remote_id;
 	bool encap; /* force UDP encapsulation by a NAT_DETECTION hash that does not match */
+	bool mobike; /* RFC 4555 */
 	uint32_t dpd_delay; /* seconds; 0: no liveness checks */
 	struct conf_child *children;
 	char *origin; /* "file:line" of the section, for messages */

@@ -17,7 +17,6 @@ static const struct fixed_key fixed[] = {
 	{ "aggressive", FIXED_NO, NULL },
 	{ "pull", FIXED_YES, NULL },
 	{ "dscp", FIXED_WORD, "000000" },
-	{ "mobike", FIXED_NO, NULL },
 	{ "dpd_timeout", FIXED_TIME, NULL }, /* IKEv1 only, in strongSwan too */
 	{ "fragmentation", FIXED_NO, NULL },
 	{ "childless", FIXED_WORD, "never" },
@@ -170,6 +169,8 @@ struct conf_conn *config_load_conn(struct section *s, struct conf_shunt **shunts
 	load_addrs(s, "remote_addrs", conn->remote_addrs, &conn->remote_addr_count, p);
 	config_load_proposals(s, "proposals", true, conn->proposals, &conn->proposal_count, p);
 	section_get_bool(s, "encap", &conn->encap, p);
+	conn->mobike = true;
+	section_get_bool(s, "mobike", &conn->mobike, p);
 	load_dpd_delay(s, conn, p);
 	ike = has_ike(s);
 	config_load_auth(s, conn, ike, p);

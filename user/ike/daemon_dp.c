@@ -105,13 +105,13 @@ static void sink_remove(void *ctx, uint64_t id)
 		daemon_sweep_tunnel(d, tunnel);
 }
 
-static int sink_move(void *ctx, uint64_t id, const struct endpoint *local, const struct endpoint *remote)
+static int sink_move(void *ctx, uint64_t id, const struct child_path *path)
 {
 	struct daemon *d = ctx;
-	struct endpoint wire = *local;
+	struct child_path wire = *path;
 
-	wire.port = udp_wire_port(d->udp, local->port);
-	return sa_store_move(d->store, id, &wire, remote);
+	wire.local.port = udp_wire_port(d->udp, path->local.port);
+	return sa_store_move(d->store, id, &wire);
 }
 
 static uint64_t sink_last_sent(void *ctx, uint64_t id)

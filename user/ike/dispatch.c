@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "exchange.h"
+#include "mobike.h"
 #include "move.h"
 
 static void log_bad(struct ike_sa *sa, const struct payloads *in)
@@ -84,7 +85,8 @@ static bool same_path(const struct ike_sa *sa)
 /*
  * Before IKE_AUTH the ports change anyway (RFC 7296 section 2.23). Later, a peer that is not to be followed (move.h), or
  * that sends to another address of ours, is answered where the request came from, and a liveness check goes to where the
- * SA is: unanswered, all of it is negotiated anew.
+ * SA is: unanswered, all of it is negotiated anew. With MOBIKE a request from elsewhere only tries a path, unless it says
+ * more (RFC 4555 section 3.8).
  */
 static void check_path(struct ike_sa *sa)
 {
@@ -96,7 +98,7 @@ static void check_path(struct ike_sa *sa)
 	if (ike_sa_in(sa, PHASE_HALF_OPEN)) {
 		sa->local = rx->local;
 		sa->remote = rx->remote;
-	} else if (ike_sa_in(sa, PHASE_ESTABLISHED) && sa->window.exchange != exchange_liveness) {
+	} else if (ike_sa_in(sa, PHASE_ESTABLISHED) && !sa->mobike && sa->window.exchange != exchange_liveness) {
 		ike_sa_log(sa, LOG_LEVEL_INFO,
 			   "a request of the peer's came from %s, not from %s: checking whether it is still there",
 			   endpoint_format(&rx->remote, is), endpoint_format(&sa->remote, was));
@@ -194,10 +196,12 @@ static void sealed_input(struct ike_sa *sa, const struct payloads *outer)
 	if (ike_is_response(&e->rx.header) || same_path(sa)) /* else it says nothing about the way that ESP takes */
 		sa->last_seen = e->now;
 	parsed = payloads_parse(&in, outer->sk_first, text);
-	if (ike_is_response(&e->rx.header))
+	if (ike_is_response(&e->rx.header)) {
+		mobike_answered(sa);
 		serve_response(sa, &in, parsed);
-	else
+	} else {
 		serve_request(sa, &in, parsed);
+	}
 }
 
 /* In the clear only the answer to IKE_SA_INIT is expected; an error can be forged, so it is only told. */

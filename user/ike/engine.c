@@ -17,6 +17,7 @@
 #include "child.h"
 #include "exchange.h"
 #include "ike_init.h"
+#include "mobike.h"
 #include "move.h"
 #include "renew.h"
 
@@ -95,6 +96,7 @@ void engine_free(struct engine *e)
 	spi_table_free(&e->by_spi);
 	spi_table_free(&e->by_init);
 	timers_free(&e->timers);
+	free(e->locals.list);
 	free(e->child_infos);
 	cookies_wipe(&e->cookies);
 	OPENSSL_cleanse(e->plain, sizeof(e->plain));
@@ -106,6 +108,21 @@ void engine_configure(struct engine *e, struct config *cfg)
 	config_ref(cfg);
 	config_unref(e->cfg);
 	e->cfg = cfg;
+}
+
+void engine_local_addresses(struct engine *e, const struct addr *list, int count, uint64_t now)
+{
+	struct addr_list was = e->locals;
+	struct addr *copy = calloc(count + 1, sizeof(*copy));
+
+	if (!copy)
+		return;
+	e->now = now;
+	memcpy(copy, list, count * sizeof(*copy));
+	e->locals = (struct addr_list){ copy, count };
+	for (struct ike_sa *sa = e->sas; was.list && sa; sa = sa->next)
+		mobike_addresses_changed(sa, &was);
+	free(was.list);
 }
 
 /* xorshift64 */

@@ -54,6 +54,14 @@ struct child_install {
 	int local_ts_count, remote_ts_count;
 };
 
+/* Where the packets of a Child SA go and come from: both ends, or one direction of it. */
+enum child_direction { CHILD_IN = 1 << 0, CHILD_OUT = 1 << 1 };
+struct child_path {
+	struct endpoint local, remote; /* in tunnel mode of any family, both of the same */
+	bool encap, follow; /* as in struct child_install */
+	unsigned int directions; /* CHILD_IN, CHILD_OUT, or both */
+};
+
 /*
  * Where Child SAs go. Order kept by the engine: inbound before outbound, and
  * inbound before the peer can know the SPI. Functions returning int: 0 or -errno.
@@ -67,8 +75,8 @@ struct sa_sink {
 	 * -EADDRINUSE: another peer has the tunnel; -EEXIST: this peer has, with other selectors. */
 	int (*add)(void *ctx, const struct child_install *sa, uint64_t *id);
 	void (*remove)(void *ctx, uint64_t id);
-	/* The same pair with other ends; what it has of them is not to be relied upon if that fails. */
-	int (*move)(void *ctx, uint64_t id, const struct endpoint *local, const struct endpoint *remote);
+	/* The same pair on another path; which one it has is not to be relied upon if that fails. */
+	int (*move)(void *ctx, uint64_t id, const struct child_path *path);
 	/* When the last packet was sent with it, by the engine's clock; 0: none yet. */
 	uint64_t (*last_sent)(void *ctx, uint64_t id);
 	/* Inbound and outbound figures, for status and liveness. */
@@ -111,7 +119,7 @@ enum ike_event_kind {
 	IKE_EVENT_IKE_DOWN,
 	IKE_EVENT_CHILD_UP,
 	IKE_EVENT_CHILD_DOWN,
-	IKE_EVENT_IKE_MOVED, /* the peer is at `remote` now; `sa` says where it was */
+	IKE_EVENT_IKE_MOVED, /* its path is from `local` to `remote` now; `sa` says which it was */
 	IKE_EVENT_FAILED, /* an initiation ended without its SA; text says why */
 };
 
@@ -119,7 +127,7 @@ struct ike_event {
 	enum ike_event_kind kind;
 	const struct ike_sa_info *sa;
 	const struct child_info *child; /* CHILD_* only */
-	const struct endpoint *remote; /* IKE_MOVED only */
+	const struct endpoint *local, *remote; /* IKE_MOVED only */
 	const char *conn, *child_name; /* FAILED: what was being set up */
 	const char *text; /* reason: one or more lines, fit for a person */
 	enum ike_reason reason; /* *_DOWN and FAILED: the same for a program */
@@ -145,6 +153,8 @@ struct engine_callbacks {
 	void *ctx;
 	void (*log)(void *ctx, const struct ike_log *line);
 	void (*event)(void *ctx, const struct ike_event *event);
+	/* From which address this host sends to `remote`, as its routes are now. -errno: from none. NULL: from any. */
+	int (*route)(void *ctx, const struct addr *remote, struct addr *local);
 	/* Test builds only (compiled with XSWAN_KEYLOG): key material for a protocol analyser. */
 	void (*keylog)(void *ctx, uint64_t spi_i, uint64_t spi_r, const struct ike_keys *keys);
 };
@@ -167,6 +177,12 @@ void engine_free(struct engine *e); /* sends nothing; removes its Child SAs from
 
 /* Replaces the configuration. Existing SAs keep theirs. Takes a reference. */
 void engine_configure(struct engine *e, struct config *cfg);
+
+/*
+ * The addresses of this host that peers may reach it at. IKE SAs with MOBIKE (RFC 4555) move when theirs is not among
+ * them, and peers are told of the others. Copied. Until the first call none is known to be missing.
+ */
+void engine_local_addresses(struct engine *e, const struct addr *list, int count, uint64_t now);
 
 /* One IKE message, without the non-ESP marker. */
 void engine_input(struct engine *e, const struct endpoint *local, const struct endpoint *remote, const uint8_t *data,

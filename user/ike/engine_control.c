@@ -50,22 +50,41 @@ static int consider(struct ike_sa *sa, const struct conf_child *child)
 	return 1;
 }
 
+/*
+ * NAT detection needs to know it (RFC 7296 section 2.23). If nobody can tell, the peer finds another in our hash and takes
+ * us for being behind a NAT: then we do as well, or one end would send ESP in UDP and the other not.
+ */
+static void choose_local(struct ike_sa *sa)
+{
+	const struct conf_conn *conn = sa->conn;
+	const struct engine *e = sa->engine;
+
+	for (int i = 0; i < conn->local_addr_count && !sa->local.addr.family; i++)
+		if (conn->local_addrs[i].family == sa->remote.addr.family)
+			sa->local.addr = conn->local_addrs[i];
+	if (!sa->local.addr.family && (!e->cb.route || e->cb.route(e->cb.ctx, &sa->remote.addr, &sa->local.addr))) {
+		sa->local.addr = (struct addr){ 0 };
+		sa->nat_fake = true;
+	}
+}
+
 static int take_endpoints(struct ike_sa *sa, const struct endpoint *local, const struct addr *remote)
 {
 	const struct conf_conn *conn = sa->conn;
 
-	if (local)
-		sa->local = *local;
-	for (int i = 0; i < conn->local_addr_count && !sa->local.addr.family; i++)
-		sa->local.addr = conn->local_addrs[i];
-	if (!sa->local.port)
-		sa->local.port = PORT_IKE;
 	if (remote)
 		sa->remote.addr = *remote;
 	for (int i = 0; i < conn->remote_addr_count && !sa->remote.addr.family; i++)
 		sa->remote.addr = conn->remote_addrs[i];
 	sa->remote.port = PORT_IKE;
-	return sa->remote.addr.family ? 0 : -EDESTADDRREQ;
+	if (!sa->remote.addr.family)
+		return -EDESTADDRREQ;
+	if (local)
+		sa->local = *local;
+	choose_local(sa);
+	if (!sa->local.port)
+		sa->local.port = PORT_IKE;
+	return 0;
 }
 
 int ike_sa_initiate(struct engine *e, const struct conf_conn *conn, const struct conf_child *child,

@@ -16,6 +16,11 @@
 
 struct ike_sa;
 
+struct addr_list {
+	struct addr *list;
+	int count;
+};
+
 /* A datagram on its way out. */
 struct queued_datagram {
 	struct queued_datagram *next;
@@ -38,6 +43,7 @@ struct engine {
 	struct engine_callbacks cb;
 	struct engine_settings settings;
 	struct config *cfg;
+	struct addr_list locals; /* of this host */
 
 	struct ike_sa *sas; /* newest first */
 	size_t sa_count;

@@ -11,6 +11,7 @@
 #include "connection.h"
 #include "exchange.h"
 #include "explain.h"
+#include "mobike.h"
 
 /* ours: of our own AUTH; else of the peer's */
 static int compute(struct ike_sa *sa, const struct conf_secret *psk, bool ours, struct span id_body, uint8_t *out)
@@ -141,6 +142,7 @@ int ike_auth_build(struct ike_sa *sa, struct child *unused, struct message *m)
 		ike_sa_fail(sa, "IKE_AUTH: AUTH could not be computed");
 	else
 		child_offer(sa, child, m);
+	mobike_offer(sa, m);
 	return ret;
 }
 
@@ -224,6 +226,7 @@ void ike_auth_response(struct ike_sa *sa, struct child *unused, const struct pay
 		return;
 	if (payloads_notify(in, NOTIFY_INITIAL_CONTACT))
 		ike_sa_drop_older(sa);
+	mobike_agree(sa, in, NULL);
 	ike_sa_established(sa);
 	ike_auth_release(sa);
 	child_accept(sa, child, in);

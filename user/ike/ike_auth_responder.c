@@ -7,6 +7,7 @@
 #include "connection.h"
 #include "explain.h"
 #include "ike_auth.h"
+#include "mobike.h"
 
 static int fail(struct ike_sa *sa, const struct explanation *x)
 {
@@ -82,6 +83,10 @@ int ike_auth_request(struct ike_sa *sa, const struct payloads *in, struct messag
 		sa->ending = "the peer did not authenticate";
 		return 0;
 	}
+	if (mobike_refuse_nat(sa, in, reply)) {
+		sa->ending = "the peer forbids NATs, and there is one";
+		return 0;
+	}
 	ike_auth_write_id(reply, PAYLOAD_TYPE_IDR, &sa->local_id);
 	ret = ike_auth_write(sa, psk, reply);
 	if (ret)
@@ -89,6 +94,7 @@ int ike_auth_request(struct ike_sa *sa, const struct payloads *in, struct messag
 	if (payloads_notify(in, NOTIFY_INITIAL_CONTACT))
 		ike_sa_drop_older(sa);
 	child_choose_connection(sa, in);
+	mobike_agree(sa, in, reply);
 	ike_sa_established(sa);
 	child_respond(sa, in, reply);
 	ike_sa_drop_setup(sa);

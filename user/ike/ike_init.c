@@ -18,6 +18,7 @@
 #include "exchange.h"
 #include "explain.h"
 #include "ike_auth.h"
+#include "mobike.h"
 #include "nat.h"
 
 #define COOKIES_MAX 4
@@ -272,8 +273,8 @@ void ike_init_response(struct ike_sa *sa, struct child *child, const struct payl
 	}
 	sa->local = sa->engine->rx.local; /* until now perhaps unset, for the kernel to choose */
 	nat_detect(sa, in, sa->spi_r);
-	if (ike_sa_encap(sa))
-		sa->local.port = sa->remote.port = PORT_IKE_NAT; /* RFC 7296 section 2.23 */
+	if (ike_sa_encap(sa) || mobike_wants_port(sa))
+		sa->local.port = sa->remote.port = PORT_IKE_NAT; /* RFC 7296 section 2.23, RFC 4555 section 3.3 */
 	sa->setup->give_up_at = 0;
 	window_done(sa);
 	ike_auth_begin(sa);

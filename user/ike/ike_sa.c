@@ -137,6 +137,7 @@ void ike_sa_free(struct ike_sa *sa)
 	window_clear(sa);
 	window_free(&sa->window);
 	ike_sa_drop_setup(sa);
+	free(sa->mobike);
 	ike_keys_wipe(&sa->keys);
 	leave_half_open(sa);
 	spi_table_remove(&e->by_spi, &sa->by_spi);

@@ -9,6 +9,7 @@
 #include "window.h"
 
 struct dh;
+struct mobike;
 
 #define NONCE_LEN 32 /* ours: at least half the key of every PRF here (RFC 7296 section 2.10) */
 #define NONCE_MAX 256
@@ -77,6 +78,7 @@ struct ike_sa {
 	enum ike_reason reason; /* why it ends, or has failed: in its events */
 	const char *ending; /* why it ends as soon as the answer being written is sent; NULL: it does not */
 	bool nat_local, nat_remote, nat_fake;
+	bool natt; /* the peer knows NAT traversal */
 	uint64_t spi_i, spi_r;
 	struct endpoint local, remote;
 	struct endpoint init_remote; /* responder: where IKE_SA_INIT came from */
@@ -92,6 +94,7 @@ struct ike_sa {
 	struct setup *setup;
 	struct window window;
 	struct child *children;
+	struct mobike *mobike; /* NULL: not agreed upon */
 
 	uint64_t established_at, last_seen; /* last_seen: authenticated IKE or ESP */
 	uint64_t expires_at; /* HALF_OPEN and LINGER */

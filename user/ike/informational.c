@@ -2,6 +2,7 @@
 #include "informational.h"
 
 #include "child.h"
+#include "mobike.h"
 
 static void write_delete(struct message *m, enum protocol protocol, const uint32_t *spis, int count)
 {
@@ -109,8 +110,10 @@ int notify_request(struct ike_sa *sa, const struct payloads *in, struct message 
 		sa->reason = IKE_REASON_PEER_REFUSED;
 		return 0;
 	}
-	if (!payloads_notify(in, NOTIFY_AUTHENTICATION_FAILED))
+	if (!payloads_notify(in, NOTIFY_AUTHENTICATION_FAILED)) {
+		mobike_request(sa, in, reply);
 		return 0;
+	}
 	engine_count(sa->engine, XSWAN_IKE_PEER_AUTH_FAILED);
 	sa->reason = IKE_REASON_PEER_REFUSED;
 	ike_sa_log(
@@ -124,12 +127,14 @@ int notify_request(struct ike_sa *sa, const struct payloads *in, struct message 
 
 int liveness_build(struct ike_sa *sa, struct child *child, struct message *m)
 {
+	mobike_write_liveness(sa, m);
 	return 0;
 }
 
 void liveness_response(struct ike_sa *sa, struct child *child, const struct payloads *in)
 {
 	/* that it came was the answer: last_seen is set for every message that authenticates */
+	mobike_read_liveness(sa, in);
 }
 
 void liveness_timeout(struct ike_sa *sa)

@@ -11,8 +11,10 @@
 #include "ike_sa.h"
 
 bool ike_sa_follows(const struct ike_sa *sa);
-/* The datagram being served has authenticated, and its message is new. */
+/* The datagram being served has authenticated, and its message is new. With MOBIKE this says nothing about the path. */
 void ike_sa_follow(struct ike_sa *sa);
+void ike_sa_raise_moved(struct ike_sa *sa, const struct endpoint *local, const struct endpoint *remote);
+struct child_path ike_sa_child_path(const struct ike_sa *sa); /* of a Child SA that is made now */
 
 uint64_t keepalive_deadline(const struct ike_sa *sa);
 void keepalive_run(struct ike_sa *sa); /* at its deadline: sends one if nothing else has been sent meanwhile */

@@ -24,17 +24,22 @@ static int hash_endpoint(uint64_t spi_i, uint64_t spi_r, const struct endpoint *
  * must take us for being behind a NAT and use UDP. Our own address may also not be known yet
  * (the kernel chooses it): the hash cannot match then either, which costs nothing but UDP.
  */
-void nat_write(struct ike_sa *sa, struct chain *c)
+void nat_write_path(struct ike_sa *sa, struct chain *c, const struct endpoint *local, const struct endpoint *remote)
 {
-	struct endpoint source = sa->local;
+	struct endpoint source = *local;
 	uint8_t hash[20];
 
 	if (sa->nat_fake)
 		source.port = 0;
 	if (!hash_endpoint(sa->spi_i, sa->spi_r, &source, hash))
 		chain_notify(c, PROTOCOL_NONE, NOTIFY_NAT_DETECTION_SOURCE_IP, hash, sizeof(hash));
-	if (!hash_endpoint(sa->spi_i, sa->spi_r, &sa->remote, hash))
+	if (!hash_endpoint(sa->spi_i, sa->spi_r, remote, hash))
 		chain_notify(c, PROTOCOL_NONE, NOTIFY_NAT_DETECTION_DESTINATION_IP, hash, sizeof(hash));
+}
+
+void nat_write(struct ike_sa *sa, struct chain *c)
+{
+	nat_write_path(sa, c, &sa->local, &sa->remote);
 }
 
 /* There may be several source hashes, of a peer with several addresses: one that matches is enough. */
@@ -58,6 +63,7 @@ void nat_detect(struct ike_sa *sa, const struct payloads *in, uint64_t spi_r)
 {
 	uint8_t hash[20];
 
+	sa->natt = payloads_notify(in, NOTIFY_NAT_DETECTION_SOURCE_IP);
 	if (!hash_endpoint(sa->spi_i, spi_r, &sa->remote, hash))
 		sa->nat_remote = mismatch(in, NOTIFY_NAT_DETECTION_SOURCE_IP, hash);
 	if (!hash_endpoint(sa->spi_i, spi_r, &sa->local, hash))

@@ -9,7 +9,8 @@
 #define PORT_IKE_NAT 4500
 
 void nat_write(struct ike_sa *sa, struct chain *c); /* both notifies, between sa->local and sa->remote */
-/* Sets nat_local and nat_remote; the message in `in` came between sa->remote and sa->local with this responder's SPI.
+void nat_write_path(struct ike_sa *sa, struct chain *c, const struct endpoint *local, const struct endpoint *remote);
+/* Sets nat_local, nat_remote and natt; the message in `in` came between sa->remote and sa->local with this responder's SPI.
  */
 void nat_detect(struct ike_sa *sa, const struct payloads *in, uint64_t spi_r);
 

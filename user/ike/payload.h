@@ -68,6 +68,8 @@ enum payload_type {
 	X(FAILED_CP_REQUIRED, 37)              \
 	X(TS_UNACCEPTABLE, 38)                 \
 	X(INVALID_SELECTORS, 39)               \
+	X(UNACCEPTABLE_ADDRESSES, 40)          \
+	X(UNEXPECTED_NAT_DETECTED, 41)         \
 	X(TEMPORARY_FAILURE, 43)               \
 	X(CHILD_SA_NOT_FOUND, 44)              \
 	X(INITIAL_CONTACT, 16384)              \
@@ -75,7 +77,14 @@ enum payload_type {
 	X(NAT_DETECTION_DESTINATION_IP, 16389) \
 	X(COOKIE, 16390)                       \
 	X(USE_TRANSPORT_MODE, 16391)           \
-	X(ESP_TFC_PADDING_NOT_SUPPORTED, 16394)
+	X(ESP_TFC_PADDING_NOT_SUPPORTED, 16394) \
+	X(MOBIKE_SUPPORTED, 16396)             \
+	X(ADDITIONAL_IP4_ADDRESS, 16397)       \
+	X(ADDITIONAL_IP6_ADDRESS, 16398)       \
+	X(NO_ADDITIONAL_ADDRESSES, 16399)      \
+	X(UPDATE_SA_ADDRESSES, 16400)          \
+	X(COOKIE2, 16401)                      \
+	X(NO_NATS_ALLOWED, 16402)
 
 enum notify_type {
 #define X(id, type) NOTIFY_##id = (type),

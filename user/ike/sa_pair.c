@@ -23,31 +23,26 @@ static void header_init(struct xswan_sa *sa, const struct child_install *c, uint
 	sa->uid = uid;
 	sa->spi = htonl(spi);
 	sa->tunnel = c->child->tunnel;
-	sa->family = c->local.addr.family;
 	sa->alg = c->alg;
 	sa->mode = c->transport ? XSWAN_MODE_TRANSPORT : XSWAN_MODE_TUNNEL;
 	if (!c->transport) {
 		sa->header = c->child->header;
 		sa->dscp = c->child->dscp;
 	}
-	sa->flags = XSWAN_SA_LIVE | (c->encap ? XSWAN_SA_UDP_ENCAP : 0) | (c->esn ? XSWAN_SA_ESN : 0);
+	sa->flags = XSWAN_SA_LIVE | (c->esn ? XSWAN_SA_ESN : 0);
 }
 
 /* Addresses and ports as on the wire, from one end to the other. */
-static void header_set_path(struct xswan_sa *sa, const struct endpoint *from, const struct endpoint *to)
+static void header_set_path(struct xswan_sa *sa, const struct endpoint *from, const struct endpoint *to, uint8_t flags)
 {
+	const bool udp = flags & XSWAN_SA_UDP_ENCAP;
+
+	sa->family = from->addr.family;
+	sa->flags = (sa->flags & ~XSWAN_SA_PATH_FLAGS) | flags;
 	memcpy(sa->src, from->addr.ip, sizeof(sa->src));
 	memcpy(sa->dst, to->addr.ip, sizeof(sa->dst));
-	if (sa->flags & XSWAN_SA_UDP_ENCAP) {
-		sa->sport = htons(from->port);
-		sa->dport = htons(to->port);
-	}
-}
-
-void sa_pair_set_path(struct sa_pair *pair, const struct endpoint *local, const struct endpoint *remote)
-{
-	header_set_path(&pair->in, remote, local);
-	header_set_path(&pair->out, local, remote);
+	sa->sport = udp ? htons(from->port) : 0;
+	sa->dport = udp ? htons(to->port) : 0;
 }
 
 static bool covers(const struct xswan_ts *ts, int count, const struct addr *addr)
@@ -66,20 +61,32 @@ static bool covers(const struct xswan_ts *ts, int count, const struct addr *addr
  * What the kernel has learned of the path to the peer counts, unless it may have learned it from the dataplane: where the
  * SA carries what the two ends send each other, its MTU would become the path's, and the next SA's smaller again.
  */
-static bool carries_ends(const struct child_install *c)
+static bool carries_ends(const struct sa_pair *pair, const struct child_path *path)
 {
-	return covers(c->local_ts, c->local_ts_count, &c->local.addr) &&
-	       covers(c->remote_ts, c->remote_ts_count, &c->remote.addr);
+	return covers(pair->local_ts, pair->local_ts_count, &path->local.addr) &&
+	       covers(pair->remote_ts, pair->remote_ts_count, &path->remote.addr);
+}
+
+void sa_pair_set_path(struct sa_pair *pair, const struct child_path *path)
+{
+	const uint8_t udp = path->encap ? XSWAN_SA_UDP_ENCAP : 0;
+
+	if (path->directions & CHILD_IN)
+		header_set_path(&pair->in, &path->remote, &path->local, udp | (path->follow ? XSWAN_SA_FOLLOW : 0));
+	if (!(path->directions & CHILD_OUT))
+		return;
+	header_set_path(&pair->out, &path->local, &path->remote, udp);
+	pair->between_ends = carries_ends(pair, path);
 }
 
 static void init_headers(struct sa_pair *pair, const struct child_install *c, const uint64_t uid[static 2])
 {
+	const struct child_path path = { c->local, c->remote, c->encap, c->follow, CHILD_IN | CHILD_OUT };
+
 	header_init(&pair->in, c, uid[0], c->spi_in);
-	pair->in.flags |= c->follow ? XSWAN_SA_FOLLOW : 0;
 	header_init(&pair->out, c, uid[1], c->spi_out);
 	pair->out.tfc = c->transport || c->no_tfc ? 0 : c->child->tfc;
-	pair->between_ends = carries_ends(c);
-	sa_pair_set_path(pair, &c->local, &c->remote);
+	sa_pair_set_path(pair, &path);
 }
 
 int sa_pair_new(const struct child_install *c, uint32_t stat_map_id, struct sa_pair **out)

@@ -21,6 +21,7 @@ struct sa_pair {
 	uint32_t slot_in, slot_out, tunnel, stat_map_id;
 	struct xswan_sa in, out; /* LIVE, as in the maps */
 	bool between_ends; /* it carries what the two ends send each other */
+	unsigned int unmoved; /* directions in which xswan-dp has not heard of the last move */
 	uint32_t replay_window;
 	struct child_limits limits; /* their time: when */
 	bool unproven; /* as responder we do not know yet that the peer has it */
@@ -39,6 +40,6 @@ struct sa_pair {
  */
 int sa_pair_new(const struct child_install *c, uint32_t stat_map_id, struct sa_pair **out);
 void sa_pair_free(struct sa_pair *pair); /* wipes the keys; NULL is fine */
-void sa_pair_set_path(struct sa_pair *pair, const struct endpoint *local, const struct endpoint *remote);
+void sa_pair_set_path(struct sa_pair *pair, const struct child_path *path); /* in its directions; not the MTUs */
 
 #endif

@@ -169,32 +169,6 @@ out:
 	return err;
 }
 
-/* Live, and it stays so: what of it is compared in BPF, with FOLLOW, does not change. */
-static void entry_move(struct xswan_sa *entry, const struct xswan_sa *sa)
-{
-	memcpy(entry->src, sa->src, sizeof(entry->src));
-	memcpy(entry->dst, sa->dst, sizeof(entry->dst));
-	entry->sport = sa->sport;
-	entry->dport = sa->dport;
-}
-
-/* If xswan-dp does not hear of it now, it reports where the peer is again, or gets the SA anew. */
-int sa_store_move(void *ctx, uint64_t id, const struct endpoint *local, const struct endpoint *remote)
-{
-	struct sa_store *store = ctx;
-	const struct sa_store_dp *dp = &store->config.dp;
-	struct sa_pair *pair = sa_store_pair(store, id);
-	int err;
-
-	if (!pair)
-		return -ENOENT;
-	sa_pair_set_path(pair, local, remote);
-	entry_move(&store->maps.in[pair->slot_in], &pair->in);
-	entry_move(&store->maps.out[pair->slot_out], &pair->out);
-	err = dp->move(dp->ctx, XSWAN_DP_IN, pair->slot_in, &pair->in);
-	return err ? err : dp->move(dp->ctx, XSWAN_DP_OUT, pair->slot_out, &pair->out);
-}
-
 static void remove_pair(struct sa_store *store, uint64_t id, bool give_spi)
 {
 	struct sa_pair *pair = sa_store_pair(store, id);

@@ -68,7 +68,7 @@ int sa_store_spi_alloc(void *ctx, uint32_t *spi);
 void sa_store_spi_free(void *ctx, uint32_t spi);
 int sa_store_add(void *ctx, const struct child_install *sa, uint64_t *id);
 void sa_store_remove(void *ctx, uint64_t id);
-int sa_store_move(void *ctx, uint64_t id, const struct endpoint *local, const struct endpoint *remote);
+int sa_store_move(void *ctx, uint64_t id, const struct child_path *path); /* ports as on the wire */
 int sa_store_query(void *ctx, uint64_t id, struct xswan_sa_stat *in, struct xswan_sa_stat *out);
 
 /*

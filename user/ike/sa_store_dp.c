@@ -92,6 +92,7 @@ static int pair_add_again(struct sa_store *store, struct sa_pair *pair)
 	/* a nonce would repeat: RFC 4106 section 3.1 allows none twice */
 	if (pair->stat_map_id != store->config.dp.stat_map_id(store->config.dp.ctx))
 		return -ESTALE;
+	pair->unmoved = 0;
 	err = sa_store_dp_add(store, pair, XSWAN_DP_IN);
 	return err ? err : sa_store_dp_add(store, pair, XSWAN_DP_OUT);
 }
@@ -102,6 +103,7 @@ int sa_store_resync(struct sa_store *store, bool restarted, void (*lost)(void *c
 
 	if (!restarted) {
 		send_unsent(store);
+		sa_store_move_again(store);
 		return 0;
 	}
 	sa_store_dp_forget(store);

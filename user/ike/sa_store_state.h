@@ -30,6 +30,7 @@ struct sa_store {
 	struct spi_table spis_out;
 	struct path_mtu paths[XSWAN_TUNNELS];
 	uint32_t paths_learned; /* of them */
+	bool unmoved; /* some pair is */
 	uint32_t route_cursor; /* the inbound slot whose route is asked for next */
 	struct orphans orphans;
 	struct unsent_removal *unsent;
@@ -71,8 +72,11 @@ int sa_store_tunnel_check(const struct sa_store *store, const struct child_insta
 void sa_store_tunnel_link(struct sa_store *store, struct sa_pair *pair, bool initiator);
 void sa_store_tunnel_unlink(struct sa_store *store, struct sa_pair *pair);
 
+/* sa_store_move.c */
+void sa_store_move_again(struct sa_store *store); /* what xswan-dp has not heard of while it could not be reached */
+
 /* sa_store_path.c: MTUs */
-void sa_store_path_init(const struct sa_store *store, struct sa_pair *pair); /* of a new SA: the route's */
+void sa_store_path_init(const struct sa_store *store, struct sa_pair *pair); /* on a new path: the route's */
 void sa_store_path_set_tunnel(struct sa_store *store, uint32_t tunnel, uint32_t slot); /* of the SA it points at */
 
 /* sa_store_orphans.c: SAs of an earlier xswan-ike */

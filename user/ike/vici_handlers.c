@@ -225,8 +225,8 @@ void vici_raise_update(struct daemon *d, const struct ike_event *event)
 
 	if (!d->vici || !vici_server_wants(d->vici, "ike-update"))
 		return;
-	vici_put(&b, "local-host", addr_format(&sa->local.addr, text));
-	vici_putf(&b, "local-port", "%u", sa->local.port);
+	vici_put(&b, "local-host", addr_format(&event->local->addr, text));
+	vici_putf(&b, "local-port", "%u", event->local->port);
 	vici_put(&b, "remote-host", addr_format(&event->remote->addr, text));
 	vici_putf(&b, "remote-port", "%u", event->remote->port);
 	vici_begin_section(&b, sa->conn ? sa->conn->name : "(unnamed)");

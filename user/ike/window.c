@@ -8,6 +8,9 @@
 #include "child.h"
 #include "exchange.h"
 #include "ike_sa.h"
+#include "mobike.h"
+
+#define PROBE_AFTER 2 /* retransmissions over the path that there was */
 
 void window_init(struct window *w)
 {
@@ -120,12 +123,28 @@ static int keep(uint8_t **where, size_t *len, const struct message *m)
 	return 0;
 }
 
-static void transmit(struct ike_sa *sa)
+void window_send(struct ike_sa *sa, const struct endpoint *local, const struct endpoint *remote)
 {
 	struct window *w = &sa->window;
 
-	engine_send(sa->engine, &sa->local, &sa->remote, (struct span){ w->request, w->request_len });
+	engine_send(sa->engine, local, remote, (struct span){ w->request, w->request_len });
+}
+
+static void transmit(struct ike_sa *sa)
+{
+	window_send(sa, &sa->local, &sa->remote);
 	sa->sent_at = sa->engine->now;
+}
+
+/* With all patience there is. */
+static void transmit_first(struct ike_sa *sa)
+{
+	struct window *w = &sa->window;
+
+	w->tries = 0;
+	w->interval = sa->engine->settings.retransmit_base;
+	w->resend_at = sa->engine->now + w->interval;
+	transmit(sa);
 }
 
 static int start(struct ike_sa *sa, const struct exchange *exchange, struct child *child)
@@ -154,10 +173,8 @@ static int start(struct ike_sa *sa, const struct exchange *exchange, struct chil
 	w->exchange = exchange;
 	w->child = child;
 	w->id = w->next_id++;
-	w->tries = 0;
-	w->interval = sa->engine->settings.retransmit_base;
-	w->resend_at = sa->engine->now + w->interval;
-	transmit(sa);
+	w->spread = false;
+	transmit_first(sa);
 	return 0;
 }
 
@@ -202,6 +219,16 @@ void window_resend(struct ike_sa *sa)
 	engine_count(sa->engine, XSWAN_IKE_RETRANSMIT_TX);
 	back_off(sa);
 	transmit(sa);
+	if (w->tries >= PROBE_AFTER)
+		mobike_probe(sa);
+}
+
+void window_resend_now(struct ike_sa *sa)
+{
+	if (!sa->window.exchange)
+		return;
+	transmit_first(sa);
+	timers_set(&sa->engine->timers, &sa->timer, 0);
 }
 
 int window_answer(struct ike_sa *sa, struct message *m)

@@ -12,6 +12,7 @@
 #include "ike_message.h"
 #include "prf.h"
 
+struct endpoint;
 struct ike_sa;
 struct child;
 struct exchange;
@@ -24,7 +25,7 @@ struct want {
 	bool queued;
 };
 
-#define OWN_WANTS 5 /* one per kind of exchange that concerns the IKE SA itself */
+#define OWN_WANTS 8 /* one per kind of exchange that concerns the IKE SA itself */
 
 struct window {
 	/* ours */
@@ -35,6 +36,7 @@ struct window {
 	uint8_t *request;
 	size_t request_len;
 	unsigned int tries;
+	bool spread; /* it has gone over other paths than the IKE SA's, too (mobike.h) */
 	uint64_t interval, resend_at;
 	struct want *first, **last;
 	struct want own[OWN_WANTS];
@@ -57,6 +59,8 @@ void window_clear(struct ike_sa *sa); /* nothing is wanted any more, nothing und
 void window_run(struct ike_sa *sa); /* starts what is wanted, if nothing is under way */
 void window_done(struct ike_sa *sa); /* the answer to our request is here */
 void window_resend(struct ike_sa *sa); /* due: sends the request again, or gives it up */
+void window_resend_now(struct ike_sa *sa); /* the path is another now: as if it were sent for the first time */
+void window_send(struct ike_sa *sa, const struct endpoint *local, const struct endpoint *remote); /* over any path */
 
 /* Keeps and sends the answer to the request in engine->rx. */
 int window_answer(struct ike_sa *sa, struct message *m) __attribute__((warn_unused_result));

@@ -74,10 +74,10 @@ $(B)/%.o: %.c $(B)/flags
 $(B)/flags: force | $(B)
 	$(Q)echo '$(CC) $(subst ','\'',$(CPPFLAGS) $(ALL_CFLAGS))' | cmp -s - $@ || echo '$(CC) $(subst ','\'',$(CPPFLAGS) $(ALL_CFLAGS))' >$@
 
-# the engine with keys exported for a protocol analyser: never installed
+# the engine with keys exported for a protocol analyser, and faults by name: never installed
 $(B)/keylog/%.o: %.c $(B)/flags
 	$(call say,CC,"$< (keylog)")
-	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -DXSWAN_KEYLOG $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -DXSWAN_KEYLOG -DXSWAN_IMPAIR $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 define program
 $(B)/$(1): $(call objects,$($(1).src))
@@ -94,6 +94,14 @@ $(B)/xswan-ike-keylog: $(patsubst %.c,$(B)/keylog/%.o,$(xswan-ike.src))
 $(B)/libxswan.a: $(call objects,$(LIB) $(IKE) $(DP) $(VICI) $(CLI) $(EXPORTER))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/keylog/libxswan.a: $(patsubst %.c,$(B)/keylog/%.o,$(LIB) $(IKE) $(VICI))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/tests/ike/test_impair: $(B)/keylog/tests/ike/test_impair.o $(B)/keylog/libxswan.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
 
 $(B)/tests/%: $(B)/tests/%.o $(B)/libxswan.a
 	$(call say,LD,$@)

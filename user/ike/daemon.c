@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../lib/instance.h"
+#include "impair.h"
 #include "vici_control.h"
 #include "vici_handlers.h"
 
@@ -289,6 +290,22 @@ static bool keep_selectors(void *ctx, uint32_t tunnel)
 	return sa_store_has_orphan(d->store, tunnel);
 }
 
+static int impair(struct daemon *d)
+{
+	int err = 0;
+#ifdef XSWAN_IMPAIR
+	char list[512], *save = NULL;
+
+	snprintf(list, sizeof(list), "%s", d->options.impair ? d->options.impair : "");
+	for (char *what = strtok_r(list, ",", &save); what && !err; what = strtok_r(NULL, ",", &save)) {
+		err = engine_impair(d->engine, what);
+		if (err)
+			log_error("--impair: %s: %s", what, strerror(-err));
+	}
+#endif
+	return err;
+}
+
 static int make_engine(struct daemon *d)
 {
 	const struct engine_settings settings = {
@@ -300,7 +317,7 @@ static int make_engine(struct daemon *d)
 
 	daemon_engine_callbacks(d, &callbacks);
 	d->engine = engine_new(&daemon_sink, d, &callbacks, &settings);
-	return d->engine ? 0 : -ENOMEM;
+	return d->engine ? impair(d) : -ENOMEM;
 }
 
 static int make_parts(struct daemon *d)

@@ -41,7 +41,7 @@ struct ring_buffer;
 struct daemon_options {
 	const char *config_dir, *instance;
 	bool debug;
-	const char *keylog; /* test builds only */
+	const char *keylog, *impair; /* test builds only */
 };
 
 struct daemon {

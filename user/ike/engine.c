@@ -149,8 +149,17 @@ static void enqueue(struct engine *e, const struct endpoint *local, const struct
 
 void engine_send(struct engine *e, const struct endpoint *local, const struct endpoint *remote, struct span data)
 {
+	if (!impair_send(e, local, remote, data))
+		enqueue(e, local, remote, data, false);
+}
+
+#ifdef XSWAN_IMPAIR
+void engine_send_unimpaired(struct engine *e, const struct endpoint *local, const struct endpoint *remote,
+			    struct span data)
+{
 	enqueue(e, local, remote, data, false);
 }
+#endif
 
 void engine_send_keepalive(struct engine *e, const struct endpoint *local, const struct endpoint *remote)
 {
@@ -391,7 +400,7 @@ void engine_input(struct engine *e, const struct endpoint *local, const struct e
 	e->now = now;
 	e->rx = (struct received){ .local = *local, .remote = *remote };
 	engine_count(e, XSWAN_IKE_RX);
-	if (!header_ok(e, data, len))
+	if (!header_ok(e, data, len) || impair_receive(e))
 		return;
 	if (e->rx.header.exchange == IKE_SA_INIT && !ike_is_response(&e->rx.header)) {
 		init_input(e);

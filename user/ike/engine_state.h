@@ -8,6 +8,7 @@
 #include "cookie.h"
 #include "engine.h"
 #include "ike_message.h"
+#include "impair.h"
 #include "refusal.h"
 #include "spi_table.h"
 #include "timers.h"
@@ -67,6 +68,9 @@ struct engine {
 	struct child_info *child_infos; /* scratch for struct ike_sa_info */
 	size_t child_infos_size;
 	uint8_t plain[IKE_DATAGRAM_MAX]; /* the opened SK payload of rx */
+#ifdef XSWAN_IMPAIR
+	struct impairments impairments;
+#endif
 };
 
 static inline void engine_count(struct engine *e, enum xswan_ike_counter counter)
@@ -77,6 +81,10 @@ static inline void engine_count(struct engine *e, enum xswan_ike_counter counter
 uint64_t engine_random(struct engine *e); /* jitter; nothing that must not be guessed */
 /* Queues a copy. Without memory the datagram is lost, as any datagram may be. */
 void engine_send(struct engine *e, const struct endpoint *local, const struct endpoint *remote, struct span data);
+#ifdef XSWAN_IMPAIR
+void engine_send_unimpaired(struct engine *e, const struct endpoint *local, const struct endpoint *remote,
+			    struct span data);
+#endif
 void engine_send_keepalive(struct engine *e, const struct endpoint *local, const struct endpoint *remote);
 /* About the datagram being served, of no IKE SA. conn: NULL if that is not known either. */
 void engine_log(struct engine *e, enum log_level level, const char *conn, enum ike_reason reason, const char *fmt, ...)

@@ -228,6 +228,10 @@ void ike_sa_delete(struct ike_sa *sa)
 {
 	if (!ike_sa_in(sa, PHASE_ESTABLISHED))
 		return;
+	if (impaired(sa->engine, IMPAIR_DELETE_SILENT, 0)) {
+		ike_sa_end(sa, "deleted in silence");
+		return;
+	}
 	sa->phase = PHASE_DELETING;
 	window_want(sa, exchange_delete);
 	timers_set(&sa->engine->timers, &sa->timer, 0);

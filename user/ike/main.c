@@ -27,6 +27,9 @@ static const struct option_def defs[] = {
 	{ 0, "keylog", OPTION_TEXT, "FILE", &options.keylog, 0,
 	  "append IKE keys for a protocol analyser: every secret is lost" },
 #endif
+#ifdef XSWAN_IMPAIR
+	{ 0, "impair", OPTION_TEXT, "NAME[:EXCHANGE][=TIMES],...", &options.impair, 0, "do this wrong" },
+#endif
 	{ 'V', "version", OPTION_FLAG, NULL, &version, 0, "print the version and exit" },
 	{ 'h', "help", OPTION_FLAG, NULL, &help, 0, "print this and exit" },
 	{ 0 },

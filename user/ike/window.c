@@ -160,6 +160,7 @@ static int start(struct ike_sa *sa, const struct exchange *exchange, struct chil
 	ret = exchange->build(sa, child, &m);
 	if (ret)
 		return ret;
+	impair_message(sa->engine, &m);
 	ret = message_finish(&m, &sa->keys, sa->initiator);
 	if (!ret)
 		ret = keep(&w->request, &w->request_len, &m);
@@ -237,6 +238,7 @@ int window_answer(struct ike_sa *sa, struct message *m)
 	const struct received *rx = &sa->engine->rx;
 	int ret;
 
+	impair_message(sa->engine, m);
 	ret = message_finish(m, &sa->keys, sa->initiator);
 	if (!ret)
 		ret = digest_sha256(rx->datagram, w->answered);

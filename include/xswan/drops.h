@@ -127,7 +127,8 @@ enum xswan_drop {
 	X(PATH_MTU, "path_mtu", "path MTUs lowered, as a router on the path asked for") \
 	X(TOO_BIG_REFUSED, "too_big_refused", "ICMP \"too big\" about ESP that fits no live SA, or asks for nonsense") \
 	X(OWN_MOVED, "own_moved", "moves of our own to another path (MOBIKE)") \
-	X(ADDRESSES_REFUSED, "addresses_refused", "paths that a peer asked for, and did not get (MOBIKE)")
+	X(ADDRESSES_REFUSED, "addresses_refused", "paths that a peer asked for, and did not get (MOBIKE)") \
+	X(HALF_OPEN_SHARE, "half_open_share", "IKE_SA_INIT refused: its network has its share of half-open IKE SAs")
 
 enum xswan_ike_counter {
 #define X(id, name, text) XSWAN_IKE_##id,

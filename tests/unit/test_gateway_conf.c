@@ -47,6 +47,8 @@ static void defaults(void **state)
 	assert_false(c.fragment_after);
 	assert_int_equal(c.tcp_mss, GATEWAY_MSS_AUTO);
 	assert_int_equal(c.path_mtu_floor, 576);
+	assert_int_equal(c.half_open_limit, 4096);
+	assert_int_equal(c.cookie_threshold, 256);
 	assert_int_equal(c.init_rate, 5000);
 	assert_int_equal(c.init_rate_prefix, 200);
 	assert_int_equal(c.init_rate_peer, 50);
@@ -67,7 +69,7 @@ static void everything(void **state)
 		 "outside\n }\n}\n"
 		 "dataplane {\n attach = external\n crypto = openssl\n workers = 64\n cpus = 2-5,1\n frames = 1048576\n tunnel = "
 		 "tunnel123456\n fragment = after\n tcp_mss = 1200\n}\n"
-		 "ike {\n init_rate = 1000000\n init_rate_prefix = 0\n init_rate_peer = 7\n path_mtu_floor = 1000\n retransmit_tries = 7\n retransmit_timeout = 250ms\n keep_alive = 1m\n}\n"
+		 "ike {\n half_open_limit = 65535\n cookie_threshold = 1\n init_rate = 1000000\n init_rate_prefix = 0\n init_rate_peer = 7\n path_mtu_floor = 1000\n retransmit_tries = 7\n retransmit_timeout = 250ms\n keep_alive = 1m\n}\n"
 		 "log {\n level = debug\n}\n",
 		 why) < 0)
 		fail_msg("%s", why);
@@ -91,6 +93,8 @@ static void everything(void **state)
 	assert_true(c.fragment_after);
 	assert_int_equal(c.tcp_mss, 1200);
 	assert_int_equal(c.path_mtu_floor, 1000);
+	assert_int_equal(c.half_open_limit, 65535);
+	assert_int_equal(c.cookie_threshold, 1);
 	assert_int_equal(c.init_rate, 1000000);
 	assert_int_equal(c.init_rate_prefix, 0);
 	assert_int_equal(c.init_rate_peer, 7);

@@ -22,6 +22,11 @@ bool connection_has_local(const struct conf_conn *conn, const struct addr *local
 	return match_addrs(conn->local_addrs, conn->local_addr_count, local) >= 0;
 }
 
+bool connection_names_remote(const struct conf_conn *conn, const struct addr *remote)
+{
+	return match_addrs(conn->remote_addrs, conn->remote_addr_count, remote) > 0;
+}
+
 int connection_score(const struct conf_conn *conn, const struct addr *local, const struct addr *remote)
 {
 	int here = match_addrs(conn->local_addrs, conn->local_addr_count, local);

@@ -6,6 +6,8 @@
 #include "ike_sa.h"
 
 bool connection_has_local(const struct conf_conn *conn, const struct addr *local);
+/* Is this address one of its remote_addrs? One that only %any covers is not. */
+bool connection_names_remote(const struct conf_conn *conn, const struct addr *remote);
 /* More for a named address than for %any; -1: it does not match. */
 int connection_score(const struct conf_conn *conn, const struct addr *local, const struct addr *remote);
 

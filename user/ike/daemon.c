@@ -312,6 +312,8 @@ static int make_engine(struct daemon *d)
 		.retransmit_base = d->gateway.retransmit_timeout,
 		.retransmit_tries = d->gateway.retransmit_tries,
 		.keepalive = d->gateway.keep_alive,
+		.half_open_max = d->gateway.half_open_limit,
+		.cookie_threshold = d->gateway.cookie_threshold,
 	};
 	struct engine_callbacks callbacks;
 

@@ -28,6 +28,7 @@ static const struct engine_settings defaults = {
 	.retransmit_tries = 5,
 	.half_open_timeout = 30 * SECOND,
 	.half_open_max = 4096,
+	.cookie_threshold = 256,
 	.keepalive = 20 * SECOND,
 };
 
@@ -42,15 +43,18 @@ static void take_settings(struct engine_settings *to, const struct engine_settin
 		to->half_open_timeout = defaults.half_open_timeout;
 	if (!to->half_open_max)
 		to->half_open_max = defaults.half_open_max;
+	if (to->half_open_max > HALF_OPEN_MAX)
+		to->half_open_max = HALF_OPEN_MAX;
 	if (!to->cookie_threshold)
-		to->cookie_threshold = to->half_open_max / 2;
+		to->cookie_threshold = defaults.cookie_threshold < to->half_open_max / 2 ? defaults.cookie_threshold
+											  : to->half_open_max / 2;
 }
 
 struct engine *engine_new(const struct sa_sink *sink, void *sink_ctx, const struct engine_callbacks *cb,
 			  const struct engine_settings *settings)
 {
 	struct engine *e = calloc(1, sizeof(*e));
-	uint64_t random[3];
+	uint64_t random[4];
 
 	if (!e)
 		return NULL;
@@ -68,6 +72,7 @@ struct engine *engine_new(const struct sa_sink *sink, void *sink_ctx, const stru
 	}
 	e->cfg->refs = 1;
 	e->rng = random[2] | 1;
+	e->half_open.seed = random[3];
 	return e;
 }
 

@@ -7,6 +7,7 @@
 
 #include "cookie.h"
 #include "engine.h"
+#include "half_open.h"
 #include "ike_message.h"
 #include "impair.h"
 #include "refusal.h"
@@ -51,8 +52,7 @@ struct engine {
 	struct spi_table by_spi; /* our SPI */
 	struct spi_table by_init; /* responder: the initiator's SPI, for repeated IKE_SA_INIT requests */
 	struct timers timers;
-	unsigned int half_open;
-	bool half_open_logged;
+	struct half_open half_open;
 	struct cookies cookies;
 	uint32_t last_ike_id, last_child_id;
 

@@ -23,6 +23,14 @@ static void refuse_loudly(struct engine *e, enum xswan_ike_counter counter, cons
 	refuse_init(e, NOTIFY_NO_PROPOSAL_CHOSEN, NULL, 0);
 }
 
+static bool short_enough(struct engine *e)
+{
+	if (e->rx.datagram.len <= INIT_REQUEST_MAX)
+		return true;
+	engine_count(e, XSWAN_IKE_RX_OVERSIZED);
+	return false;
+}
+
 static bool well_formed(struct engine *e, struct payloads *in)
 {
 	const struct exchange *x = exchange_ike_sa_init;
@@ -55,25 +63,13 @@ static bool shows_cookie(struct engine *e, const struct payloads *in)
 	struct span nonce = in->body[PAYLOAD_NONCE];
 	uint8_t cookie[COOKIE_LEN];
 
-	if (e->half_open < e->settings.cookie_threshold)
+	if (!half_open_wants_cookie(e))
 		return true;
 	if (n && cookie_valid(&e->cookies, e->now, from, spi_i, nonce, n->data))
 		return true;
-	engine_count(e, XSWAN_IKE_COOKIE);
+	half_open_count_demand(e);
 	if (!cookie_make(&e->cookies, e->now, from, spi_i, nonce, cookie))
 		refuse_without_cookie(e, cookie, sizeof(cookie));
-	return false;
-}
-
-static bool room_for_another(struct engine *e)
-{
-	if (e->half_open < e->settings.half_open_max)
-		return true;
-	engine_count(e, XSWAN_IKE_HALF_OPEN_LIMIT);
-	if (!e->half_open_logged)
-		engine_log(e, LOG_LEVEL_WARN, NULL, IKE_REASON_NONE,
-			   "%u half-open IKE SAs: further IKE_SA_INIT requests are dropped", e->half_open);
-	e->half_open_logged = true;
 	return false;
 }
 
@@ -114,6 +110,7 @@ static int take_request(struct ike_sa *sa, const struct payloads *in, const stru
 	sa->spi_i = rx->header.spi_i;
 	sa->local = rx->local;
 	sa->remote = sa->init_remote = rx->remote;
+	half_open_enter(sa);
 	sa->suite = *suite;
 	sa->nat_fake = sa->conn->encap;
 	sa->expires_at = sa->engine->now + sa->engine->settings.half_open_timeout;
@@ -172,7 +169,7 @@ void ike_init_request(struct engine *e)
 	struct ike_sa *sa;
 	int ret;
 
-	if (refuse_again(e) || !well_formed(e, &in) || !shows_cookie(e, &in) || !room_for_another(e))
+	if (!short_enough(e) || refuse_again(e) || !well_formed(e, &in) || !shows_cookie(e, &in) || !half_open_admits(e))
 		return;
 	conn = choose(e, &in, &suite);
 	if (!conn)
@@ -184,8 +181,6 @@ void ike_init_request(struct engine *e)
 	sa = ike_sa_new(e, false);
 	if (!sa)
 		return;
-	sa->counted_half_open = true;
-	e->half_open++;
 	sa->conn = conn;
 	ret = establish_keys(sa, &in, &suite);
 	if (ret == -EBADMSG) { /* not a public value of its group */

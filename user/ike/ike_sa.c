@@ -119,15 +119,6 @@ void ike_sa_drop_setup(struct ike_sa *sa)
 	sa->setup = NULL;
 }
 
-static void leave_half_open(struct ike_sa *sa)
-{
-	struct engine *e = sa->engine;
-
-	if (sa->counted_half_open && --e->half_open < e->settings.half_open_max / 2)
-		e->half_open_logged = false;
-	sa->counted_half_open = false;
-}
-
 void ike_sa_free(struct ike_sa *sa)
 {
 	struct engine *e = sa->engine;
@@ -139,7 +130,7 @@ void ike_sa_free(struct ike_sa *sa)
 	ike_sa_drop_setup(sa);
 	free(sa->mobike);
 	ike_keys_wipe(&sa->keys);
-	leave_half_open(sa);
+	half_open_leave(sa);
 	spi_table_remove(&e->by_spi, &sa->by_spi);
 	spi_table_remove(&e->by_init, &sa->by_init);
 	timers_remove(&e->timers, &sa->timer);
@@ -182,7 +173,8 @@ void ike_sa_established(struct ike_sa *sa)
 	sa->authenticated = true;
 	sa->newest_then = sa->engine->last_ike_id;
 	sa->established_at = sa->last_seen = sa->engine->now;
-	leave_half_open(sa);
+	half_open_leave(sa);
+	half_open_know(sa->engine, &sa->remote.addr);
 	engine_count(sa->engine, XSWAN_IKE_IKE_UP);
 	log_up(sa);
 	ike_sa_event(sa, IKE_EVENT_IKE_UP, NULL, NULL);

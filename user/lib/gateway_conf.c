@@ -15,6 +15,7 @@
 #define MSS_MIN 88u /* less is not worth the headers: Linux takes none */
 #define MSS_MAX 65495u
 #define INIT_RATE_MAX 1000000u
+#define HALF_OPEN_LIMIT_MAX 65535u
 #define INTERFACES_MAX (XSWAN_PORTS - 1) /* the tunnel takes one port too */
 #define TUNNEL_SUFFIX "-dp" /* of the dataplane's end of the pair */
 
@@ -232,12 +233,12 @@ static void load_dataplane(struct gateway_conf *conf, struct section *s, struct 
 		conf->frames = frames;
 }
 
-static void load_rate(struct section *s, const char *key, uint32_t *rate, struct problems *p)
+static void load_count(struct section *s, const char *key, uint32_t min, uint32_t max, uint32_t *count, struct problems *p)
 {
-	uint64_t n = *rate;
+	uint64_t n = *count;
 
-	section_get_number(s, key, 0, INIT_RATE_MAX, &n, p);
-	*rate = n;
+	section_get_number(s, key, min, max, &n, p);
+	*count = n;
 }
 
 static void load_ike(struct gateway_conf *conf, struct section *s, struct problems *p)
@@ -256,9 +257,11 @@ static void load_ike(struct gateway_conf *conf, struct section *s, struct proble
 		problem_setting(p, section_get(s, "keep_alive"), "%s is too short: at least 1s, or 0 for never",
 				section_get(s, "keep_alive")->value);
 	conf->path_mtu_floor = floor;
-	load_rate(s, "init_rate", &conf->init_rate, p);
-	load_rate(s, "init_rate_prefix", &conf->init_rate_prefix, p);
-	load_rate(s, "init_rate_peer", &conf->init_rate_peer, p);
+	load_count(s, "half_open_limit", 1, HALF_OPEN_LIMIT_MAX, &conf->half_open_limit, p);
+	load_count(s, "cookie_threshold", 1, HALF_OPEN_LIMIT_MAX, &conf->cookie_threshold, p);
+	load_count(s, "init_rate", 0, INIT_RATE_MAX, &conf->init_rate, p);
+	load_count(s, "init_rate_prefix", 0, INIT_RATE_MAX, &conf->init_rate_prefix, p);
+	load_count(s, "init_rate_peer", 0, INIT_RATE_MAX, &conf->init_rate_peer, p);
 }
 
 static void load(struct gateway_conf *conf, struct section *root, const char *path, struct problems *p)
@@ -289,6 +292,8 @@ int gateway_conf_load(struct gateway_conf *conf, const char *dir, char *why, siz
 		.retransmit_timeout = 1000000,
 		.keep_alive = 20 * 1000000,
 		.path_mtu_floor = 576,
+		.half_open_limit = 4096,
+		.cookie_threshold = 256,
 		.init_rate = 5000,
 		.init_rate_prefix = 200,
 		.init_rate_peer = 50,

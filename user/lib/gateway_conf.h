@@ -29,6 +29,8 @@
  *       retransmit_timeout = 1s
  *       keep_alive = 20s     # behind a NAT; 0: never
  *       path_mtu_floor = 576 # bytes: no router talks us into smaller IPv4 packets
+ *       half_open_limit = 4096 # IKE SAs whose peer has not authenticated yet,
+ *       cookie_threshold = 256 # and from how many on a cookie is demanded
  *       init_rate = 5000     # IKE_SA_INIT requests per second, 0: any number; from strangers,
  *       init_rate_prefix = 200 # from each /24 or IPv6 /48 of theirs,
  *       init_rate_peer = 50  # and from each address of a peer
@@ -78,6 +80,7 @@ struct gateway_conf {
 	uint64_t retransmit_timeout; /* microseconds */
 	uint64_t keep_alive; /* microseconds; 0: none */
 	uint32_t path_mtu_floor;
+	uint32_t half_open_limit, cookie_threshold;
 	uint32_t init_rate, init_rate_prefix, init_rate_peer; /* per second; 0: no limit */
 	enum log_level log_level;
 };

@@ -10,7 +10,7 @@
 : "${IKE_PROPOSAL:=aes256gcm16-prfsha256-x25519}" "${ESP_PROPOSAL:=aes256gcm16}"
 : "${PSK:=correct horse battery staple}" "${START:=none}" "${DPD_DELAY:=0}"
 : "${CHILD_KEYS:=}" # more lines of children.net
-: "${KEEP_ALIVE:=20s}" "${MOBIKE:=yes}"
+: "${KEEP_ALIVE:=20s}" "${MOBIKE:=yes}" "${LOCAL_ADDRS:=}"
 : "${IKE_PROGRAM:=xswan-ike}" "${IKE_OPTIONS:=}"
 
 # side a: the variables of gateway A, seen from itself
@@ -63,7 +63,7 @@ gateway_conf()
 		connections {
 		    site {
 		        version = 2
-		        local_addrs = $local_addr
+		        local_addrs = ${LOCAL_ADDRS:-$local_addr}
 		        remote_addrs = $remote_addr
 		        proposals = $IKE_PROPOSAL
 		        encap = $ENCAP

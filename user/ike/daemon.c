@@ -275,7 +275,9 @@ static int open_sockets(struct daemon *d)
 	const struct icmp_config icmp = { .too_big = on_too_big, .refused = refuse_too_big, .ctx = d };
 	int err = udp_open(&d->udp, d->base, &config);
 
-	return err ? err : icmp_open(&d->icmp, d->base, &icmp);
+	if (!err)
+		err = icmp_open(&d->icmp, d->base, &icmp);
+	return err ? err : daemon_addresses_open(d);
 }
 
 static uint32_t path_mtu(void *ctx, const struct endpoint *local, const struct endpoint *remote, bool learned)
@@ -319,7 +321,10 @@ static int make_engine(struct daemon *d)
 
 	daemon_engine_callbacks(d, &callbacks);
 	d->engine = engine_new(&daemon_sink, d, &callbacks, &settings);
-	return d->engine ? impair(d) : -ENOMEM;
+	if (!d->engine)
+		return -ENOMEM;
+	daemon_addresses_tell(d);
+	return impair(d);
 }
 
 static int make_parts(struct daemon *d)
@@ -417,6 +422,7 @@ void daemon_destroy(struct daemon *d)
 	sa_store_free(d->store);
 	udp_close(d->udp);
 	icmp_close(d->icmp);
+	addresses_close(d->addresses);
 	wanted_clear(&d->wanted);
 	totals_clear(&d->totals);
 	free_event(d->engine_timer);

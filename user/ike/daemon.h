@@ -10,6 +10,7 @@
  *   daemon.c         start, stop, signals, the pump between engine, sockets and timers
  *   daemon_config.c  loading swanctl.conf, tunnel numbers, reload
  *   daemon_dp.c      maps, xswan-dp, acquire events; the sa_sink given to the engine
+ *   daemon_addresses.c  what the engine hears of addresses and routes
  *   daemon_events.c  what the engine reports; initiating, and trying again
  */
 #ifndef XSWAN_IKE_DAEMON_H
@@ -23,6 +24,7 @@
 
 #include "../lib/gateway_conf.h"
 #include "../vici/server.h"
+#include "addresses.h"
 #include "config.h"
 #include "dp_client.h"
 #include "engine.h"
@@ -52,6 +54,7 @@ struct daemon {
 	struct engine *engine;
 	struct udp *udp;
 	struct icmp *icmp;
+	struct addresses *addresses;
 	struct sa_store *store;
 	struct policy *policy;
 	struct wanted wanted;
@@ -107,6 +110,11 @@ int daemon_dp_news(struct daemon *d); /* what xswan-dp says by itself; -EAGAIN: 
 void daemon_maps_close(struct daemon *d);
 extern const struct sa_sink daemon_sink; /* ctx: the daemon */
 const struct sa_store_dp *daemon_store_dp(struct daemon *d, struct sa_store_dp *dp);
+
+/* daemon_addresses.c */
+int daemon_addresses_open(struct daemon *d);
+void daemon_addresses_tell(struct daemon *d); /* to the engine, when it is new */
+int daemon_route(void *ctx, const struct addr *remote, struct addr *local);
 
 /* daemon_events.c */
 void daemon_engine_callbacks(struct daemon *d, struct engine_callbacks *cb);

@@ -71,7 +71,7 @@ static void on_keylog(void *ctx, uint64_t spi_i, uint64_t spi_r, const struct ik
 
 void daemon_engine_callbacks(struct daemon *d, struct engine_callbacks *cb)
 {
-	*cb = (struct engine_callbacks){ .ctx = d, .log = on_log, .event = on_event };
+	*cb = (struct engine_callbacks){ .ctx = d, .log = on_log, .event = on_event, .route = daemon_route };
 #ifdef XSWAN_KEYLOG
 	cb->keylog = on_keylog;
 #endif

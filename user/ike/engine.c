@@ -245,7 +245,7 @@ static uint64_t deadline_of(const struct ike_sa *sa)
 	if (w->first && !w->exchange)
 		return 0;
 	return earlier(w->exchange ? w->resend_at : liveness_at(sa),
-		       earlier(renew_deadline(sa), keepalive_deadline(sa)));
+		       earlier(earlier(renew_deadline(sa), keepalive_deadline(sa)), mobike_deadline(sa)));
 }
 
 /* Starts what can be started, and sets the timer anew. */
@@ -285,6 +285,8 @@ static void run_timer(struct ike_sa *sa)
 		ike_sa_end(sa, sa->setup->error);
 	} else if (keepalive_deadline(sa) <= now) {
 		keepalive_run(sa);
+	} else if (mobike_deadline(sa) <= now) {
+		mobike_run(sa);
 	} else if (renew_deadline(sa) <= now) {
 		renew_run(sa);
 	} else if (sa->window.exchange && sa->window.resend_at <= now) {

@@ -34,6 +34,7 @@ struct mobike {
 	struct addr verified; /* of the peer: where it receives */
 	struct endpoint esp_local, esp_remote; /* where outbound ESP goes */
 	bool esp_encap;
+	uint64_t retry_at; /* our address is gone, and no other leads to the peer: when to look again; 0: not so */
 	int peer_count;
 	struct addr peers[MOBIKE_ADDRS]; /* additional ones */
 };
@@ -60,6 +61,9 @@ void mobike_want(struct ike_sa *sa, unsigned int parts);
 
 /* The addresses of this host have changed; what they were. */
 void mobike_addresses_changed(struct ike_sa *sa, const struct addr_list *was);
+/* Routes may come after addresses, and nobody tells: while there is no way to the peer, it is looked for. */
+uint64_t mobike_deadline(const struct ike_sa *sa);
+void mobike_run(struct ike_sa *sa);
 /* Our addresses that the peer may hear of, but for the one in use; at most `max`. */
 int mobike_additional(const struct ike_sa *sa, struct addr *list, int max);
 bool mobike_may_use(const struct ike_sa *sa, const struct addr *local); /* says the configuration */

@@ -10,6 +10,7 @@
 
 #define REMOTES (1 + MOBIKE_ADDRS + CONF_ADDRS)
 #define PATHS_TRIED 16 /* copies of one request, at most */
+#define RETRY 1000000u /* microseconds */
 
 static bool listed(const struct addr *a, const struct addr *list, int count)
 {
@@ -58,7 +59,7 @@ static int candidates(const struct ike_sa *sa, struct addr list[static REMOTES])
 	return count;
 }
 
-/* The kernel's choice, if the configuration has nothing against it; else the first that may be used. */
+/* The kernel's choice; or, if the configuration has something against it, the first that may be used. */
 static bool choose_local(const struct ike_sa *sa, const struct addr *remote, struct addr *local)
 {
 	const struct engine *e = sa->engine;
@@ -67,6 +68,8 @@ static bool choose_local(const struct ike_sa *sa, const struct addr *remote, str
 		return false;
 	if (e->cb.route && is_here(sa, local) && mobike_may_use(sa, local))
 		return true;
+	if (e->cb.route && !sa->conn->local_addr_count)
+		return false; /* the way there is through an interface that is not for IKE */
 	for (int i = 0; i < e->locals.count; i++) {
 		*local = e->locals.list[i];
 		if (local->family == remote->family && mobike_may_use(sa, local))
@@ -136,30 +139,60 @@ void mobike_set_path(struct ike_sa *sa, const struct endpoint *local, const stru
 	window_resend_now(sa);
 }
 
-static void leave_path(struct ike_sa *sa)
+/* Section 3.5 */
+static bool leave_path(struct ike_sa *sa)
 {
 	struct endpoint local, remote;
-	char gone[ADDR_TEXT];
 
-	if (choose_path(sa, false, &local, &remote))
-		mobike_set_path(sa, &local, &remote);
-	else
-		ike_sa_log(sa, LOG_LEVEL_WARN, "the address %s is gone, and no other leads to the peer: waiting for one",
-			   addr_format(&sa->local.addr, gone));
+	if (!choose_path(sa, false, &local, &remote))
+		return false;
+	mobike_set_path(sa, &local, &remote);
+	return true;
 }
 
 /* The responder says from where it is now; the initiator will choose (section 3.6). */
-static void leave_local(struct ike_sa *sa)
+static bool leave_local(struct ike_sa *sa)
 {
 	struct addr local;
 	char was[ADDR_TEXT], is[ADDR_TEXT];
 
 	if (!choose_local(sa, &sa->remote.addr, &local))
-		return;
-	ike_sa_log(sa, LOG_LEVEL_INFO, "the address %s is gone: telling the peer from %s",
+		return false;
+	ike_sa_log(sa, LOG_LEVEL_INFO, "the address %s is gone: telling the peer from %s (MOBIKE)",
 		   addr_format(&sa->local.addr, was), addr_format(&local, is));
 	sa->local.addr = local;
+	mobike_want(sa, MOBIKE_LIST);
 	window_resend_now(sa);
+	return true;
+}
+
+static void leave(struct ike_sa *sa)
+{
+	struct mobike *mb = sa->mobike;
+	const bool first = !mb->retry_at;
+	char gone[ADDR_TEXT];
+
+	mb->retry_at = 0;
+	if (mb->initiator ? leave_path(sa) : leave_local(sa))
+		return;
+	mb->retry_at = sa->engine->now + RETRY;
+	timers_set(&sa->engine->timers, &sa->timer, 0);
+	if (first)
+		ike_sa_log(sa, LOG_LEVEL_WARN, "the address %s is gone, and no other leads to the peer: waiting for one",
+			   addr_format(&sa->local.addr, gone));
+}
+
+uint64_t mobike_deadline(const struct ike_sa *sa)
+{
+	return sa->mobike && sa->mobike->retry_at && ike_sa_in(sa, PHASES_UP) ? sa->mobike->retry_at : IKE_TIME_NEVER;
+}
+
+void mobike_run(struct ike_sa *sa)
+{
+	if (is_here(sa, &sa->local.addr))
+		sa->mobike->retry_at = 0;
+	else
+		leave(sa);
 }
 
 static bool differ(const struct ike_sa *sa, const struct addr_list *a, const struct addr_list *b)
@@ -188,15 +221,13 @@ void mobike_addresses_changed(struct ike_sa *sa, const struct addr_list *was)
 		fail_unfinished(sa);
 	if (!sa->mobike || !ike_sa_in(sa, PHASES_UP))
 		return;
-	if (is_here(sa, &sa->local.addr)) {
-		if (differ(sa, was, is) || differ(sa, is, was))
-			mobike_want(sa, MOBIKE_LIST);
-	} else if (sa->mobike->initiator) {
-		leave_path(sa);
-	} else {
-		leave_local(sa);
-		mobike_want(sa, MOBIKE_LIST);
+	if (!is_here(sa, &sa->local.addr)) {
+		leave(sa);
+		return;
 	}
+	sa->mobike->retry_at = 0;
+	if (differ(sa, was, is) || differ(sa, is, was))
+		mobike_want(sa, MOBIKE_LIST);
 }
 
 void mobike_peer_addresses_changed(struct ike_sa *sa)

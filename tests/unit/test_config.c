@@ -115,7 +115,7 @@ static void minimal(void **state)
 	assert_string_equal(ts_format(&child->remote_ts[0], text), "10.2.0.0/16");
 	assert_int_equal(child->proposal_count, 1);
 	assert_int_equal(child->proposals[0].esn_count, 2);
-	assert_int_equal(child->start_action, START_NONE);
+	assert_int_equal(child->start_action, ACTION_NONE);
 	assert_int_equal(child->replay_window, 1024);
 
 	assert_int_equal(cfg->secrets->len, 3);
@@ -173,7 +173,10 @@ static void everything(void **state)
 	assert_int_equal(child->local_ts_count, 2);
 	assert_string_equal(ts_format(&child->local_ts[1], text), "10.1.2.3..10.1.2.9[udp]");
 	assert_string_equal(ts_format(&child->remote_ts[0], text), "10.2.0.0/16[tcp/80-90]");
-	assert_int_equal(child->start_action, START_TRAP);
+	assert_int_equal(child->start_action, ACTION_TRAP);
+	assert_int_equal(child->dpd_action, ACTION_TRAP);
+	assert_int_equal(child->close_action, ACTION_NONE);
+	assert_int_equal(conn->keyingtries, 1);
 	assert_int_equal(child->replay_window, 32);
 	assert_int_equal(child->proposals[0].esn_count, 1);
 	assert_int_equal(child->proposals[0].esn[0], 1);
@@ -220,10 +223,7 @@ static void refused(void **state)
 		{ { .conn = "other { }" }, "3: connections.gw.other: section not supported" },
 		{ { .conn = "dpd_delay = 0.5" }, "3: connections.gw.dpd_delay: whole seconds only" },
 		{ { .conn = "dpd_delay = 2d" }, "3: connections.gw.dpd_delay: 2d is too long: at most 86400s" },
-		{ { .conn = "keyingtries = 0" },
-		  "3: connections.gw.keyingtries: '0' is not supported: start_action = start tries until it succeeds "
-		  "(0), "
-		  "others once (1)" },
+		{ { .conn = "keyingtries = often" }, "3: connections.gw.keyingtries: 'often' is not a number" },
 		{ { .conn = "local_addrs = gw.example.com" },
 		  "3: connections.gw.local_addrs: 'gw.example.com' is not an address; host names are not supported "
 		  "yet" },
@@ -265,7 +265,8 @@ static void refused(void **state)
 		{ { .child = "local_ts = 10.1.0.0/16, 10.1.2.0/24" },
 		  "17: connections.gw.children.net.local_ts: '10.1.2.0/24' overlaps 10.1.0.0/16 in the same list" },
 		{ { .child = "local_ts = 2001:db8::/32,2001:db8:1::/48" },
-		  "17: connections.gw.children.net.local_ts: '2001:db8:1::/48' overlaps 2001:db8::/32 in the same list" },
+		  "17: connections.gw.children.net.local_ts: '2001:db8:1::/48' overlaps 2001:db8::/32 in the same "
+		  "list" },
 		{ { .child = "local_ts = 10.1.0.0/16[/80]" },
 		  "17: connections.gw.children.net.local_ts: '10.1.0.0/16[/80]': ports need a protocol, as in "
 		  "[tcp/80]" },
@@ -314,39 +315,33 @@ static void refused(void **state)
 		{ { .child = "flow_label = yes" },
 		  "17: connections.gw.children.net.flow_label: 'yes' is not one of: zero, hash" },
 		{ { .child = "dscp = 46" },
-		  "17: connections.gw.children.net.dscp: the outer DSCP is copied from the inner one: write copy_dscp = no "
+		  "17: connections.gw.children.net.dscp: the outer DSCP is copied from the inner one: write copy_dscp "
+		  "= no "
 		  "(or in) to set it" },
 		{ { .child = "mode = transport\n tfc_padding = 1000" },
-		  "14: connections.gw.children.net: copy_df, copy_ecn, copy_dscp, dscp, flow_label and tfc_padding are of "
+		  "14: connections.gw.children.net: copy_df, copy_ecn, copy_dscp, dscp, flow_label and tfc_padding are "
+		  "of "
 		  "tunnel mode: with mode = transport there is one IP header, and it stays as it is" },
 		{ { .child = "rekey_time = 1h\n life_time = 30m" },
 		  "18: connections.gw.children.net.life_time: less than rekey_time" },
 		{ { .child = "rekey_bytes = 1000\n rand_bytes = 1000" },
-		  "18: connections.gw.children.net.rand_bytes: must be less than rekey_bytes, of which a part of it is taken "
+		  "18: connections.gw.children.net.rand_bytes: must be less than rekey_bytes, of which a part of it is "
+		  "taken "
 		  "off" },
-		{ { .child = "rekey_time = 1500ms" }, "17: connections.gw.children.net.rekey_time: whole seconds only" },
+		{ { .child = "rekey_time = 1500ms" },
+		  "17: connections.gw.children.net.rekey_time: whole seconds only" },
 		{ { .child = "life_packets = many" },
 		  "17: connections.gw.children.net.life_packets: 'many' is not a number" },
 		{ { .child = "start_action = route" },
-		  "17: connections.gw.children.net.start_action: 'route' is not one of: none, trap, start" },
-		{ { .child = "start_action = trap|start" },
-		  "17: connections.gw.children.net.start_action: 'trap|start' is not supported: write start, which "
-		  "protects "
-		  "the traffic from the start and keeps trying" },
+		  "17: connections.gw.children.net.start_action: 'route' is not one of: none, trap, start, "
+		  "trap|start" },
+		{ { .child = "start_action = trap|" },
+		  "17: connections.gw.children.net.start_action: 'trap|' is not one of: none, trap, start, "
+		  "trap|start" },
 		{ { .conn = "remote_addrs = %any\n remote_addrs = %any", .child = "copy_df = maybe" },
 		  "18: connections.gw.children.net.copy_df: 'maybe' is not one of: yes, no, set" },
-		{ { .child = "dpd_action = restart" },
-		  "17: connections.gw.children.net.dpd_action: 'restart' is not supported with this start_action, "
-		  "which also "
-		  "decides what happens after a loss: write clear" },
-		{ { .child = "start_action = start\n dpd_action = clear" },
-		  "18: connections.gw.children.net.dpd_action: 'clear' is not supported with this start_action, which "
-		  "also "
-		  "decides what happens after a loss: write restart" },
-		{ { .child = "start_action = start\n close_action = none" },
-		  "18: connections.gw.children.net.close_action: 'none' is not supported with this start_action, which "
-		  "also "
-		  "decides what happens after a loss: write start" },
+		{ { .child = "dpd_action = hold" },
+		  "17: connections.gw.children.net.dpd_action: 'hold' is not one of: clear, trap, restart" },
 		{ { .child = "replay_window = 0" },
 		  "17: connections.gw.children.net.replay_window: 0 is out of range: 32 to 65536" },
 		{ { .child = "updown = /bin/true" }, "17: connections.gw.children.net.updown: not supported" },
@@ -412,6 +407,8 @@ static void accepted(void **state)
 		{ .child = "start_action = start\n dpd_action = restart\n close_action = start" },
 		{ .child = "start_action = start", .conn = "keyingtries = 0" },
 		{ .child = "start_action = trap\n dpd_action = clear" },
+		{ .child = "start_action = start|trap\n dpd_action = trap\n close_action = none" },
+		{ .conn = "keyingtries = %forever" },
 		{ .child = "dpd_action = clear\n close_action = none" },
 		{ .child = "rekey_time = 0s\n life_time = 0\n rand_time = 5m\n rekey_bytes = 0" },
 		{ .child = "rekey_time = 4h\n rand_time = 0\n rekey_bytes = 1000000\n life_packets = 500" },

@@ -47,9 +47,9 @@ static void set_ts(struct conf_child *child, const char *local, const char *remo
 
 static void set_up_config(struct world *w)
 {
-	w->trap = (struct conf_child){ .name = "trap", .start_action = START_TRAP, .tunnel = 1, .next = &w->none };
-	w->none = (struct conf_child){ .name = "none", .start_action = START_NONE, .tunnel = 2, .next = &w->dynamic };
-	w->dynamic = (struct conf_child){ .name = "dynamic", .start_action = START_START, .tunnel = 3 };
+	w->trap = (struct conf_child){ .name = "trap", .start_action = ACTION_TRAP, .tunnel = 1, .next = &w->none };
+	w->none = (struct conf_child){ .name = "none", .start_action = ACTION_NONE, .tunnel = 2, .next = &w->dynamic };
+	w->dynamic = (struct conf_child){ .name = "dynamic", .start_action = ACTION_START, .tunnel = 3 };
 	set_ts(&w->trap, "10.1.0.0/16", "10.2.0.0/16");
 	set_ts(&w->none, "10.1.0.0/16", "10.3.0.0/16");
 	w->conn = (struct conf_conn){ .name = "conn", .children = &w->trap, .origin = "swanctl.conf:1" };
@@ -216,8 +216,8 @@ static void test_reload(void **state)
 /* A configuration that cannot be installed leaves no trace, now or when SAs come and go later. */
 static void test_failed_reload(void **state)
 {
-	struct conf_child child = { .name = "six", .start_action = START_TRAP, .tunnel = 5 };
-	struct conf_child fine = { .name = "fine", .start_action = START_TRAP, .tunnel = 6, .next = &child };
+	struct conf_child child = { .name = "six", .start_action = ACTION_TRAP, .tunnel = 5 };
+	struct conf_child fine = { .name = "fine", .start_action = ACTION_TRAP, .tunnel = 6, .next = &child };
 	struct conf_conn conn = { .name = "bad", .children = &fine };
 	struct config bad = { .refs = 1000, .conns = &conn };
 	struct world *w = *state;
@@ -294,7 +294,7 @@ static void test_check(void **state)
 
 	assert_int_equal(policy_check(&w->cfg, why, sizeof(why)), 0);
 	for (uint32_t i = 0; i <= XSWAN_RULES; i++) {
-		many[i] = (struct conf_child){ .start_action = START_NONE };
+		many[i] = (struct conf_child){ .start_action = ACTION_NONE };
 		set_port(remote, sizeof(remote), "10.9.0.0/16", 1000 + i);
 		set_ts(&many[i], "10.1.0.0/16", remote);
 		many[i].name = i == XSWAN_RULES ? "last" : "other";

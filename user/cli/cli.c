@@ -54,6 +54,13 @@ static const struct command commands[] = {
 	  "\n"
 	  "  xswan up net\n"
 	  "  xswan up site-b/net --timeout 10\n" },
+	{ "restart", cli_restart, "CONN[/CHILD]", ONE, "close what is up of a connection and bring it up again",
+	  "Without a CHILD, all children that are up or should be are begun anew; if there is none, all that\n"
+	  "are configured. What was taken down by hand is wanted again. Packets are dropped until the new SA is\n"
+	  "there, not sent in clear.\n"
+	  "\n"
+	  "  xswan restart site-b\n"
+	  "  xswan restart site-b/net --timeout 10\n" },
 	{ "down", cli_down, "CONN", ONE, "close a connection and its children, and wait for it",
 	  "CONN is the name of a connection in swanctl.conf. The peer is told. What selectors protect\n"
 	  "is dropped from then on, not sent in clear, until the connection is up again.\n"

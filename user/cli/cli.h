@@ -34,6 +34,7 @@ int cli_status(struct cli *cli, const char *operand);
 int cli_drops(struct cli *cli, const char *operand);
 int cli_trace(struct cli *cli, const char *operand);
 int cli_up(struct cli *cli, const char *operand);
+int cli_restart(struct cli *cli, const char *operand);
 int cli_down(struct cli *cli, const char *operand);
 int cli_version(struct cli *cli, const char *operand);
 

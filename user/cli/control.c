@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* up, down and version: one vici command each. */
+/* up, down, restart and version: one vici command each. */
 #include "cli.h"
 
 #include <errno.h>
@@ -61,7 +61,8 @@ static int control(struct cli *cli, struct vici_client *client, const char *comm
 	return err ? err : vici_client_check(client, &reply);
 }
 
-int cli_up(struct cli *cli, const char *operand)
+/* A child, or of a connection one: initiate; restart takes a connection, too. */
+static int begin(struct cli *cli, const char *operand, const char *command, const char *lone)
 {
 	const char *slash = strchr(operand, '/');
 	struct vici_builder args = { 0 };
@@ -73,13 +74,23 @@ int cli_up(struct cli *cli, const char *operand)
 		return CLI_UNREACHABLE;
 	if (slash)
 		vici_put_data(&args, "ike", operand, slash - operand);
-	vici_put(&args, "child", slash ? slash + 1 : operand);
-	err = control(cli, &client, "initiate", &args);
+	vici_put(&args, slash ? "child" : lone, slash ? slash + 1 : operand);
+	err = control(cli, &client, command, &args);
 	snprintf(text, sizeof(text), "%s is up", operand);
 	err = report(cli, &client, err, text);
 	vici_builder_free(&args);
 	vici_client_close(&client);
 	return err;
+}
+
+int cli_up(struct cli *cli, const char *operand)
+{
+	return begin(cli, operand, "initiate", "child");
+}
+
+int cli_restart(struct cli *cli, const char *operand)
+{
+	return begin(cli, operand, "xswan-restart", "ike");
 }
 
 int cli_down(struct cli *cli, const char *operand)

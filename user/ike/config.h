@@ -57,7 +57,9 @@ struct conf_proposal {
 	uint8_t esn[2]; /* ESP only: 1 (ESN), 0 (no ESN), in order of preference */
 };
 
-enum start_action { START_NONE, START_TRAP, START_START };
+/* Bits of start_action, dpd_action and close_action: what to do with a child at first, after a loss, and after the
+ * peer's DELETE. */
+enum conf_action { ACTION_NONE = 0, ACTION_TRAP = 1 << 0, ACTION_START = 1 << 1 };
 
 /* In strongSwan's meaning: a random part of `rand` goes off `rekey`. 0: never. */
 struct conf_life {
@@ -71,7 +73,7 @@ struct conf_child {
 	int local_ts_count, remote_ts_count; /* 0: "dynamic", the IKE address itself */
 	struct conf_proposal proposals[CONF_PROPOSALS];
 	int proposal_count;
-	enum start_action start_action;
+	unsigned int start_action, dpd_action, close_action; /* enum conf_action */
 	uint32_t priority; /* of its selectors: lowest first, before all that have none (0) */
 	uint32_t replay_window; /* packets */
 	uint8_t mode; /* enum xswan_mode */
@@ -83,6 +85,8 @@ struct conf_child {
 	uint32_t tunnel; /* number in the tunnel map; set by the daemon before use */
 };
 
+#define KEYINGTRIES_DEFAULT (-1) /* without end for what shall be up, one for what packets or people ask for */
+
 struct conf_conn {
 	struct conf_conn *next;
 	char *name;
@@ -93,6 +97,7 @@ struct conf_conn {
 	struct identity local_id, remote_id;
 	bool encap; /* force UDP encapsulation by a NAT_DETECTION hash that does not match */
 	bool mobike; /* RFC 4555 */
+	int keyingtries; /* attempts in a row; 0: without end; KEYINGTRIES_DEFAULT */
 	uint32_t dpd_delay; /* seconds; 0: no liveness checks */
 	struct conf_child *children;
 	char *origin; /* "file:line" of the section, for messages */
@@ -130,6 +135,8 @@ struct config {
 
 struct config *config_ref(struct config *cfg);
 void config_unref(struct config *cfg);
+
+const char *config_action_format(unsigned int actions, const char *none); /* strongSwan's word; `none` for none */
 
 /* While a configuration is being built; later they go with it. */
 void config_free_conn(struct conf_conn *conn);

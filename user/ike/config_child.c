@@ -103,44 +103,6 @@ void config_load_ts(struct section *s, const char *key, struct xswan_ts *list, i
 	free(copy);
 }
 
-static void load_start_action(struct section *s, struct conf_child *child, const struct conf_conn *conn,
-			      struct problems *p)
-{
-	struct setting *k = section_get(s, "start_action");
-
-	if (!k || !strcmp(k->value, "none"))
-		return;
-	if (!strcmp(k->value, "trap"))
-		child->start_action = START_TRAP;
-	else if (!strcmp(k->value, "start"))
-		child->start_action = START_START;
-	else if (!strcmp(k->value, "trap|start") || !strcmp(k->value, "start|trap"))
-		problem_setting(p, k,
-				"'%s' is not supported: write start, which protects the traffic from the start "
-				"and keeps trying",
-				k->value);
-	else
-		problem_setting(p, k, "'%s' is not one of: none, trap, start", k->value);
-	if (child->start_action != START_NONE && !conn->remote_addr_count)
-		problem_setting(p, k, "'%s' needs an address in remote_addrs to start with", k->value);
-}
-
-/* After a loss a child does what its start_action says, so these may only say the same. */
-static void check_loss_action(struct section *s, const char *key, enum start_action start, const char *when_none,
-			      const char *when_start, struct problems *p)
-{
-	struct setting *k = section_get(s, key);
-	const char *right = start == START_START ? when_start : when_none;
-
-	if (!k || !strcmp(k->value, right) || (start == START_NONE && !strcmp(k->value, "none")) ||
-	    (start == START_TRAP && (!strcmp(k->value, "trap") || !strcmp(k->value, "none"))))
-		return;
-	problem_setting(p, k,
-			"'%s' is not supported with this start_action, which also decides what happens after a loss: "
-			"write %s",
-			k->value, right);
-}
-
 /* The defaults of strongSwan: life a tenth more than rekey, and what lies between them at random. */
 static void complete_life(struct section *s, const char *what, struct conf_life *l, bool life_given, bool rand_given,
 			  struct problems *p)
@@ -220,9 +182,7 @@ struct conf_child *config_load_child(struct section *s, const struct conf_conn *
 	load_life(s, "packets", &child->packets, load_number, p);
 	section_get_number(s, "priority", 0, UINT32_MAX - 1, &priority, p);
 	child->priority = priority;
-	load_start_action(s, child, conn, p);
-	check_loss_action(s, "dpd_action", child->start_action, "clear", "restart", p);
-	check_loss_action(s, "close_action", child->start_action, "none", "start", p);
+	config_load_actions(s, child, conn, p);
 	config_check_fixed(s, fixed, p);
 	return child;
 }

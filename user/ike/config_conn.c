@@ -119,26 +119,6 @@ static void load_dpd_delay(struct section *s, struct conf_conn *conn, struct pro
 	conn->dpd_delay = usec / 1000000;
 }
 
-/*
- * start_action = start tries for ever, which strongSwan calls 0; any other attempt is made
- * once, which it calls 1.
- */
-static void check_keyingtries(struct section *s, const struct conf_conn *conn, struct problems *p)
-{
-	struct setting *k = section_get(s, "keyingtries");
-	bool start = false, other = false;
-
-	for (const struct conf_child *c = conn->children; c; c = c->next) {
-		start |= c->start_action == START_START;
-		other |= c->start_action != START_START;
-	}
-	if (!k || (!strcmp(k->value, "0") && !other) || (!strcmp(k->value, "1") && !start))
-		return;
-	problem_setting(p, k,
-			"'%s' is not supported: start_action = start tries until it succeeds (0), others once (1)",
-			k->value);
-}
-
 static struct conf_conn *new_conn(struct section *s)
 {
 	struct conf_conn *conn = calloc(1, sizeof(*conn));
@@ -175,7 +155,7 @@ struct conf_conn *config_load_conn(struct section *s, struct conf_shunt **shunts
 	ike = has_ike(s);
 	config_load_auth(s, conn, ike, p);
 	load_children(s, conn, shunts, p);
-	check_keyingtries(s, conn, p);
+	config_load_keyingtries(s, conn, p);
 	config_check_fixed(s, fixed, p);
 	if (ike)
 		return conn;

@@ -34,6 +34,9 @@ int config_load_id(struct setting *k, struct identity *id, struct problems *p);
 
 /* The sections local and remote of a connection whose addresses are known; `needed`: both must be there. */
 void config_load_auth(struct section *s, struct conf_conn *conn, bool needed, struct problems *p);
+/* Of a child: start_action, dpd_action, close_action. */
+void config_load_actions(struct section *s, struct conf_child *child, const struct conf_conn *conn, struct problems *p);
+void config_load_keyingtries(struct section *s, struct conf_conn *conn, struct problems *p);
 /* Of a child: mode, header, dscp and tfc. */
 void config_load_headers(struct section *s, struct conf_child *child, struct problems *p);
 

@@ -313,6 +313,9 @@ static int make_engine(struct daemon *d)
 	const struct engine_settings settings = {
 		.retransmit_base = d->gateway.retransmit_timeout,
 		.retransmit_tries = d->gateway.retransmit_tries,
+		.retransmit_growth = d->gateway.retransmit_base,
+		.retransmit_limit = d->gateway.retransmit_limit,
+		.retransmit_jitter = d->gateway.retransmit_jitter,
 		.keepalive = d->gateway.keep_alive,
 		.half_open_max = d->gateway.half_open_limit,
 		.cookie_threshold = d->gateway.cookie_threshold,
@@ -334,7 +337,14 @@ static int make_parts(struct daemon *d)
 		.path_mtu_floor = d->gateway.path_mtu_floor,
 		.ctx = d,
 	};
+	const struct wanted_settings wanted = {
+		.delay_min = d->gateway.reconnect_delay,
+		.delay_max = d->gateway.reconnect_limit,
+		.attempts = d->gateway.attempts,
+		.attempts_per_peer = d->gateway.attempts_per_peer,
+	};
 
+	wanted_init(&d->wanted, &wanted);
 	daemon_store_dp(d, &store.dp);
 	d->store = sa_store_new(&store);
 	d->policy = policy_new(keep_selectors, d);
@@ -394,7 +404,7 @@ int daemon_engine_restart(struct daemon *d)
 	engine_foreach_sa(d->engine, add_totals_of, d); /* the engine ends without events */
 	vici_control_free(d->control);
 	engine_free(d->engine);
-	wanted_clear(&d->wanted);
+	wanted_forget_sas(&d->wanted, daemon_now());
 	d->control = vici_control_new(d);
 	err = make_engine(d);
 	return d->control ? err : -ENOMEM;

@@ -67,7 +67,7 @@ static void mark_tunnels(struct daemon *d, const struct config *cfg)
 	for (const struct conf_conn *conn = cfg->conns; conn; conn = conn->next) {
 		for (const struct conf_child *child = conn->children; child; child = child->next) {
 			d->tunnel_configured[child->tunnel] = true;
-			tunnels_set_trap(&d->maps.sa.tunnels, child->tunnel, child->start_action == START_TRAP);
+			tunnels_set_trap(&d->maps.sa.tunnels, child->tunnel, child->start_action & ACTION_TRAP);
 		}
 	}
 }

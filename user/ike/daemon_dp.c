@@ -144,29 +144,19 @@ const struct sa_sink daemon_sink = {
 
 /* ---- acquire events ---- */
 
-static const struct wanted_child *find_tunnel(const struct daemon *d, uint32_t tunnel)
-{
-	for (const struct wanted_child *c = d->wanted.children; c; c = c->next)
-		if (c->tunnel == tunnel)
-			return c;
-	return NULL;
-}
-
 static int on_ring_record(void *ctx, void *data, size_t size)
 {
 	struct daemon *d = ctx;
 	const struct xswan_event *event = data;
-	const struct wanted_child *c;
-	char why[256];
+	struct wanted_child *c;
 
 	if (size < sizeof(*event) || event->kind != XSWAN_EVENT_ACQUIRE || d->stopping || !daemon_ready(d))
 		return 0;
-	c = find_tunnel(d, event->tunnel);
-	if (!c || !wanted_may_acquire(c, daemon_now()))
+	c = wanted_find_tunnel(&d->wanted, event->tunnel);
+	if (!c || !wanted_may_acquire(&d->wanted, c, daemon_now()))
 		return 0;
 	log_info("'%s/%s': a packet wants this tunnel, which has no SA", c->conn, c->child);
-	if (daemon_initiate(d, c->conn, c->child, why, sizeof(why)))
-		log_error("'%s/%s': %s", c->conn, c->child, why);
+	wanted_acquire(&d->wanted, c, daemon_now());
 	return 0;
 }
 
@@ -175,6 +165,7 @@ static void on_ring_readable(evutil_socket_t fd, short what, void *arg)
 	struct daemon *d = arg;
 
 	ring_buffer__consume(d->events);
+	daemon_try_wanted(d);
 	daemon_pump(d);
 }
 

@@ -44,14 +44,27 @@ static void know_peer(const struct daemon *d, const struct ike_event *event)
 		gateway_maps_add_peer(&d->maps, &event->remote->addr);
 }
 
+/* dpd_action or close_action may have made a trap of it, and its SA is still there to protect its traffic. */
+static void set_trap(struct daemon *d, const struct wanted_child *c)
+{
+	if (!c->trap || !c->tunnel || !d->have_maps)
+		return;
+	tunnels_set_trap(&d->maps.sa.tunnels, c->tunnel, true);
+	policy_trap(d->policy, c->tunnel);
+}
+
 static void on_event(void *ctx, const struct ike_event *event)
 {
 	struct daemon *d = ctx;
 
+	const struct wanted_child *c;
+
 	if (event->kind == IKE_EVENT_CHILD_DOWN)
 		daemon_add_totals(d, event->sa, event->child);
 	know_peer(d, event);
-	wanted_event(&d->wanted, event, daemon_now());
+	c = wanted_event(&d->wanted, event, daemon_now());
+	if (c && event->kind == IKE_EVENT_CHILD_DOWN)
+		set_trap(d, c);
 	if (event->kind == IKE_EVENT_IKE_MOVED)
 		vici_raise_update(d, event);
 	else
@@ -109,11 +122,13 @@ static int choose_local(const struct conf_conn *conn, const struct addr *remote,
 	return err;
 }
 
-static int begin(struct daemon *d, const struct conf_conn *conn, const struct wanted_child *c, char *why,
+enum begin { BY_ITSELF, BY_HAND };
+
+/* 0; 1: it has to wait for its turn; -errno */
+static int begin(struct daemon *d, const struct conf_conn *conn, struct wanted_child *c, enum begin how, char *why,
 		 size_t why_size)
 {
 	const struct addr *remote = choose_remote(conn, c->failures);
-	const char *child = c->child;
 	struct endpoint local;
 	int err;
 
@@ -121,18 +136,23 @@ static int begin(struct daemon *d, const struct conf_conn *conn, const struct wa
 		snprintf(why, why_size, "connection '%s' has no remote_addrs to initiate to", conn->name);
 		return -EDESTADDRREQ;
 	}
+	if (how == BY_ITSELF && !wanted_may_try(&d->wanted, c, remote))
+		return 1;
 	err = choose_local(conn, remote, &local, why, why_size);
 	if (err)
 		return err;
-	err = engine_initiate_to(d->engine, conn->name, child, &local, remote, daemon_now());
+	err = engine_initiate_to(d->engine, conn->name, c->child, &local, remote, daemon_now());
 	if (err == -EALREADY)
 		snprintf(why, why_size, "it is up already");
 	else if (err)
-		snprintf(why, why_size, "initiating '%s/%s': %s", conn->name, child, strerror(-err));
+		snprintf(why, why_size, "initiating '%s/%s': %s", conn->name, c->child, strerror(-err));
+	else
+		wanted_started(&d->wanted, c, remote);
 	return err;
 }
 
-int daemon_initiate(struct daemon *d, const char *conn_name, const char *child, char *why, size_t why_size)
+static int initiate(struct daemon *d, const char *conn_name, const char *child, enum begin how, char *why,
+		    size_t why_size)
 {
 	const struct conf_conn *conn = config_find_conn(d->cfg, conn_name);
 	struct wanted_child *c = wanted_find(&d->wanted, conn_name, child);
@@ -146,12 +166,15 @@ int daemon_initiate(struct daemon *d, const char *conn_name, const char *child, 
 		snprintf(why, why_size, "xswan-dp is not running for instance %s", d->options.instance);
 		return -ENOTCONN;
 	}
-	err = begin(d, conn, c, why, why_size);
-	if (!err)
-		wanted_started(c);
-	else
-		wanted_not_started(c, err == -EALREADY ? NULL : why, daemon_now());
+	err = begin(d, conn, c, how, why, why_size);
+	if (err < 0)
+		wanted_not_started(&d->wanted, c, err == -EALREADY ? NULL : why, daemon_now());
 	return err;
+}
+
+int daemon_initiate(struct daemon *d, const char *conn, const char *child, char *why, size_t why_size)
+{
+	return initiate(d, conn, child, BY_HAND, why, why_size);
 }
 
 void daemon_try_wanted(struct daemon *d)
@@ -161,8 +184,8 @@ void daemon_try_wanted(struct daemon *d)
 	int err;
 
 	while (daemon_ready(d) && !d->stopping && (c = wanted_due(&d->wanted, daemon_now()))) {
-		err = daemon_initiate(d, c->conn, c->child, why, sizeof(why));
-		if (err && err != -EALREADY)
+		err = initiate(d, c->conn, c->child, BY_ITSELF, why, sizeof(why));
+		if (err < 0 && err != -EALREADY)
 			log_error("'%s/%s': %s", c->conn, c->child, why);
 	}
 }

@@ -26,6 +26,8 @@
 static const struct engine_settings defaults = {
 	.retransmit_base = SECOND,
 	.retransmit_tries = 5,
+	.retransmit_growth = 180,
+	.retransmit_jitter = 20,
 	.half_open_timeout = 30 * SECOND,
 	.half_open_max = 4096,
 	.cookie_threshold = 256,
@@ -37,6 +39,8 @@ static void take_settings(struct engine_settings *to, const struct engine_settin
 	*to = from ? *from : defaults;
 	if (!to->retransmit_base)
 		to->retransmit_base = defaults.retransmit_base;
+	if (!to->retransmit_growth)
+		to->retransmit_growth = defaults.retransmit_growth;
 	if (!to->retransmit_tries)
 		to->retransmit_tries = defaults.retransmit_tries;
 	if (!to->half_open_timeout)

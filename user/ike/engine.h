@@ -160,7 +160,10 @@ struct engine_callbacks {
 };
 
 struct engine_settings { /* microseconds; 0 takes the default */
-	uint64_t retransmit_base; /* first retransmission; default 1 s, then times 1.8 with jitter */
+	uint64_t retransmit_base; /* first retransmission; default 1 s */
+	unsigned int retransmit_growth; /* hundredths: each further wait is so much longer; default 180 */
+	uint64_t retransmit_limit; /* of one wait; 0: none */
+	unsigned int retransmit_jitter; /* percent at most that are off each wait; without settings 20 */
 	unsigned int retransmit_tries; /* default 5 retransmissions, then the exchange is given up */
 	uint64_t half_open_timeout; /* responder: from IKE_SA_INIT to IKE_AUTH; default 30 s */
 	unsigned int half_open_max; /* default 4096, at most HALF_OPEN_MAX (half_open.h) */

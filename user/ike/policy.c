@@ -25,6 +25,7 @@ struct policy {
 	struct config *cfg;
 	struct active *active;
 	struct selector_table installed;
+	bool trapped[XSWAN_TUNNELS]; /* by policy_trap */
 	bool covered[XSWAN_TUNNELS]; /* tunnels whose selectors are installed as configured, whatever is negotiated */
 };
 
@@ -119,7 +120,8 @@ static int collect_configured(struct policy *p, struct selector_set *set, const 
 
 	for (const struct conf_conn *conn = p->cfg->conns; conn; conn = conn->next) {
 		for (const struct conf_child *child = conn->children; child && !err; child = child->next) {
-			if (child->start_action == START_NONE || !child->tunnel || !configured_ts(&a, conn, child))
+			if (!child->tunnel || (!child->start_action && !p->trapped[child->tunnel]) ||
+			    !configured_ts(&a, conn, child))
 				continue;
 			*owner = child;
 			err = add_protected(set, &a, child);
@@ -270,6 +272,7 @@ int policy_configure(struct policy *p, struct config *cfg)
 	struct config *old = p->cfg;
 	int err;
 
+	memset(p->trapped, 0, sizeof(p->trapped));
 	p->cfg = cfg;
 	err = policy_refresh(p);
 	if (!err)
@@ -283,6 +286,11 @@ int policy_configure(struct policy *p, struct config *cfg)
 	if (old)
 		config_unref(old);
 	return 0;
+}
+
+void policy_trap(struct policy *p, uint32_t tunnel)
+{
+	p->trapped[tunnel] = true;
 }
 
 int policy_add(struct policy *p, const struct child_install *sa, uint64_t id)

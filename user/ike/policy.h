@@ -6,6 +6,7 @@
  *                                  without an SA the dataplane drops what they match
  *   start_action = none            the negotiated selectors, while a Child SA is there; otherwise the
  *                                  traffic is nobody's business, as with strongSwan
+ *   ... and dpd_action or close_action = trap: after such a loss as with trap, until the next configuration
  *   no longer configured           the negotiated selectors, until its last Child SA is gone
  *
  *   mode = pass or drop            the configured selectors, from the start; no IKE
@@ -38,6 +39,8 @@ int policy_check(const struct config *cfg, char *why, size_t why_size);
 
 /* The conf_child.tunnel of cfg are set. Errors are logged, and leave the configuration before it in place. */
 int policy_configure(struct policy *p, struct config *cfg);
+/* Its configured selectors stand from the next change on, whatever its start_action: called before its SA goes. */
+void policy_trap(struct policy *p, uint32_t tunnel);
 int policy_add(struct policy *p, const struct child_install *sa, uint64_t id);
 void policy_remove(struct policy *p, uint64_t id);
 int policy_refresh(struct policy *p); /* after what `keep` answers has changed */

@@ -41,14 +41,14 @@ static void put_ts(struct vici_builder *b, const char *name, const struct xswan_
 /* Rekeying by time does not exist yet: 0 says so. */
 static void put_child(struct vici_builder *b, const struct conf_child *child)
 {
-	static const char *const actions[] = { [START_NONE] = "none", [START_TRAP] = "trap", [START_START] = "start" };
-
 	vici_begin_section(b, child->name);
 	vici_put(b, "mode", child->mode == XSWAN_MODE_TRANSPORT ? "TRANSPORT" : "TUNNEL");
 	vici_put(b, "rekey_time", "0");
 	vici_put(b, "rekey_bytes", "0");
 	vici_put(b, "rekey_packets", "0");
-	vici_put(b, "start_action", actions[child->start_action]);
+	vici_put(b, "start_action", config_action_format(child->start_action, "none"));
+	vici_put(b, "dpd_action", config_action_format(child->dpd_action, "clear"));
+	vici_put(b, "close_action", config_action_format(child->close_action, "none"));
 	put_ts(b, "local-ts", child->local_ts, child->local_ts_count);
 	put_ts(b, "remote-ts", child->remote_ts, child->remote_ts_count);
 	vici_end_section(b);

@@ -24,7 +24,7 @@ struct waiting {
 	char child[NAME_SIZE]; /* the same */
 	bool children; /* WAIT_DOWN: Child SAs, not IKE SAs */
 	uint32_t *uniqueids; /* WAIT_DOWN: those still there, whose end was begun by this request */
-	int left, matches;
+	int left, matches; /* WAIT_UP: children that are not up yet */
 };
 
 struct vici_control {
@@ -71,7 +71,8 @@ static void finish_up(struct waiting *w, const char *failure)
 	struct vici_builder reply = { 0 };
 
 	if (failure)
-		vici_put_failure(&reply, "establishing CHILD_SA '%s' failed: %s", w->child, failure);
+		vici_put_failure(&reply, "establishing CHILD_SA '%s' failed: %s", w->child[0] ? w->child : w->conn,
+				 failure);
 	else
 		vici_put_success(&reply);
 	finish(w, &reply);
@@ -172,7 +173,7 @@ static void resume(struct daemon *d, const struct waiting *w)
 	struct wanted_child *c = wanted_find(&d->wanted, w->conn, w->child);
 
 	if (c)
-		wanted_resume(c);
+		wanted_resume(&d->wanted, c);
 }
 
 enum vici_verdict vici_control_initiate(void *daemon, struct vici_request *req, const struct vici_message *msg,
@@ -201,6 +202,76 @@ enum vici_verdict vici_control_initiate(void *daemon, struct vici_request *req, 
 			vici_put_failure(reply, "establishing CHILD_SA '%s' failed: %s", w->child, why);
 		else
 			vici_put_success(reply);
+	}
+	waiting_free(w);
+	daemon_pump(d);
+	return VICI_REPLY;
+}
+
+/* ---- restart ---- */
+
+static bool is_meant(struct daemon *d, const struct waiting *w, const struct conf_child *child, bool any)
+{
+	const struct wanted_child *c = wanted_find(&d->wanted, w->conn, child->name);
+
+	if (w->child[0])
+		return !strcmp(w->child, child->name);
+	return c && (any || c->up || c->wanted || c->trying);
+}
+
+static int count_meant(struct daemon *d, const struct waiting *w, const struct conf_conn *conn, bool any)
+{
+	int count = 0;
+
+	for (const struct conf_child *child = conn->children; child; child = child->next)
+		count += is_meant(d, w, child, any);
+	return count;
+}
+
+/* What was up or wanted of it; if nothing was, all. The old SAs are still being deleted when new ones are negotiated.
+ */
+static int restart(struct daemon *d, struct waiting *w, const struct conf_conn *conn, char *why, size_t why_size)
+{
+	const bool any = !count_meant(d, w, conn, false);
+	struct wanted_child *c;
+	int err = 0;
+
+	w->left = count_meant(d, w, conn, any);
+	for (const struct conf_child *child = conn->children; child && !err; child = child->next) {
+		if (!is_meant(d, w, child, any))
+			continue;
+		c = wanted_find(&d->wanted, conn->name, child->name);
+		wanted_resume(&d->wanted, c);
+		engine_terminate_child(d->engine, conn->name, child->name, 0, daemon_now());
+	}
+	if (!w->child[0])
+		engine_terminate_ike(d->engine, conn->name, 0, daemon_now());
+	for (const struct conf_child *child = conn->children; child && !err; child = child->next)
+		if (is_meant(d, w, child, any))
+			err = daemon_initiate(d, conn->name, child->name, why, why_size);
+	return err;
+}
+
+enum vici_verdict vici_control_restart(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				       struct vici_builder *reply)
+{
+	struct daemon *d = daemon;
+	struct waiting *w = waiting_new(WAIT_UP, msg);
+	const struct conf_conn *conn = w ? config_find_conn(d->cfg, w->conn) : NULL;
+	char why[256];
+
+	if (!w) {
+		vici_put_failure(reply, "out of memory");
+	} else if (!conn || (w->child[0] && !conn_find_child(conn, w->child))) {
+		vici_put_failure(reply, "config '%s%s%s' not found", w->conn, w->child[0] ? "/" : "", w->child);
+	} else if (restart(d, w, conn, why, sizeof(why))) {
+		vici_put_failure(reply, "restarting '%s' failed: %s", w->conn, why);
+	} else if (w->timeout != TIMEOUT_NO_WAIT) {
+		wait_for(d->control, w, req);
+		daemon_pump(d);
+		return VICI_LATER;
+	} else {
+		vici_put_success(reply);
 	}
 	waiting_free(w);
 	daemon_pump(d);
@@ -357,9 +428,9 @@ static void event_for_up(struct waiting *w, const struct ike_event *event)
 {
 	const char *child = event->child ? event->child->name : event->child_name ? event->child_name : "";
 
-	if (strcmp(w->conn, event_conn(event)) || strcmp(w->child, child))
+	if (strcmp(w->conn, event_conn(event)) || (w->child[0] && strcmp(w->child, child)))
 		return;
-	if (event->kind == IKE_EVENT_CHILD_UP)
+	if (event->kind == IKE_EVENT_CHILD_UP && --w->left <= 0)
 		finish_up(w, NULL);
 	else if (event->kind == IKE_EVENT_FAILED)
 		finish_up(w, event->text ? event->text : "no reason given");

@@ -18,6 +18,9 @@ void vici_control_free(struct vici_control *control); /* ends what waits */
 
 enum vici_verdict vici_control_initiate(void *daemon, struct vici_request *req, const struct vici_message *msg,
 					struct vici_builder *reply);
+/* Ends what is up of a connection, or of one of its children, and begins it anew: its own command, not strongSwan's. */
+enum vici_verdict vici_control_restart(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				       struct vici_builder *reply);
 enum vici_verdict vici_control_terminate(void *daemon, struct vici_request *req, const struct vici_message *msg,
 					 struct vici_builder *reply);
 

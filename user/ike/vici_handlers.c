@@ -173,6 +173,7 @@ static const struct vici_command commands[] = {
 	{ "stats", on_stats },
 	{ "initiate", vici_control_initiate },
 	{ "terminate", vici_control_terminate },
+	{ "xswan-restart", vici_control_restart },
 	{ "list-sas", vici_list_sas },
 	{ "list-conns", vici_list_conns },
 	{ "get-conns", vici_get_conns },

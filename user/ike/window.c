@@ -195,15 +195,18 @@ void window_done(struct ike_sa *sa)
 	drop_request(&sa->window);
 }
 
-/* Each wait is 1.8 times the last, give or take a tenth so that many peers do not march in step. */
+/* What is off the wait at random keeps many peers from marching in step. */
 static void back_off(struct ike_sa *sa)
 {
+	const struct engine_settings *set = &sa->engine->settings;
 	struct window *w = &sa->window;
 	uint64_t spread;
 
-	w->interval += w->interval / 5 * 4;
-	spread = w->interval / 5;
-	w->resend_at = sa->engine->now + w->interval - spread / 2 + (spread ? engine_random(sa->engine) % spread : 0);
+	w->interval = w->interval / 100 * set->retransmit_growth;
+	if (set->retransmit_limit && w->interval > set->retransmit_limit)
+		w->interval = set->retransmit_limit;
+	spread = w->interval / 100 * set->retransmit_jitter;
+	w->resend_at = sa->engine->now + w->interval - (spread ? engine_random(sa->engine) % spread : 0);
 }
 
 void window_resend(struct ike_sa *sa)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "settings.h"
@@ -241,6 +242,50 @@ static void load_count(struct section *s, const char *key, uint32_t min, uint32_
 	*count = n;
 }
 
+/* "1.8" as 180 */
+static void load_hundredths(struct section *s, const char *key, double min, double max, uint32_t *out,
+			    struct problems *p)
+{
+	struct setting *k = section_get(s, key);
+	char *end;
+	double value;
+
+	if (!k)
+		return;
+	value = strtod(k->value, &end);
+	if (*end || end == k->value || !(value >= min && value <= max))
+		problem_setting(p, k, "'%s' is not a number from %g to %g", k->value, min, max);
+	else
+		*out = (uint32_t)(value * 100 + 0.5);
+}
+
+static void load_retransmission(struct gateway_conf *conf, struct section *s, struct problems *p)
+{
+	uint64_t jitter = conf->retransmit_jitter;
+
+	load_hundredths(s, "retransmit_base", 1, 10, &conf->retransmit_base, p);
+	section_get_time(s, "retransmit_limit", 3600, &conf->retransmit_limit, p);
+	section_get_number(s, "retransmit_jitter", 0, 50, &jitter, p);
+	conf->retransmit_jitter = jitter;
+}
+
+static void load_reconnecting(struct gateway_conf *conf, struct section *s, struct problems *p)
+{
+	struct setting *delay = section_get(s, "reconnect_delay"), *limit = section_get(s, "reconnect_limit");
+	uint64_t attempts = conf->attempts, per_peer = conf->attempts_per_peer;
+
+	section_get_time(s, "reconnect_delay", 3600, &conf->reconnect_delay, p);
+	section_get_time(s, "reconnect_limit", 86400, &conf->reconnect_limit, p);
+	if (conf->reconnect_delay < 100000)
+		problem_setting(p, delay, "%s is too short: at least 100ms", delay->value);
+	else if (conf->reconnect_limit < conf->reconnect_delay)
+		problem_setting(p, limit ? limit : delay, "reconnect_limit is shorter than reconnect_delay");
+	section_get_number(s, "attempts", 1, 100000, &attempts, p);
+	section_get_number(s, "attempts_per_peer", 1, 100000, &per_peer, p);
+	conf->attempts = attempts;
+	conf->attempts_per_peer = per_peer;
+}
+
 static void load_ike(struct gateway_conf *conf, struct section *s, struct problems *p)
 {
 	uint64_t tries = conf->retransmit_tries, floor = conf->path_mtu_floor;
@@ -252,6 +297,8 @@ static void load_ike(struct gateway_conf *conf, struct section *s, struct proble
 		problem_setting(p, timeout, "%s is too short: at least 1ms", timeout->value);
 	section_get_number(s, "path_mtu_floor", PATH_MTU_FLOOR_MIN, PATH_MTU_FLOOR_MAX, &floor, p);
 	conf->retransmit_tries = tries;
+	load_retransmission(conf, s, p);
+	load_reconnecting(conf, s, p);
 	section_get_time(s, "keep_alive", 3600, &conf->keep_alive, p);
 	if (conf->keep_alive && conf->keep_alive < 1000000)
 		problem_setting(p, section_get(s, "keep_alive"), "%s is too short: at least 1s, or 0 for never",
@@ -290,6 +337,12 @@ int gateway_conf_load(struct gateway_conf *conf, const char *dir, char *why, siz
 		.tcp_mss = GATEWAY_MSS_AUTO,
 		.retransmit_tries = 5,
 		.retransmit_timeout = 1000000,
+		.retransmit_base = 180,
+		.retransmit_jitter = 20,
+		.reconnect_delay = 1000000,
+		.reconnect_limit = 60 * 1000000,
+		.attempts = 512,
+		.attempts_per_peer = 64,
 		.keep_alive = 20 * 1000000,
 		.path_mtu_floor = 576,
 		.half_open_limit = 4096,

@@ -27,6 +27,13 @@
  *   ike {
  *       retransmit_tries = 5
  *       retransmit_timeout = 1s
+ *       retransmit_base = 1.8    # each wait is so many times the one before
+ *       retransmit_limit = 0     # and no longer than this; 0: no limit
+ *       retransmit_jitter = 20   # up to so many percent off each wait
+ *       reconnect_delay = 1s     # after a loss or a failure, then twice as long each time ...
+ *       reconnect_limit = 60s    # ... up to this
+ *       attempts = 512           # to connect at once
+ *       attempts_per_peer = 64   # with one address
  *       keep_alive = 20s     # behind a NAT; 0: never
  *       path_mtu_floor = 576 # bytes: no router talks us into smaller IPv4 packets
  *       half_open_limit = 4096 # IKE SAs whose peer has not authenticated yet,
@@ -78,6 +85,11 @@ struct gateway_conf {
 	uint16_t tcp_mss; /* 0: off; GATEWAY_MSS_AUTO */
 	uint32_t retransmit_tries;
 	uint64_t retransmit_timeout; /* microseconds */
+	uint32_t retransmit_base; /* hundredths */
+	uint64_t retransmit_limit; /* microseconds; 0: none */
+	uint32_t retransmit_jitter; /* percent */
+	uint64_t reconnect_delay, reconnect_limit; /* microseconds */
+	uint32_t attempts, attempts_per_peer;
 	uint64_t keep_alive; /* microseconds; 0: none */
 	uint32_t path_mtu_floor;
 	uint32_t half_open_limit, cookie_threshold;

@@ -39,11 +39,14 @@ BENCH      := $(filter-out tests/bench/bench_%,$(wildcard tests/bench/*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 PKGS     := libbpf libxdp libcrypto libevent libevent_pthreads liburcu-qsbr libmnl libcap-ng libseccomp jansson
+# used where there is one: libsystemd for the journal, intel-ipsec-mb for ciphers
+HAVE_SD  := $(shell pkg-config --exists libsystemd && echo yes)
 HAVE_MB  := $(shell printf '\#include <intel-ipsec-mb.h>\n' | $(CC) -E -xc - >/dev/null 2>&1 && echo yes)
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wno-unused-parameter -Werror
 CFLAGS   ?= -O2 -g
-CPPFLAGS += -Iinclude -D_GNU_SOURCE -DXSWAN_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS)) $(if $(HAVE_MB),-DHAVE_IPSEC_MB)
+PKGS     += $(if $(HAVE_SD),libsystemd)
+CPPFLAGS += -Iinclude -D_GNU_SOURCE -DXSWAN_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS)) $(if $(HAVE_MB),-DHAVE_IPSEC_MB) $(if $(HAVE_SD),-DHAVE_SYSTEMD)
 CPPFLAGS += -DXSWAN_BPF_DIR='"$(PREFIX)/lib/xswan"'
 HARDEN   := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 ALL_CFLAGS = -std=gnu11 $(WARN) $(HARDEN) $(CFLAGS)

@@ -11,8 +11,8 @@ set -u
 
 BUILD=(make gcc libc6-dev clang bpftool pkg-config libbpf-dev libxdp-dev libssl-dev libevent-dev liburcu-dev libmnl-dev
 	libcap-ng-dev libseccomp-dev libjansson-dev libcmocka-dev)
-# Used where there is one: intel-ipsec-mb exists for amd64 alone.
-OPTIONAL=(libipsec-mb-dev)
+# Used where there is one: intel-ipsec-mb exists for amd64 alone; libsystemd is for the journal.
+OPTIONAL=(libipsec-mb-dev libsystemd-dev)
 DEMO=(iproute2 iputils-ping iperf3 tcpdump ethtool jq procps)
 TEST=(strongswan-charon strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins
 	libstrongswan-extra-plugins libclang-rt-dev tshark nftables python3 python3-scapy
@@ -117,8 +117,8 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM
 
 mapfile -t need < <(missing "${want[@]}")
+[ "$(dpkg --print-architecture)" = amd64 ] || OPTIONAL=(libsystemd-dev)
 mapfile -t extra < <(missing "${OPTIONAL[@]}")
-[ "$(dpkg --print-architecture)" = amd64 ] || extra=()
 [ ${#need[@]} -gt 0 ] || [ ${#extra[@]} -gt 0 ] || exit 0
 
 [ "$(id -u)" = 0 ] || die "must be root to install: ${need[*]} ${extra[*]} (try: sudo $0 $*)"

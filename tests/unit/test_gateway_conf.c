@@ -55,7 +55,7 @@ static void defaults(void **state)
 	assert_int_equal(c.retransmit_tries, 5);
 	assert_int_equal(c.retransmit_timeout, 1000000);
 	assert_int_equal(c.keep_alive, 20000000);
-	assert_int_equal(c.log_level, LOG_LEVEL_INFO);
+	assert_int_equal(c.log.level, LOG_LEVEL_INFO);
 }
 
 static void everything(void **state)
@@ -101,7 +101,7 @@ static void everything(void **state)
 	assert_int_equal(c.retransmit_tries, 7);
 	assert_int_equal(c.retransmit_timeout, 250000);
 	assert_int_equal(c.keep_alive, 60000000);
-	assert_int_equal(c.log_level, LOG_LEVEL_DEBUG);
+	assert_int_equal(c.log.level, LOG_LEVEL_DEBUG);
 }
 
 static void mistakes(void **state)

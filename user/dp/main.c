@@ -172,7 +172,8 @@ static int start(char **argv)
 		log_error("%s", why);
 		return 1;
 	}
-	log_set_level(debug ? LOG_LEVEL_DEBUG : conf.log_level);
+	if (gateway_conf_log(&conf, instance, debug))
+		return 1;
 	if (instance_take(instance, "xswan-dp"))
 		return 1;
 	if (detach) {

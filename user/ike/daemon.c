@@ -255,7 +255,7 @@ static int load_configuration(struct daemon *d)
 	if (err)
 		log_error("%s", why);
 	else
-		log_set_level(d->options.debug ? LOG_LEVEL_DEBUG : d->gateway.log_level);
+		err = gateway_conf_log(&d->gateway, d->options.instance, d->options.debug);
 	return err;
 }
 

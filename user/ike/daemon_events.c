@@ -5,21 +5,15 @@
 
 #include "vici_control.h"
 #include "daemon.h"
+#include "daemon_log.h"
 #include "keylog.h"
 #include "vici_handlers.h"
 
 static void on_log(void *ctx, const struct ike_log *line)
 {
 	struct daemon *d = ctx;
-	char name[128];
 
-	snprintf(name, sizeof(name), "%s[%u]", line->conn ? line->conn : "", line->uniqueid);
-	if (line->conn && line->uniqueid && !strstr(line->text, name)) /* many lines name it themselves */
-		log_write(line->level, "%s: %s", name, line->text);
-	else if (line->conn && !line->uniqueid)
-		log_write(line->level, "%s: %s", line->conn, line->text);
-	else
-		log_write(line->level, "%s", line->text);
+	daemon_log(line);
 	vici_control_log(d->control, line->level, line->conn, line->uniqueid, line->text);
 }
 

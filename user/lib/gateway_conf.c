@@ -59,6 +59,20 @@ static const struct choice levels[] = {
 	{ NULL, 0 },
 };
 
+static const struct choice formats[] = {
+	{ "text", LOG_FORMAT_TEXT },
+	{ "logfmt", LOG_FORMAT_LOGFMT },
+	{ "json", LOG_FORMAT_JSON },
+	{ NULL, 0 },
+};
+
+static const struct choice targets[] = {
+	{ "stderr", LOG_TARGET_STDERR },
+	{ "syslog", LOG_TARGET_SYSLOG },
+	{ "journal", LOG_TARGET_JOURNAL },
+	{ NULL, 0 },
+};
+
 static const struct choice offloads[] = {
 	{ "auto", false },
 	{ "keep", true },
@@ -311,19 +325,33 @@ static void load_ike(struct gateway_conf *conf, struct section *s, struct proble
 	load_count(s, "init_rate_peer", 0, INIT_RATE_MAX, &conf->init_rate_peer, p);
 }
 
+static void load_log(struct gateway_conf *conf, struct section *s, struct problems *p)
+{
+	const struct choice *level = choose(s, "level", levels, p), *format = choose(s, "format", formats, p);
+	const struct choice *target = choose(s, "target", targets, p);
+
+	if (level)
+		conf->log.level = level->value;
+	if (format)
+		conf->log.format = format->value;
+	if (target)
+		conf->log.target = target->value;
+	if (conf->log.target == LOG_TARGET_JOURNAL && conf->log.format != LOG_FORMAT_TEXT)
+		problem_setting(p, section_get(s, "format"), "the journal has fields of its own: write text");
+}
+
 static void load(struct gateway_conf *conf, struct section *root, const char *path, struct problems *p)
 {
 	struct section *dataplane = section_find(root, "dataplane"), *ike = section_find(root, "ike");
 	struct section *log = section_find(root, "log");
-	const struct choice *level = log ? choose(log, "level", levels, p) : NULL;
 
 	load_interfaces(conf, root, path, p);
 	if (dataplane)
 		load_dataplane(conf, dataplane, p);
 	if (ike)
 		load_ike(conf, ike, p);
-	if (level)
-		conf->log_level = level->value;
+	if (log)
+		load_log(conf, log, p);
 	problems_unused(p, root);
 }
 
@@ -350,7 +378,7 @@ int gateway_conf_load(struct gateway_conf *conf, const char *dir, char *why, siz
 		.init_rate = 5000,
 		.init_rate_prefix = 200,
 		.init_rate_peer = 50,
-		.log_level = LOG_LEVEL_INFO,
+		.log = { .level = LOG_LEVEL_INFO },
 	};
 	struct problems p = { .why = why, .why_size = why_size };
 	struct settings *settings;
@@ -369,5 +397,21 @@ int gateway_conf_load(struct gateway_conf *conf, const char *dir, char *why, siz
 	err = problems_end(&p);
 	if (!err)
 		*conf = out;
+	return err;
+}
+
+int gateway_conf_log(const struct gateway_conf *conf, const char *instance, bool debug)
+{
+	struct log_settings log = conf->log;
+	int err;
+
+	if (debug)
+		log.level = LOG_LEVEL_DEBUG;
+	log_set_instance(instance);
+	err = log_configure(&log);
+	if (err == -EOPNOTSUPP)
+		log_error("log.target = journal: this xswan was built without libsystemd; write stderr or syslog");
+	else if (err)
+		log_error("log.target: %s", strerror(-err));
 	return err;
 }

@@ -44,6 +44,8 @@
  *   }
  *   log {
  *       level = info         # error, warning, info, debug
+ *       format = text        # text, logfmt, json
+ *       target = stderr      # stderr, syslog, journal
  *   }
  *
  * As in strongswan.conf, a value ends with its line: one key a line.
@@ -94,7 +96,7 @@ struct gateway_conf {
 	uint32_t path_mtu_floor;
 	uint32_t half_open_limit, cookie_threshold;
 	uint32_t init_rate, init_rate_prefix, init_rate_peer; /* per second; 0: no limit */
-	enum log_level log_level;
+	struct log_settings log;
 };
 
 /*
@@ -102,5 +104,8 @@ struct gateway_conf {
  * At least one outside interface is required.
  */
 int gateway_conf_load(struct gateway_conf *conf, const char *dir, char *why, size_t why_size);
+
+/* Makes the log as configured; debug: with every line. 0 or -errno, said in the log as it was. */
+int gateway_conf_log(const struct gateway_conf *conf, const char *instance, bool debug);
 
 #endif

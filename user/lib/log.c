@@ -1,27 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "log.h"
 
+#include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
-#include <unistd.h>
+#include <stdlib.h>
+#include <string.h>
 
-static const char *program = "xswan";
-static enum log_level max_level = LOG_LEVEL_INFO;
+#include "log_format.h"
+#include "log_target.h"
+
+#define LINE 2304 /* of text: an explanation with its prefix */
+#define FIELDS 24
+
+static const char *program = "xswan", *instance;
+static struct log_settings settings = { .level = LOG_LEVEL_INFO };
 static log_hook hook;
 static void *hook_ctx;
 
-/* syslog(3) priorities, which journald reads from a "<N>" prefix */
-static const int priority[] = { 3, 4, 6, 7 };
-static const char *const word[] = { "error: ", "warning: ", "", "debug: " };
+static const char *const level_word[] = { "error", "warning", "info", "debug" };
 
 void log_set_program(const char *name)
 {
 	program = name;
 }
 
-void log_set_level(enum log_level max)
+void log_set_instance(const char *name)
 {
-	max_level = max;
+	instance = name;
+}
+
+int log_configure(const struct log_settings *new_settings)
+{
+	int err = log_target_open(new_settings->target, program);
+
+	if (!err)
+		settings = *new_settings;
+	return err;
 }
 
 void log_set_hook(log_hook new_hook, void *ctx)
@@ -30,23 +46,80 @@ void log_set_hook(log_hook new_hook, void *ctx)
 	hook_ctx = ctx;
 }
 
+static void write_text(enum log_level level, const char *prefix, const char *text)
+{
+	char line[LINE];
+
+	snprintf(line, sizeof(line), "%s%s", prefix, text);
+	log_target_write(settings.target, level, program, line, true);
+}
+
+/* Without memory it is written as text, which needs none. */
+static void write_fields(enum log_level level, const struct log_field *fields, size_t count, const char *text)
+{
+	char now[LOG_TIME], logfmt[2 * LINE], *json;
+	struct log_field all[FIELDS] = {
+		{ "time", log_time(now) },
+		{ "level", level_word[level] },
+		{ "program", program },
+		{ "instance", instance },
+	};
+	size_t n = 4;
+
+	for (size_t i = 0; i < count && n < FIELDS - 1; i++)
+		all[n++] = fields[i];
+	all[n++] = (struct log_field){ "message", text };
+	if (settings.format == LOG_FORMAT_LOGFMT) {
+		log_format_logfmt(all, n, logfmt, sizeof(logfmt));
+		log_target_write(settings.target, level, program, logfmt, false);
+		return;
+	}
+	json = log_format_json(all, n);
+	log_target_write(settings.target, level, program, json ? json : text, !json);
+	free(json);
+}
+
+static void write_journal(enum log_level level, const struct log_field *fields, size_t count, const char *prefix,
+			  const char *text)
+{
+	struct log_field all[FIELDS] = { { "instance", instance } };
+	char line[LINE];
+	size_t n = 1;
+
+	for (size_t i = 0; i < count && n < FIELDS; i++)
+		all[n++] = fields[i];
+	snprintf(line, sizeof(line), "%s%s", prefix, text);
+	log_target_journal(level, program, all, n, line);
+}
+
+void log_fields(enum log_level level, const struct log_field *fields, size_t count, const char *prefix,
+		const char *text)
+{
+	char line[LINE];
+
+	if (level <= settings.level) {
+		if (settings.target == LOG_TARGET_JOURNAL)
+			write_journal(level, fields, count, prefix, text);
+		else if (settings.format == LOG_FORMAT_TEXT)
+			write_text(level, prefix, text);
+		else
+			write_fields(level, fields, count, text);
+	}
+	if (!hook)
+		return;
+	snprintf(line, sizeof(line), "%s%s", prefix, text);
+	hook(hook_ctx, level, line);
+}
+
 void log_write(enum log_level level, const char *fmt, ...)
 {
-	char line[2048];
+	char text[2048];
 	va_list args;
 
-	if (level > max_level && !hook)
+	if (level > settings.level && !hook)
 		return;
 	va_start(args, fmt);
-	vsnprintf(line, sizeof(line), fmt, args);
+	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-
-	if (level <= max_level) {
-		if (isatty(STDERR_FILENO))
-			fprintf(stderr, "%s: %s%s\n", program, word[level], line);
-		else
-			fprintf(stderr, "<%d>%s: %s%s\n", priority[level], program, word[level], line);
-	}
-	if (hook)
-		hook(hook_ctx, level, line);
+	log_fields(level, NULL, 0, "", text);
 }

@@ -25,7 +25,7 @@ static void start(void)
 {
 	struct xswan_sa_stat *in = calloc(XSWAN_SA_SLOTS, sizeof(*in)), *out = calloc(XSWAN_SA_SLOTS, sizeof(*out));
 
-	log_set_level(LOG_LEVEL_ERROR);
+	log_configure(&(struct log_settings){ .level = LOG_LEVEL_ERROR });
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "/tmp/xswan-fuzz-%d", (int)getpid());
 	base = event_base_new();
 	control = control_new(base, addr.sun_path, sa_table_new(crypto_backend_find(NULL), in, out), 1);

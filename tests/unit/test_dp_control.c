@@ -411,6 +411,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_lengths, set_up, tear_down),
 	};
 
-	log_set_level(LOG_LEVEL_ERROR);
+	log_configure(&(struct log_settings){ .level = LOG_LEVEL_ERROR });
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

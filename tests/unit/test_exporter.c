@@ -31,7 +31,7 @@ static int set_up(void **state)
 	snprintf(w->path, sizeof(w->path), "%s/vici", w->dir);
 	w->gateway = canned_start(w->path, canned_commands);
 	assert_true(w->gateway > 0);
-	log_set_level(LOG_LEVEL_ERROR);
+	log_configure(&(struct log_settings){ .level = LOG_LEVEL_ERROR });
 	*state = w;
 	return 0;
 }

@@ -138,7 +138,7 @@ static inline int set_up(void **state)
 	assert_non_null(mkdtemp(w->dir));
 	snprintf(w->path, sizeof(w->path), "%s/vici", w->dir);
 	w->base = event_base_new();
-	log_set_level(LOG_LEVEL_ERROR);
+	log_configure(&(struct log_settings){ .level = LOG_LEVEL_ERROR });
 	log_set_hook(keep_line, w);
 	assert_int_equal(vici_server_new(&w->server, w->base, w->path, commands, events, w), 0);
 	*state = w;

@@ -43,8 +43,10 @@ struct child *child_new(struct ike_sa *sa, const struct conf_child *conf)
 	child->state = CHILD_CREATED;
 	child->rekey_at = child->life_at = child->renewal.at = IKE_TIME_NEVER;
 	child->deletion = (struct want){ .exchange = exchange_delete, .child = child };
+	child->sa = sa;
 	child->next = sa->children;
 	sa->children = child;
+	table_add(&e->index.children, &child->by_id, child->uniqueid);
 	return child;
 }
 
@@ -56,6 +58,8 @@ void child_free(struct ike_sa *sa, struct child *child)
 	while (*at != child)
 		at = &(*at)->next;
 	*at = child->next;
+	table_remove(&e->index.children, &child->by_id);
+	table_remove(&e->index.sink_ids, &child->by_sink_id);
 	window_forget_child(sa, child);
 	if (child->installed)
 		e->sink.remove(e->sink_ctx, child->sink_id);
@@ -157,6 +161,7 @@ int child_install(struct ike_sa *sa, struct child *child)
 	if (ret)
 		goto out;
 	child->installed = true;
+	table_add(&sa->engine->index.sink_ids, &child->by_sink_id, child->sink_id);
 	child->state = CHILD_INSTALLED;
 	child->installed_at = sa->engine->now;
 	engine_count(sa->engine, XSWAN_IKE_CHILD_UP);
@@ -236,11 +241,20 @@ bool child_traffic(struct ike_sa *sa)
 
 struct child *child_find_sink(struct engine *e, uint64_t sink_id, struct ike_sa **sa)
 {
-	for (*sa = e->sas; *sa; *sa = (*sa)->next)
-		for (struct child *c = (*sa)->children; c; c = c->next)
-			if (c->installed && c->sink_id == sink_id)
-				return c;
-	return NULL;
+	struct table_entry *entry = table_find(&e->index.sink_ids, sink_id);
+	struct child *child = entry ? table_container(entry, struct child, by_sink_id) : NULL;
+
+	*sa = child ? child->sa : NULL;
+	return child;
+}
+
+struct child *child_find_id(struct engine *e, uint32_t uniqueid, struct ike_sa **sa)
+{
+	struct table_entry *entry = table_find(&e->index.children, uniqueid);
+	struct child *child = entry ? table_container(entry, struct child, by_id) : NULL;
+
+	*sa = child ? child->sa : NULL;
+	return child;
 }
 
 void child_move(struct ike_sa *sa, struct child *child, const struct child_path *path)

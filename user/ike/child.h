@@ -15,6 +15,8 @@ struct renewal {
 
 struct child {
 	struct child *next;
+	struct ike_sa *sa; /* that it belongs to */
+	struct table_entry by_id, by_sink_id;
 	const struct conf_child *conf;
 	uint32_t uniqueid;
 	enum child_state state;
@@ -42,6 +44,7 @@ void child_delete(struct ike_sa *sa, struct child *child); /* wants a DELETE exc
 void child_move(struct ike_sa *sa, struct child *child, const struct child_path *path); /* in tunnel mode */
 uint64_t child_last_sent(const struct ike_sa *sa); /* ESP in UDP of any of its Child SAs; 0: never */
 struct child *child_find_sink(struct engine *e, uint64_t sink_id, struct ike_sa **sa);
+struct child *child_find_id(struct engine *e, uint32_t uniqueid, struct ike_sa **sa);
 struct child *child_find_out(struct ike_sa *sa, uint32_t spi_out); /* installed ones only */
 void child_info(const struct child *child, struct child_info *info);
 bool child_traffic(struct ike_sa *sa); /* did ESP come in since the last call? */

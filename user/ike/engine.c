@@ -17,6 +17,7 @@
 #include "child.h"
 #include "exchange.h"
 #include "ike_init.h"
+#include "ike_sa_index.h"
 #include "mobike.h"
 #include "move.h"
 #include "renew.h"
@@ -58,7 +59,7 @@ struct engine *engine_new(const struct sa_sink *sink, void *sink_ctx, const stru
 			  const struct engine_settings *settings)
 {
 	struct engine *e = calloc(1, sizeof(*e));
-	uint64_t random[4];
+	uint64_t random[2];
 
 	if (!e)
 		return NULL;
@@ -69,14 +70,14 @@ struct engine *engine_new(const struct sa_sink *sink, void *sink_ctx, const stru
 		e->cb = *cb;
 	take_settings(&e->settings, settings);
 	e->cfg = calloc(1, sizeof(*e->cfg)); /* nothing configured */
-	if (!e->cfg || RAND_bytes((unsigned char *)random, sizeof(random)) != 1 ||
-	    spi_table_init(&e->by_spi, random[0]) || spi_table_init(&e->by_init, random[1])) {
+	if (!e->cfg || RAND_bytes((unsigned char *)random, sizeof(random)) != 1 || table_init(&e->by_spi) ||
+	    table_init(&e->by_init) || sa_index_init(&e->index)) {
 		engine_free(e);
 		return NULL;
 	}
 	e->cfg->refs = 1;
-	e->rng = random[2] | 1;
-	e->half_open.seed = random[3];
+	e->rng = random[0] | 1;
+	e->half_open.seed = random[1];
 	return e;
 }
 
@@ -102,8 +103,9 @@ void engine_free(struct engine *e)
 		config_unref(e->cfg);
 	else
 		free(e->cfg);
-	spi_table_free(&e->by_spi);
-	spi_table_free(&e->by_init);
+	table_free(&e->by_spi);
+	table_free(&e->by_init);
+	sa_index_free(&e->index);
 	timers_free(&e->timers);
 	free(e->locals.list);
 	free(e->child_infos);
@@ -257,6 +259,7 @@ static void settle(struct ike_sa *sa)
 {
 	if (!(ike_sa_in(sa, PHASE_INIT) && sa->terminate))
 		window_run(sa);
+	ike_sa_index(sa);
 	timers_set(&sa->engine->timers, &sa->timer, deadline_of(sa));
 }
 
@@ -339,12 +342,12 @@ bool engine_output(struct engine *e, struct ike_datagram *out, uint64_t now)
 /* A request that we know: the answer may have been lost, or the request is just late. */
 static bool repeated_init(struct engine *e)
 {
-	struct spi_entry *entry = spi_table_find(&e->by_init, e->rx.header.spi_i);
+	struct table_entry *entry = table_find(&e->by_init, e->rx.header.spi_i);
 	uint8_t digest[DIGEST_MAX];
 
 	if (!entry || digest_sha256(e->rx.datagram, digest))
 		return false;
-	for (; entry; entry = spi_entry_next(entry)) {
+	for (; entry; entry = table_next(entry)) {
 		struct ike_sa *sa = (struct ike_sa *)((char *)entry - offsetof(struct ike_sa, by_init));
 
 		if (!endpoint_equal(&sa->init_remote, &e->rx.remote) || memcmp(sa->init_digest, digest, sizeof(digest)))

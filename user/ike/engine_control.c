@@ -6,6 +6,7 @@
 #include "child.h"
 #include "engine_state.h"
 #include "exchange.h"
+#include "ike_sa_index.h"
 #include "nat.h"
 
 static const struct conf_child *find_child(const struct conf_conn *conn, const char *name)
@@ -104,6 +105,7 @@ int ike_sa_initiate(struct engine *e, const struct conf_conn *conn, const struct
 		ike_sa_free(sa);
 		return ret;
 	}
+	ike_sa_index(sa);
 	window_want(sa, exchange_ike_sa_init);
 	timers_set(&e->timers, &sa->timer, 0);
 	return 0;
@@ -119,8 +121,8 @@ int engine_initiate_to(struct engine *e, const char *conn_name, const char *chil
 		return -ENOENT;
 	if (!conn->proposal_count || !conn->proposals[0].ke_count || !child->proposal_count)
 		return -EINVAL;
-	for (struct ike_sa *sa = e->sas; sa; sa = sa->next) {
-		int ret = sa->conn && !strcmp(sa->conn->name, conn->name) ? consider(sa, child) : 1;
+	for (struct ike_sa *sa = NULL; (sa = ike_sa_of_conn(e, conn->name, sa));) {
+		int ret = consider(sa, child);
 
 		if (ret <= 0)
 			return ret;
@@ -151,33 +153,43 @@ static bool terminate(struct ike_sa *sa)
 
 int engine_terminate_ike(struct engine *e, const char *conn, uint32_t uniqueid, uint64_t now)
 {
+	struct ike_sa *sa = NULL;
 	int count = 0;
 
-	for (struct ike_sa *sa = e->sas; sa; sa = sa->next) {
-		bool meant = conn ? sa->conn && !strcmp(sa->conn->name, conn) : sa->uniqueid == uniqueid;
+	if (!conn)
+		return (sa = ike_sa_by_id(e, uniqueid)) ? terminate(sa) : 0;
+	while ((sa = ike_sa_of_conn(e, conn, sa)))
+		count += terminate(sa);
+	return count;
+}
 
-		if (meant)
-			count += terminate(sa);
+/* child NULL: the one with this uniqueid */
+static int terminate_children(struct ike_sa *sa, const char *child, uint32_t uniqueid)
+{
+	int count = 0;
+
+	for (struct child *c = sa->children; c && ike_sa_in(sa, PHASE_ESTABLISHED); c = c->next) {
+		if (c->state != CHILD_INSTALLED || (child ? strcmp(c->conf->name, child) : c->uniqueid != uniqueid))
+			continue;
+		c->reason = IKE_REASON_TERMINATED;
+		child_delete(sa, c);
+		count++;
 	}
 	return count;
 }
 
 int engine_terminate_child(struct engine *e, const char *conn, const char *child, uint32_t uniqueid, uint64_t now)
 {
+	struct ike_sa *sa = NULL;
 	int count = 0;
 
-	for (struct ike_sa *sa = e->sas; sa; sa = sa->next) {
-		if (!ike_sa_in(sa, PHASE_ESTABLISHED) || (conn && strcmp(sa->conn->name, conn)))
-			continue;
-		for (struct child *c = sa->children; c; c = c->next) {
-			if (c->state != CHILD_INSTALLED ||
-			    (child ? strcmp(c->conf->name, child) : c->uniqueid != uniqueid))
-				continue;
-			c->reason = IKE_REASON_TERMINATED;
-			child_delete(sa, c);
-			count++;
-		}
-	}
+	if (!child)
+		return child_find_id(e, uniqueid, &sa) ? terminate_children(sa, NULL, uniqueid) : 0;
+	if (!conn)
+		for (sa = e->sas; sa; sa = sa->next)
+			count += terminate_children(sa, child, 0);
+	while (conn && (sa = ike_sa_of_conn(e, conn, sa)))
+		count += terminate_children(sa, child, 0);
 	return count;
 }
 

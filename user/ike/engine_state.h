@@ -5,13 +5,13 @@
 
 #include <stdarg.h>
 
+#include "../lib/table.h"
 #include "cookie.h"
 #include "engine.h"
 #include "half_open.h"
 #include "ike_message.h"
 #include "impair.h"
 #include "refusal.h"
-#include "spi_table.h"
 #include "timers.h"
 
 #define IKE_TEXT 1920 /* an explanation, or a line of log */
@@ -39,6 +39,13 @@ struct received {
 	struct ike_header header;
 };
 
+/* Where IKE SAs and their Child SAs are found (ike_sa_index.h, child.h). */
+struct sa_index {
+	struct table by_id, by_conn, by_peer, by_addr;
+	struct table children, sink_ids;
+	struct table held; /* IKE SAs whose IKE_AUTH waits, by whom they wait for */
+};
+
 struct engine {
 	struct sa_sink sink;
 	void *sink_ctx;
@@ -49,8 +56,9 @@ struct engine {
 
 	struct ike_sa *sas; /* newest first */
 	size_t sa_count;
-	struct spi_table by_spi; /* our SPI */
-	struct spi_table by_init; /* responder: the initiator's SPI, for repeated IKE_SA_INIT requests */
+	struct table by_spi; /* our SPI */
+	struct table by_init; /* responder: the initiator's SPI, for repeated IKE_SA_INIT requests */
+	struct sa_index index;
 	struct timers timers;
 	struct half_open half_open;
 	struct cookies cookies;

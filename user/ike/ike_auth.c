@@ -11,6 +11,7 @@
 #include "connection.h"
 #include "exchange.h"
 #include "explain.h"
+#include "ike_sa_index.h"
 #include "mobike.h"
 
 /* ours: of our own AUTH; else of the peer's */
@@ -80,16 +81,20 @@ static bool up_or_about_to_be(const struct ike_sa *sa)
 void ike_auth_begin(struct ike_sa *sa)
 {
 	bool first = true; /* then the peer may drop what it still has of us (RFC 7296 section 2.4) */
+	struct peer_search search = { .of = sa };
+	const struct ike_sa *other, *holder = NULL;
 
-	sa->auth_held = false;
-	for (const struct ike_sa *other = sa->engine->sas; other; other = other->next) {
+	while ((other = ike_sa_next_peer(&search))) {
 		if (other == sa || !up_or_about_to_be(other) || !ike_sa_same_peer(other, sa))
 			continue;
 		first = false;
-		sa->auth_held |= ike_sa_in(other, PHASE_AUTH_SENT) && other->initial_contact;
+		if (ike_sa_in(other, PHASE_AUTH_SENT) && other->initial_contact)
+			holder = other;
 	}
-	if (sa->auth_held)
+	if (holder) {
+		table_set(&sa->engine->index.held, &sa->by_holder, holder->uniqueid);
 		return;
+	}
 	sa->initial_contact = first;
 	sa->phase = PHASE_AUTH_SENT;
 	window_want(sa, exchange_ike_auth);
@@ -98,11 +103,17 @@ void ike_auth_begin(struct ike_sa *sa)
 
 void ike_auth_release(struct ike_sa *sa)
 {
+	struct table *held = &sa->engine->index.held;
+	struct table_entry *entry;
+
 	if (!sa->initial_contact)
 		return;
 	sa->initial_contact = false;
-	for (struct ike_sa *other = sa->engine->sas; other; other = other->next) {
-		if (other->auth_held && ike_sa_in(other, PHASE_INIT))
+	while ((entry = table_find(held, sa->uniqueid))) {
+		struct ike_sa *other = table_container(entry, struct ike_sa, by_holder);
+
+		table_remove(held, entry);
+		if (ike_sa_in(other, PHASE_INIT))
 			ike_auth_begin(other);
 	}
 }

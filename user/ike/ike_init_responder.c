@@ -191,6 +191,6 @@ void ike_init_request(struct engine *e)
 		ike_sa_free(sa);
 		return;
 	}
-	spi_table_add(&e->by_init, &sa->by_init, sa->spi_i);
+	table_add(&e->by_init, &sa->by_init, sa->spi_i);
 	timers_set(&e->timers, &sa->timer, sa->expires_at);
 }

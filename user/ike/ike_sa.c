@@ -16,6 +16,7 @@
 #include "dh.h"
 #include "exchange.h"
 #include "ike_auth.h"
+#include "ike_sa_index.h"
 
 int blob_set(struct blob *b, struct span from)
 {
@@ -53,7 +54,7 @@ struct span setup_nr(const struct setup *s)
 
 struct ike_sa *ike_sa_find(const struct engine *e, uint64_t own_spi)
 {
-	struct spi_entry *entry = spi_table_find(&e->by_spi, own_spi);
+	struct table_entry *entry = table_find(&e->by_spi, own_spi);
 
 	return entry ? (struct ike_sa *)((char *)entry - offsetof(struct ike_sa, by_spi)) : NULL;
 }
@@ -100,7 +101,8 @@ struct ike_sa *ike_sa_new(struct engine *e, bool initiator)
 	else
 		sa->spi_r = spi;
 	window_init(&sa->window);
-	spi_table_add(&e->by_spi, &sa->by_spi, spi);
+	table_add(&e->by_spi, &sa->by_spi, spi);
+	ike_sa_index(sa);
 	timers_set(&e->timers, &sa->timer, IKE_TIME_NEVER);
 	link_sa(e, sa);
 	return sa;
@@ -131,8 +133,9 @@ void ike_sa_free(struct ike_sa *sa)
 	free(sa->mobike);
 	ike_keys_wipe(&sa->keys);
 	half_open_leave(sa);
-	spi_table_remove(&e->by_spi, &sa->by_spi);
-	spi_table_remove(&e->by_init, &sa->by_init);
+	table_remove(&e->by_spi, &sa->by_spi);
+	table_remove(&e->by_init, &sa->by_init);
+	ike_sa_unindex(sa);
 	timers_remove(&e->timers, &sa->timer);
 	if (sa->prev)
 		sa->prev->next = sa->next;
@@ -173,6 +176,7 @@ void ike_sa_established(struct ike_sa *sa)
 	sa->authenticated = true;
 	sa->newest_then = sa->engine->last_ike_id;
 	sa->established_at = sa->last_seen = sa->engine->now;
+	ike_sa_index(sa);
 	half_open_leave(sa);
 	half_open_know(sa->engine, &sa->remote.addr);
 	engine_count(sa->engine, XSWAN_IKE_IKE_UP);
@@ -180,21 +184,20 @@ void ike_sa_established(struct ike_sa *sa)
 	ike_sa_event(sa, IKE_EVENT_IKE_UP, NULL, NULL);
 }
 
-static struct identity local_id_of(const struct ike_sa *sa)
+struct identity ike_sa_local_id(const struct ike_sa *sa)
 {
 	return sa->authenticated ? sa->local_id : connection_local_id(sa->conn, &sa->local.addr);
 }
 
-/* Not exact: not known yet */
-static const struct identity *remote_id_of(const struct ike_sa *sa)
+const struct identity *ike_sa_remote_id(const struct ike_sa *sa)
 {
 	return sa->authenticated ? &sa->remote_id : &sa->conn->remote_id;
 }
 
 bool ike_sa_same_peer(const struct ike_sa *a, const struct ike_sa *b)
 {
-	struct identity local_a = local_id_of(a), local_b = local_id_of(b);
-	const struct identity *remote_a = remote_id_of(a), *remote_b = remote_id_of(b);
+	struct identity local_a = ike_sa_local_id(a), local_b = ike_sa_local_id(b);
+	const struct identity *remote_a = ike_sa_remote_id(a), *remote_b = ike_sa_remote_id(b);
 
 	if (!identity_equal(&local_a, &local_b))
 		return false;
@@ -206,7 +209,10 @@ bool ike_sa_same_peer(const struct ike_sa *a, const struct ike_sa *b)
 /* Callbacks may add IKE SAs while we walk, never free one. */
 void ike_sa_drop_older(struct ike_sa *sa)
 {
-	for (struct ike_sa *other = sa->engine->sas; other; other = other->next) {
+	struct peer_search search = { .of = sa };
+	struct ike_sa *other;
+
+	while ((other = ike_sa_next_peer(&search))) {
 		if (other != sa && ike_sa_in(other, PHASES_UP) && other->authenticated &&
 		    other->newest_then < sa->uniqueid && identity_equal(&other->local_id, &sa->local_id) &&
 		    identity_equal(&other->remote_id, &sa->remote_id)) {

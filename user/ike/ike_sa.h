@@ -60,7 +60,8 @@ struct span setup_nr(const struct setup *s);
 
 struct ike_sa {
 	struct ike_sa *prev, *next;
-	struct spi_entry by_spi, by_init;
+	struct table_entry by_spi, by_init, by_id, by_conn, by_peer, by_addr;
+	struct table_entry by_holder; /* INIT: whose answer its IKE_AUTH waits for, by uniqueid */
 	struct timer timer;
 	struct engine *engine;
 
@@ -72,7 +73,6 @@ struct ike_sa {
 	bool failure_reported; /* of the initiation */
 	bool terminate; /* asked for while IKE_AUTH was under way */
 	bool delete_sent; /* for the IKE SA itself, not for a Child SA */
-	bool auth_held; /* INIT: its IKE_AUTH waits for another's answer */
 	bool initial_contact; /* AUTH_SENT: its IKE_AUTH says so */
 	uint16_t rejected_with; /* what exchange_notify tells the responder: a notify's type */
 	enum ike_reason reason; /* why it ends, or has failed: in its events */
@@ -125,7 +125,10 @@ int ike_sa_initiate(struct engine *e, const struct conf_conn *conn, const struct
 
 void ike_sa_drop_setup(struct ike_sa *sa);
 void ike_sa_established(struct ike_sa *sa);
-/* As far as it is known: by identities, and before the peer has told its own, by address. */
+/* Who we are and who the peer is, as far as it is known: not exact before that. */
+struct identity ike_sa_local_id(const struct ike_sa *sa);
+const struct identity *ike_sa_remote_id(const struct ike_sa *sa);
+/* By identities, and before the peer has told its own, by address. */
 bool ike_sa_same_peer(const struct ike_sa *a, const struct ike_sa *b);
 /*
  * The peer has said INITIAL_CONTACT (RFC 7296 section 2.4): it has forgotten the SAs between the same identities that

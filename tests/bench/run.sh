@@ -3,7 +3,7 @@
 #
 # Runs the benchmarks: shows their progress and tables, and merges their figures into one flat object.
 #
-#   tests/bench/run.sh [SUITE…]     esp scale cores bpf forward chain (default: all)
+#   tests/bench/run.sh [SUITE…]     esp scale cores bpf ike forward chain (default: all)
 #     --smoke        a moment of each, into other files: do the benchmarks work?
 #
 # A suite is a program build/tests/bench/bench_SUITE or a script tests/bench/SUITE.sh that prints lines
@@ -46,14 +46,14 @@ for arg; do
 		;;
 	*)
 		exists "$arg" || {
-			echo "$0: no suite '$arg'; there are esp scale cores bpf forward chain" >&2
+			echo "$0: no suite '$arg'; there are esp scale cores bpf ike forward chain" >&2
 			exit 2
 		}
 		suites+=("$arg")
 		;;
 	esac
 done
-[ ${#suites[@]} -gt 0 ] || suites=(esp scale cores bpf forward chain)
+[ ${#suites[@]} -gt 0 ] || suites=(esp scale cores bpf ike forward chain)
 
 status=0
 for s in "${suites[@]}"; do

@@ -34,6 +34,8 @@ check "scale runs" tests/bench/run.sh --smoke scale
 check "scale has its figures" has scale/aes256gcm-1420-100/{seal,open,lookup}_cycles
 check "bpf runs" tests/bench/run.sh --smoke bpf
 check "bpf has its figures" has bpf/{nothing,inside-match,tunnel-match,outside-esp}/ns
+check "ike runs" tests/bench/run.sh --smoke ike
+check "ike has its figures" has ike/psk-{responder,initiator}/{sa_per_s_core,to_bare} ike/psk-many-responder/sa_per_s_core ike/pair/{bytes,config_bytes}
 if [ "$(nproc)" -ge 2 ]; then
 	check "cores runs" tests/bench/run.sh --smoke cores
 	check "cores has its figures" has cores/one-sa/speedup

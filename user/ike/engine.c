@@ -348,7 +348,7 @@ static bool repeated_init(struct engine *e)
 	if (!entry || digest_sha256(e->rx.datagram, digest))
 		return false;
 	for (; entry; entry = table_next(entry)) {
-		struct ike_sa *sa = (struct ike_sa *)((char *)entry - offsetof(struct ike_sa, by_init));
+		struct ike_sa *sa = table_container(entry, struct ike_sa, by_init);
 
 		if (!endpoint_equal(&sa->init_remote, &e->rx.remote) || memcmp(sa->init_digest, digest, sizeof(digest)))
 			continue;

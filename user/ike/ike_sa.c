@@ -56,7 +56,7 @@ struct ike_sa *ike_sa_find(const struct engine *e, uint64_t own_spi)
 {
 	struct table_entry *entry = table_find(&e->by_spi, own_spi);
 
-	return entry ? (struct ike_sa *)((char *)entry - offsetof(struct ike_sa, by_spi)) : NULL;
+	return entry ? table_container(entry, struct ike_sa, by_spi) : NULL;
 }
 
 /* Random, not 0 (RFC 7296 section 3.1), and not in use here. */

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../lib/table.h"
 #include "engine.h"
-#include "spi_table.h"
 
 /* In locked memory. */
 struct pair_keys {
@@ -17,7 +17,7 @@ struct pair_keys {
 /* A Child SA: both directions, under the inbound slot. Its id is the inbound SPI. */
 struct sa_pair {
 	struct sa_pair *next; /* of the same tunnel, newest first */
-	struct spi_entry by_spi_out; /* its key: the outbound SPI, which the peer chose */
+	struct table_entry by_spi_out; /* its key: the outbound SPI, which the peer chose */
 	uint32_t slot_in, slot_out, tunnel, stat_map_id;
 	struct xswan_sa in, out; /* LIVE, as in the maps */
 	bool between_ends; /* it carries what the two ends send each other */

@@ -14,15 +14,13 @@
 struct sa_store *sa_store_new(const struct sa_store_config *config)
 {
 	struct sa_store *store = calloc(1, sizeof(*store));
-	uint64_t seed;
 
 	if (!store)
 		return NULL;
 	store->config = *config;
 	store->request = secmem_alloc(sizeof(*store->request));
 	if (!store->request || slots_init(&store->slots_in, XSWAN_SA_SLOTS) ||
-	    slots_init(&store->slots_out, XSWAN_SA_SLOTS) || getrandom(&seed, sizeof(seed), 0) != sizeof(seed) ||
-	    spi_table_init(&store->spis_out, seed)) {
+	    slots_init(&store->slots_out, XSWAN_SA_SLOTS) || table_init(&store->spis_out)) {
 		sa_store_free(store);
 		return NULL;
 	}
@@ -39,7 +37,7 @@ void sa_store_free(struct sa_store *store)
 	orphans_clear(&store->orphans);
 	slots_destroy(&store->slots_in);
 	slots_destroy(&store->slots_out);
-	spi_table_free(&store->spis_out);
+	table_free(&store->spis_out);
 	secmem_free(store->request, sizeof(*store->request));
 	free(store);
 }

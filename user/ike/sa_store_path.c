@@ -48,13 +48,13 @@ static const struct xswan_tunnel *tunnel_entry(const struct sa_store *store, uin
 /* SPIs are chosen by peers, each for itself: several SAs may have the same. */
 static uint32_t path_mtu_find(struct sa_store *store, const struct too_big *m, const struct sa_pair **pair)
 {
-	struct spi_entry *entry = spi_table_find(&store->spis_out, m->spi);
+	struct table_entry *entry = table_find(&store->spis_out, m->spi);
 	bool ours = false;
 	uint32_t mtu = 0;
 
 	*pair = NULL;
-	for (; entry && !ours; entry = spi_entry_next(entry)) {
-		const struct sa_pair *at = (void *)((char *)entry - offsetof(struct sa_pair, by_spi_out));
+	for (; entry && !ours; entry = table_next(entry)) {
+		const struct sa_pair *at = table_container(entry, struct sa_pair, by_spi_out);
 
 		mtu = path_mtu_proved(m, &at->out, &store->maps.out_stat[at->slot_out], store->config.path_mtu_floor, &ours);
 		if (ours)

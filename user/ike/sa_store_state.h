@@ -5,11 +5,11 @@
 
 #include <arpa/inet.h>
 
+#include "../lib/table.h"
 #include "orphans.h"
 #include "sa_pair.h"
 #include "sa_store.h"
 #include "slots.h"
-#include "spi_table.h"
 
 /* A removal that xswan-dp has not heard of; its slot stays taken until it has. */
 struct unsent_removal {
@@ -27,7 +27,7 @@ struct sa_store {
 	struct sa_pair *by_out[XSWAN_SA_SLOTS]; /* the same by outbound slot */
 	struct sa_pair *tunnels[XSWAN_TUNNELS]; /* newest SA first */
 	struct sa_pair *unproven;
-	struct spi_table spis_out;
+	struct table spis_out;
 	struct path_mtu paths[XSWAN_TUNNELS];
 	uint32_t paths_learned; /* of them */
 	bool unmoved; /* some pair is */

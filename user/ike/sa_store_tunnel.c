@@ -79,7 +79,7 @@ void sa_store_tunnel_link(struct sa_store *store, struct sa_pair *pair, bool ini
 {
 	pair->next = store->tunnels[pair->tunnel];
 	store->tunnels[pair->tunnel] = pair;
-	spi_table_add(&store->spis_out, &pair->by_spi_out, ntohl(pair->out.spi));
+	table_add(&store->spis_out, &pair->by_spi_out, ntohl(pair->out.spi));
 	if (!initiator && pair->next) {
 		pair->unproven = true;
 		pair->next_unproven = store->unproven;
@@ -100,7 +100,7 @@ void sa_store_tunnel_unlink(struct sa_store *store, struct sa_pair *pair)
 {
 	take_out(&store->tunnels[pair->tunnel], pair, offsetof(struct sa_pair, next));
 	take_out(&store->unproven, pair, offsetof(struct sa_pair, next_unproven));
-	spi_table_remove(&store->spis_out, &pair->by_spi_out);
+	table_remove(&store->spis_out, &pair->by_spi_out);
 	tunnel_point(store, pair->tunnel);
 }
 

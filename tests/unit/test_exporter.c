@@ -70,6 +70,11 @@ static const char canned_metrics[] =
 	"# HELP xswan_ike_sas_half_open IKE SAs whose peer has not authenticated yet.\n"
 	"# TYPE xswan_ike_sas_half_open gauge\n"
 	"xswan_ike_sas_half_open 1\n"
+	"# HELP xswan_connection_ike_sas Established IKE SAs of a connection.\n"
+	"# TYPE xswan_connection_ike_sas gauge\n"
+	"xswan_connection_ike_sas{conn=\"site-b\"} 1\n"
+	"xswan_connection_ike_sas{conn=\"road\"} 2\n"
+	"xswan_connection_ike_sas{conn=\"old\"} 1\n"
 	"# HELP xswan_child_up 1 when an SA of this configured child carries packets, else 0.\n"
 	"# TYPE xswan_child_up gauge\n"
 	"xswan_child_up" NET "} 1\n"
@@ -309,6 +314,9 @@ static const char *ask(struct http *h, const char *request)
 
 static void test_http(void **state)
 {
+	static const char dataplane[] = "# HELP xswan_dataplane_up 1 when xswan-dp runs, else 0.\n"
+					"# TYPE xswan_dataplane_up gauge\n"
+					"xswan_dataplane_up 0\n";
 	static struct http h;
 	struct world *w = *state;
 	const char *body;
@@ -319,9 +327,10 @@ static void test_http(void **state)
 	body = strstr(h.answer, "\r\n\r\n");
 	assert_non_null(body);
 	assert_int_equal(strncmp(body + 4, canned_metrics, sizeof(canned_metrics) - 1), 0);
-	assert_lines(body + 4 + sizeof(canned_metrics) - 1, "# HELP xswan_dataplane_up 1 when xswan-dp runs, else 0.\n"
-							     "# TYPE xswan_dataplane_up gauge\n"
-							     "xswan_dataplane_up 0\n");
+	body += 4 + sizeof(canned_metrics) - 1;
+	assert_int_equal(strncmp(body, dataplane, strlen(dataplane)), 0);
+	body += strlen(dataplane);
+	assert_non_null(strstr(body, "\nxswan_process_resident_memory_bytes{program=\"xswan-exporter\"} "));
 	assert_memory_equal(ask(&h, GET("/healthz")), OK, strlen(OK));
 	assert_memory_equal(ask(&h, GET("/readyz")), OK, strlen(OK));
 	assert_memory_equal(ask(&h, GET("/")), "HTTP/1.1 404 ", 13);
@@ -336,6 +345,51 @@ static void test_http(void **state)
 	assert_memory_equal(ask(&h, GET("/readyz")), "HTTP/1.1 503 ", 13);
 	assert_non_null(strstr(h.answer, "xswan-ike is not running"));
 	stop(&h);
+}
+
+static void test_openmetrics(void **state)
+{
+	static struct http h;
+	struct world *w = *state;
+
+	start(&h, w->path);
+	ask(&h, "GET /metrics HTTP/1.1\r\nAccept: application/openmetrics-text;version=1.0.0,*/*;q=0.1\r\n"
+		"Connection: close\r\n\r\n");
+	assert_memory_equal(h.answer, OK, strlen(OK));
+	assert_non_null(strstr(h.answer, "Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n"));
+	assert_non_null(strstr(h.answer, "\n# HELP xswan_child_packets Inner packets.\n"
+					 "# TYPE xswan_child_packets counter\n"
+					 "xswan_child_packets_total" NET ",direction=\"in\"} 1300\n"));
+	assert_non_null(strstr(h.answer, "\n# TYPE xswan_child_up gauge\n"));
+	assert_string_equal(h.answer + strlen(h.answer) - 7, "\n# EOF\n");
+	stop(&h);
+}
+
+static void test_processes(void **state)
+{
+	static struct metrics m;
+	char *text;
+
+	m.processes[0] = (struct metrics_process){ .program = "xswan-ike" };
+	m.processes[1] = (struct metrics_process){
+		.program = "xswan-dp", .running = true, .figures = { 1.5, 1700000000.25, 4096, -1 }
+	};
+	m.processes[2] = (struct metrics_process){ .program = "xswan-exporter" };
+	m.processes[2].running = process_load(&m.processes[2].figures, getpid());
+	assert_true(m.processes[2].running && m.processes[2].figures.open_fds > 2);
+	assert_true(m.processes[2].figures.resident_bytes > 100000);
+	assert_true(m.processes[2].figures.start_time > 1e9 && m.processes[2].figures.start_time <= time(NULL) + 1);
+	m.workers[0] = (struct process_thread){ "worker 7", 0.25 };
+	m.worker_count = 1;
+	text = text_of(&m);
+	assert_non_null(strstr(text, "\nxswan_process_cpu_seconds_total{program=\"xswan-dp\"} 1.50\n"));
+	assert_non_null(strstr(text, "\nxswan_process_resident_memory_bytes{program=\"xswan-dp\"} 4096\n"));
+	assert_non_null(strstr(text, "\nxswan_process_start_time_seconds{program=\"xswan-dp\"} 1700000000.25\n"));
+	assert_null(strstr(text, "xswan_process_open_fds{program=\"xswan-dp\"}"));
+	assert_null(strstr(text, "program=\"xswan-ike\""));
+	assert_non_null(strstr(text, "\nxswan_worker_cpu_seconds_total{worker=\"7\"} 0.25\n"));
+	free(text);
+	assert_false(process_load(&m.processes[0].figures, 0x7fffffff));
 }
 
 static void test_addresses(void **state)
@@ -374,6 +428,8 @@ int main(void)
 		cmocka_unit_test(test_dataplane),
 		cmocka_unit_test_setup_teardown(test_format, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_http, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_openmetrics, set_up, tear_down),
+		cmocka_unit_test(test_processes),
 		cmocka_unit_test(test_addresses),
 	};
 

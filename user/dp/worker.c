@@ -309,6 +309,15 @@ struct worker *worker_new(struct dataplane *dp, uint32_t id, char *why, size_t w
 	return NULL;
 }
 
+/* As top(1) and the exporter know it. */
+static void name_thread(struct worker *w)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "worker %u", w->id);
+	pthread_setname_np(w->thread, name);
+}
+
 int worker_start(struct worker *w)
 {
 	sigset_t all, old;
@@ -323,6 +332,8 @@ int worker_start(struct worker *w)
 	if (!err && placement_apply(&w->dp->placement, w->thread, w->id))
 		log_warn("worker %u cannot be moved to where the network cards are", w->id);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (!err)
+		name_thread(w);
 	w->running = !err;
 	return err;
 }

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <event2/buffer.h>
 #include <event2/http.h>
@@ -14,6 +15,7 @@
 #include "../lib/instance.h"
 #include "../lib/log.h"
 #include "metrics.h"
+#include "text.h"
 
 /* A scrape must end before Prometheus gives it up (10 s by default), so silence is short. */
 #define VICI_PATIENCE 3000 /* milliseconds */
@@ -49,6 +51,24 @@ static void reply_text(struct evhttp_request *req, int code, const char *reason,
 
 /* ---- /metrics ---- */
 
+static void gather_process(struct metrics_process *p, const char *program, pid_t pid)
+{
+	p->program = program;
+	p->running = pid && process_load(&p->figures, pid);
+}
+
+static void gather_processes(const struct exporter *x, struct metrics *m)
+{
+	char path[INSTANCE_PATH];
+
+	gather_process(&m->processes[0], "xswan-ike",
+		       process_locked(instance_run_path(x->instance, "xswan-ike.pid", path)));
+	gather_process(&m->processes[1], "xswan-dp", m->dp.pid);
+	gather_process(&m->processes[2], "xswan-exporter", getpid());
+	if (m->dp.pid)
+		m->worker_count = process_load_threads(m->workers, PROCESS_THREADS, m->dp.pid, METRICS_WORKER);
+}
+
 static void gather(struct exporter *x, struct metrics *m)
 {
 	char pid[INSTANCE_PATH], ports[INSTANCE_PATH];
@@ -68,6 +88,7 @@ static void gather(struct exporter *x, struct metrics *m)
 	m->have_drops = !counters_read_drops(x->instance, m->drops);
 	m->have_counters = !counters_read_ike(x->instance, m->counters);
 	vici_client_close(&client);
+	gather_processes(x, m);
 }
 
 static int render(struct exporter *x, char **text, size_t *len)
@@ -89,17 +110,42 @@ out:
 	return err;
 }
 
+static bool wants_openmetrics(struct evhttp_request *req)
+{
+	const char *accept = evhttp_find_header(evhttp_request_get_input_headers(req), "Accept");
+
+	return accept && strstr(accept, "application/openmetrics-text");
+}
+
+static int as_openmetrics(char **text, size_t *len)
+{
+	char *plain = *text;
+	FILE *out = open_memstream(text, len);
+
+	if (!out) {
+		*text = plain;
+		return -ENOMEM;
+	}
+	text_as_openmetrics(out, plain);
+	free(plain);
+	return fclose(out) ? -ENOMEM : 0;
+}
+
 static void on_metrics(struct evhttp_request *req, void *arg)
 {
+	const bool openmetrics = wants_openmetrics(req);
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
 	struct evbuffer *body = evbuffer_new();
 	char *text = NULL;
 	size_t len = 0;
 
-	if (!body || render(arg, &text, &len) || evbuffer_add(body, text, len)) {
+	if (!body || render(arg, &text, &len) || (openmetrics && as_openmetrics(&text, &len)) ||
+	    evbuffer_add(body, text, len)) {
 		reply_text(req, HTTP_INTERNAL, "Out of memory", "out of memory\n");
 	} else {
-		evhttp_add_header(headers, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+		evhttp_add_header(headers, "Content-Type",
+				  openmetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+					      : "text/plain; version=0.0.4; charset=utf-8");
 		evhttp_send_reply(req, HTTP_OK, "OK", body);
 	}
 	if (body)

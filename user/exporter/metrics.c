@@ -206,6 +206,23 @@ static void write_daemon(const struct metrics *m, FILE *out)
 	fprintf(out, "xswan_ike_sas_half_open %" PRIu64 "\n", m->gw.half_open);
 }
 
+/* One for each configured connection, so that one which is down has its series, too. */
+static void write_connections(const struct gateway *gw, FILE *out)
+{
+	text_family(out, "xswan_connection_ike_sas", "gauge", "Established IKE SAs of a connection.");
+	for (const struct gateway_conn *conn = gw->conns; conn; conn = conn->next) {
+		unsigned int up = 0;
+
+		for (const struct gateway_ike_sa *ike = conn->ikes; ike; ike = ike->next)
+			up += !strcmp(ike->state, "ESTABLISHED");
+		if (!conn->configured && !up)
+			continue;
+		fputs("xswan_connection_ike_sas{", out);
+		text_label(out, "conn", conn->name);
+		fprintf(out, "} %u\n", up);
+	}
+}
+
 static void write_counters(const struct metrics *m, FILE *out)
 {
 	if (m->have_drops) {
@@ -232,11 +249,13 @@ int metrics_write(const struct metrics *m, FILE *out)
 		err = collect(&table, &m->gw);
 		if (err)
 			goto out;
+		write_connections(&m->gw, out);
 		write_children(&table, out);
 	}
 	write_counters(m, out);
 	if (m->have_dp)
 		metrics_write_dataplane(&m->dp, out);
+	metrics_write_processes(m, out);
 out:
 	free(table.series);
 	return err;

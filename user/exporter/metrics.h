@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A gateway's figures in the Prometheus text format, version 0.0.4. */
+/* A gateway's figures in the Prometheus text format, version 0.0.4 (text.h makes OpenMetrics of it). */
 #ifndef XSWAN_EXPORTER_METRICS_H
 #define XSWAN_EXPORTER_METRICS_H
 
@@ -10,7 +10,17 @@
 #include <xswan/drops.h>
 
 #include "../lib/dp_state.h"
+#include "../lib/process.h"
 #include "../vici/gateway.h"
+
+enum { METRICS_PROCESSES = 3 }; /* xswan-ike, xswan-dp, xswan-exporter */
+#define METRICS_WORKER "worker " /* how the names of worker threads begin */
+
+struct metrics_process {
+	const char *program;
+	bool running;
+	struct process figures;
+};
 
 struct metrics {
 	bool up; /* xswan-ike answered, and gw holds what it said */
@@ -20,10 +30,15 @@ struct metrics {
 	bool have_drops, have_counters; /* could the pinned maps be read? */
 	uint64_t drops[XSWAN_DROP_COUNT];
 	uint64_t counters[XSWAN_IKE_COUNTER_COUNT];
+	struct metrics_process processes[METRICS_PROCESSES];
+	struct process_thread workers[PROCESS_THREADS];
+	int worker_count;
 };
 
 /* 0 or -ENOMEM. Whether out took it is for the caller to ask. */
 int metrics_write(const struct metrics *m, FILE *out) __attribute__((warn_unused_result));
-void metrics_write_dataplane(const struct dp_state *dp, FILE *out); /* that part alone */
+/* those parts alone */
+void metrics_write_dataplane(const struct dp_state *dp, FILE *out);
+void metrics_write_processes(const struct metrics *m, FILE *out);
 
 #endif

@@ -1,0 +1,166 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Debian's Prometheus reads the exporters of two gateways: what it says of the format, of the alerts, of each query of the
+# dashboard, and of a tunnel that comes up, carries traffic, and goes.
+set -u
+. "$(dirname "$0")/../netns/setup.sh"
+
+monitoring=$TOP/docs/monitoring
+command -v promtool >/dev/null && command -v prometheus >/dev/null || {
+	echo "1..0 # SKIP prometheus is not installed"
+	exit 0
+}
+
+http()
+{
+	ga python3 -c 'import sys, urllib.request as u
+r = u.Request("http://" + sys.argv[1], headers={"Accept": sys.argv[2]})
+sys.stdout.write(u.urlopen(r, timeout=5).read().decode())' "$1" "${2:-*/*}" 2>/dev/null
+}
+
+exporter_answers()
+{
+	http 127.0.0.1:9812/readyz
+}
+
+exporter_start()
+{
+	start exporter ga "$BUILD/xswan-exporter" -i "$RUN_ID-a" && wait_for 5 exporter_answers
+}
+
+# query EXPRESSION: prints what Prometheus answers, an array of series
+query()
+{
+	ga python3 -c 'import sys, urllib.parse, urllib.request as u
+q = "http://127.0.0.1:9090/api/v1/query?" + urllib.parse.urlencode({"query": sys.argv[1]})
+sys.stdout.write(u.urlopen(q, timeout=5).read().decode())' "$1" | jq -ce 'select(.status == "success") | .data.result'
+}
+
+# says EXPRESSION: it has a value, and that is not 0
+says()
+{
+	query "$1" | jq -e 'length > 0 and all(.[]; .value[1] != "0")'
+}
+
+prometheus_ready()
+{
+	http 127.0.0.1:9090/-/ready
+}
+
+prometheus_start()
+{
+	mkdir -p "$STATE/prometheus"
+	cp "$monitoring/xswan.rules.yml" "$STATE/prometheus/"
+	cat >"$STATE/prometheus/prometheus.yml" <<-END
+		global:
+		  scrape_interval: 1s
+		  evaluation_interval: 1s
+		rule_files:
+		  - xswan.rules.yml
+		scrape_configs:
+		  - job_name: xswan
+		    static_configs:
+		      - targets: ['127.0.0.1:9812']
+	END
+	start prometheus ga prometheus --config.file="$STATE/prometheus/prometheus.yml" --web.listen-address=127.0.0.1:9090 \
+		--storage.tsdb.path="$STATE/prometheus/data"
+	wait_for 15 prometheus_ready
+}
+
+rules_tested()
+{
+	mkdir -p "$STATE/rules"
+	cp "$monitoring/xswan.rules.yml" "$(dirname "$0")/prometheus/rules_test.yml" "$STATE/rules/"
+	(cd "$STATE/rules" && promtool check rules xswan.rules.yml && promtool test rules rules_test.yml)
+}
+
+# every alert has a test in which it goes off
+alerts_covered()
+{
+	local alert
+
+	for alert in $(sed -n 's/.*- alert: *//p' "$monitoring/xswan.rules.yml"); do
+		grep -A1 "alertname: $alert\$" "$(dirname "$0")/prometheus/rules_test.yml" | grep -q 'exp_alerts:$' || {
+			echo "no test makes $alert go off"
+			return 1
+		}
+	done
+}
+
+metrics_clean()
+{
+	local said
+
+	http 127.0.0.1:9812/metrics >"$STATE/metrics.txt"
+	said=$(promtool check metrics <"$STATE/metrics.txt" 2>&1) || { echo "$said" && return 1; }
+	equal "$said" ""
+}
+
+# Of the dashboard's variables only these have to be put in.
+dashboard_queries()
+{
+	jq -r '.panels[].targets[]?.expr' "$monitoring/xswan-dashboard.json" |
+		sed 's/\[\$__rate_interval\]/[10s]/g; s/\$instance/.*/g'
+}
+
+dashboard_answered()
+{
+	local expression family
+
+	while read -r expression; do
+		query "$expression" >/dev/null || { echo "not a query: $expression" && return 1; }
+		for family in $(grep -o 'xswan_[a-z_]*' <<<"$expression"); do
+			grep -q "^# TYPE $family " "$STATE/metrics.txt" || { echo "not exported: $family" && return 1; }
+		done
+	done < <(dashboard_queries)
+}
+
+# xswan_… metrics named in rules are all exported
+rules_name_what_there_is()
+{
+	local family
+
+	for family in $(grep -o 'xswan_[a-z_]*[a-z]' "$monitoring/xswan.rules.yml" | sort -u); do
+		grep -q "^# TYPE $family " "$STATE/metrics.txt" || { echo "not exported: $family" && return 1; }
+	done
+}
+
+documented()
+{
+	local family
+
+	for family in $(sed -n 's/^# TYPE \([^ ]*\) .*/\1/p' "$STATE/metrics.txt"); do
+		grep -q "$family" "$TOP/docs/man/xswan-exporter.8" || { echo "not in the man page: $family" && return 1; }
+	done
+}
+
+need "topology" topology_up
+need "xswan on both gateways" gateways_up
+need "the exporter" exporter_start
+need "Prometheus" prometheus_start
+check "promtool: the metrics are clean" metrics_clean
+check "each is in the man page" documented
+check "promtool: the rules are right" rules_tested
+check "each alert has a test" alerts_covered
+check "the rules name what is exported" rules_name_what_there_is
+check "OpenMetrics where it is asked for" eval 'http 127.0.0.1:9812/metrics application/openmetrics-text |
+	tee "$STATE/om.txt" | tail -n 1 | grep -Fx "# EOF" && grep -Fx "# TYPE xswan_drops counter" "$STATE/om.txt"'
+check "Prometheus reads the exporter" wait_for 10 says 'up{job="xswan"}'
+check "a configured tunnel that is down is 0" wait_for 10 eval 'query "xswan_child_up == 0" | jq -e "length == 1"'
+need "the tunnel comes up" tunnel_up
+check "it is 1" wait_for 10 says 'xswan_child_up{conn="site",child="net"}'
+check "and its IKE SA" says 'xswan_connection_ike_sas{conn="site"}'
+check "the client pings the server" pings client $SERVER 60
+check "packets are counted" wait_for 10 says 'increase(xswan_child_packets_total{direction="out"}[30s])'
+check "bytes are counted" says 'increase(xswan_child_bytes_total{direction="in"}[30s])'
+check "processes are seen" says 'xswan_process_resident_memory_bytes{program=~"xswan-(ike|dp|exporter)"}'
+check "and workers" eval "query 'xswan_worker_cpu_seconds_total{worker=\"0\"}' | jq -e 'length == 1'"
+check "each query of the dashboard is answered" dashboard_answered
+check "a tunnel that is taken down" xswan a down site
+check "is 0 again" wait_for 10 eval 'query "xswan_child_up == 0" | jq -e "length == 1"'
+check "its packets stay counted" says 'xswan_child_packets_total{direction="out"}'
+check "the controller is killed" stop a-ike KILL
+check "Prometheus sees it" wait_for 10 eval 'query "xswan_up == 0" | jq -e "length == 1"'
+check "and an alert waits to go off" wait_for 10 eval 'query "ALERTS{alertname=\"XswanControllerDown\"}" | jq -e "length == 1"'
+check_end

@@ -128,7 +128,14 @@ enum xswan_drop {
 	X(TOO_BIG_REFUSED, "too_big_refused", "ICMP \"too big\" about ESP that fits no live SA, or asks for nonsense") \
 	X(OWN_MOVED, "own_moved", "moves of our own to another path (MOBIKE)") \
 	X(ADDRESSES_REFUSED, "addresses_refused", "paths that a peer asked for, and did not get (MOBIKE)") \
-	X(HALF_OPEN_SHARE, "half_open_share", "IKE_SA_INIT refused: its network has its share of half-open IKE SAs")
+	X(HALF_OPEN_SHARE, "half_open_share", "IKE_SA_INIT refused: its network has its share of half-open IKE SAs") \
+	X(AUTH_METHOD, "auth_method", "peers that authenticate otherwise than configured") \
+	X(AUTH_SIGNATURE, "auth_signature", "peers whose signature is not that of their certificate") \
+	X(CERT_MISSING, "cert_missing", "peers without a certificate for their identity") \
+	X(CERT_UNTRUSTED, "cert_untrusted", "peers whose certificate no trusted CA has issued") \
+	X(CERT_EXPIRED, "cert_expired", "peers with a certificate that is not valid now") \
+	X(CERT_REVOKED, "cert_revoked", "peers with a certificate that is revoked, or may be") \
+	X(CERT_UNSUITABLE, "cert_unsuitable", "peers with a certificate that is weak or for something else")
 
 enum xswan_ike_counter {
 #define X(id, name, text) XSWAN_IKE_##id,

@@ -415,6 +415,13 @@ static inline void on_event(void *ctx, const struct ike_event *event)
 	snprintf(to->text, sizeof(to->text), "%s", event->text ? event->text : "");
 }
 
+#define WALL_CLOCK 1790000000ll /* 2026-09-21 14:13:20 UTC, when the world begins */
+
+static inline int64_t on_wall_clock(void *ctx)
+{
+	return WALL_CLOCK + (((struct side *)ctx)->w->now - 1000 * SEC) / SEC;
+}
+
 static inline void on_keylog(void *ctx, uint64_t spi_i, uint64_t spi_r, const struct ike_keys *keys)
 {
 	((struct side *)ctx)->keylogs++;
@@ -458,8 +465,14 @@ static inline void side_addresses(struct side *s, const char *text, uint64_t now
 static inline void side_start(struct world *w, struct side *s, char name, const char *addr,
 			      const struct engine_settings *settings)
 {
-	struct engine_callbacks cb = { .ctx = s, .log = on_log, .event = on_event, .route = on_route,
-					 .keylog = on_keylog };
+	struct engine_callbacks cb = {
+		.ctx = s,
+		.log = on_log,
+		.event = on_event,
+		.route = on_route,
+		.wall_clock = on_wall_clock,
+		.keylog = on_keylog,
+	};
 
 	s->w = w;
 	s->name = name;

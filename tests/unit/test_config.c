@@ -245,11 +245,19 @@ static void refused(void **state)
 		{ { .conn = "proposals = default,default,default,default,default,default,default,default,default" },
 		  "3: connections.gw.proposals: more than 8 proposals" },
 		{ { .local = "auth = pubkey" },
-		  "7: connections.gw.local.auth: 'pubkey' is not supported yet: write psk" },
+		  "5: connections.gw.local: no certificate with its private key: put it into x509, the key into private" },
 		{ { .local = "auth =" },
-		  "5: connections.gw.local: no auth: write auth = psk (without it, strongSwan means pubkey, which is "
-		  "not "
-		  "supported yet)" },
+		  "5: connections.gw.local: no certificate with its private key: put it into x509, the key into private" },
+		{ { .local = "auth = eap-mschapv2" },
+		  "7: connections.gw.local.auth: 'eap': EAP and XAuth are not supported: write psk or pubkey" },
+		{ { .local = "auth = rsa-sha1" },
+		  "7: connections.gw.local.auth: 'sha1' is too weak for signatures: write sha256, sha384 or sha512" },
+		{ { .local = "auth = ed448" },
+		  "7: connections.gw.local.auth: 'ed448' is not supported: write psk, or pubkey, rsa, rsa/pss, ecdsa, "
+		  "ed25519, each with sizes in bits and sha256, sha384, sha512 after it" },
+		{ { .remote = "auth = pubkey" },
+		  "9: connections.gw.remote: nothing to trust: put the certificate of the CA into x509ca, or the peer's "
+		  "into x509" },
 		{ { .local = "certs = a.pem" }, "7: connections.gw.local.certs: not supported" },
 		{ { .local = "id = CN=gw, XY=1" },
 		  "7: connections.gw.local.id: 'CN=gw, XY=1' is not a distinguished name of at most 256 bytes, as "
@@ -362,7 +370,12 @@ static void refused(void **state)
 		  "\"C=CH, CN=gw\" or \"@#hex\" in quotes, or %any" },
 		{ { .secret = "file = x" }, "25: secrets.ike-gw.file: not supported" },
 		{ { .after = "secrets { eap-a { secret = geheim } }" },
-		  "28: secrets.eap-a: not supported yet: only pre-shared keys for IKE are, in sections ike<suffix>" },
+		  "28: secrets.eap-a: not supported: pre-shared keys are in sections ike<suffix>, passphrases of private "
+		  "keys in private<suffix>" },
+		{ { .after = "secrets { private-a { file = a.key } }" },
+		  "28: secrets.private-a: a passphrase has two lines: file and secret" },
+		{ { .conn = "send_cert = perhaps" },
+		  "3: connections.gw.send_cert: 'perhaps' is not supported: write ifasked, always or never" },
 		{ { .after = "pools { p { addrs = 10.0.0.0/24 } }" },
 		  "28: pools: address pools are not supported yet" },
 		{ { .after = "authorities { a { cacert = x } }" },
@@ -371,7 +384,7 @@ static void refused(void **state)
 		{ { .after = "connections { a/b : connections.gw { } }" },
 		  "28: connections.a/b: a name here is printable ASCII without / and \\" },
 		{ { .after = "connections { x { remote_addrs = 198.51.100.2 } }" },
-		  "28: connections.x: no section 'local': write local { auth = psk } (and 2 more problems)" },
+		  "28: connections.x: no section 'local': write local { auth = psk }, or pubkey (and 2 more problems)" },
 	};
 	char why[1024], message[1024];
 	struct config *cfg = NULL;

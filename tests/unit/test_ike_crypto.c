@@ -190,9 +190,9 @@ static void key_derivation(void **state)
 /* RFC 7296 section 2.15 written out once more, with OpenSSL's one-shot HMAC */
 static void authentication(void **state)
 {
+	const struct span psk = TEXT("a shared secret");
 	struct auth_input in = {
 		.prf = PRF_HMAC_SHA2_256,
-		.psk = TEXT("a shared secret"),
 		.message = TEXT("the whole IKE_SA_INIT message"),
 		.nonce = TEXT("nonce of the other side"),
 		.sk_p = TEXT("SK_p"),
@@ -202,13 +202,13 @@ static void authentication(void **state)
 	size_t len = in.message.len + in.nonce.len;
 	unsigned int n;
 
-	HMAC(EVP_sha256(), in.psk.data, in.psk.len, (const uint8_t *)"Key Pad for IKEv2", 17, key, &n);
+	HMAC(EVP_sha256(), psk.data, psk.len, (const uint8_t *)"Key Pad for IKEv2", 17, key, &n);
 	HMAC(EVP_sha256(), in.sk_p.data, in.sk_p.len, in.id.data, in.id.len, id, &n);
 	memcpy(octets, in.message.data, in.message.len);
 	memcpy(octets + in.message.len, in.nonce.data, in.nonce.len);
 	memcpy(octets + len, id, 32);
 	HMAC(EVP_sha256(), key, 32, octets, len + 32, expected, &n);
-	assert_int_equal(auth_shared_key(&in, out), 0);
+	assert_int_equal(auth_shared_key(&in, psk, out), 0);
 	assert_memory_equal(out, expected, 32);
 }
 

@@ -164,7 +164,7 @@ static void too_large(void **state)
 	struct message m;
 
 	message_begin(&m, &h);
-	for (int i = 0; i < 100; i++)
+	for (int i = 0; i < 300; i++)
 		chain_notify(&m.chain, 0, 40000, data, sizeof(data));
 	assert_int_equal(message_finish(&m, NULL, true), -EMSGSIZE);
 }

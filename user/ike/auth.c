@@ -9,7 +9,7 @@
 static const char key_pad[] = "Key Pad for IKEv2";
 
 /* AUTH = prf(prf(PSK, "Key Pad for IKEv2"), <message> | <nonce> | prf(SK_p, <ID>)) */
-int auth_shared_key(const struct auth_input *in, uint8_t out[static PRF_MAX])
+int auth_shared_key(const struct auth_input *in, struct span psk, uint8_t out[static PRF_MAX])
 {
 	struct span pad = { (const uint8_t *)key_pad, sizeof(key_pad) - 1 };
 	uint8_t key[PRF_MAX], maced_id[PRF_MAX];
@@ -20,7 +20,7 @@ int auth_shared_key(const struct auth_input *in, uint8_t out[static PRF_MAX])
 	ret = prf_compute(in->prf, in->sk_p, &in->id, 1, maced_id);
 	if (ret)
 		goto out;
-	ret = prf_compute(in->prf, in->psk, &pad, 1, key);
+	ret = prf_compute(in->prf, psk, &pad, 1, key);
 	if (ret)
 		goto out;
 	ret = prf_compute(in->prf, (struct span){ key, len }, octets, 3, out);

@@ -6,6 +6,8 @@
 
 #include <openssl/crypto.h>
 
+#include "cert.h"
+
 static void free_child(struct conf_child *child)
 {
 	free(child->name);
@@ -70,6 +72,7 @@ void config_unref(struct config *cfg)
 		cfg->secrets = secret->next;
 		free_secret(secret);
 	}
+	credentials_free(cfg->credentials);
 	free(cfg);
 }
 

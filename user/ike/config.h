@@ -57,6 +57,27 @@ struct conf_proposal {
 	uint8_t esn[2]; /* ESP only: 1 (ESN), 0 (no ESN), in order of preference */
 };
 
+/* How one side of a connection shows who it is. */
+enum auth_kind { AUTH_BY_PSK, AUTH_BY_CERT };
+/* What a chain needs: no list that names one of its certificates; lists where a certificate says that there are; all lists. */
+enum revocation { REVOCATION_RELAXED, REVOCATION_IFURI, REVOCATION_STRICT };
+
+struct cert;
+struct credentials;
+
+#define CONF_CERTS 8
+struct conf_auth {
+	uint8_t kind; /* enum auth_kind; what follows is for AUTH_BY_CERT */
+	uint8_t revocation; /* remote: enum revocation */
+	uint16_t rsa_bits, ecdsa_bits; /* least size of keys in the chain */
+	uint32_t schemes; /* set of enum auth_scheme, for AUTH */
+	uint32_t chain_schemes; /* and for the signatures in a chain */
+	char text[64]; /* as configured, for messages */
+	const struct cert *certs[CONF_CERTS]; /* local: ours, best first, all with a key; remote: these alone, 0 any */
+	const struct cert *cacerts[CONF_CERTS]; /* remote: these alone, 0: all there are */
+	int cert_count, cacert_count;
+};
+
 /* Bits of start_action, dpd_action and close_action: what to do with a child at first, after a loss, and after the
  * peer's DELETE. */
 enum conf_action { ACTION_NONE = 0, ACTION_TRAP = 1 << 0, ACTION_START = 1 << 1 };
@@ -85,6 +106,7 @@ struct conf_child {
 	uint32_t tunnel; /* number in the tunnel map; set by the daemon before use */
 };
 
+enum send_cert { SEND_CERT_IFASKED, SEND_CERT_ALWAYS, SEND_CERT_NEVER };
 #define KEYINGTRIES_DEFAULT (-1) /* without end for what shall be up, one for what packets or people ask for */
 
 struct conf_conn {
@@ -95,6 +117,9 @@ struct conf_conn {
 	struct conf_proposal proposals[CONF_PROPOSALS];
 	int proposal_count;
 	struct identity local_id, remote_id;
+	struct conf_auth local_auth, remote_auth;
+	uint8_t send_cert; /* enum send_cert */
+	bool no_certreq; /* do not ask for certificates */
 	bool encap; /* force UDP encapsulation by a NAT_DETECTION hash that does not match */
 	bool mobike; /* RFC 4555 */
 	int keyingtries; /* attempts in a row; 0: without end; KEYINGTRIES_DEFAULT */
@@ -131,6 +156,7 @@ struct config {
 	struct conf_conn *conns;
 	struct conf_shunt *shunts;
 	struct conf_secret *secrets;
+	struct credentials *credentials; /* NULL: none */
 };
 
 struct config *config_ref(struct config *cfg);
@@ -160,6 +186,12 @@ static inline bool identity_is_exact(const struct identity *id)
 }
 struct identity identity_of_name(const void *der, size_t len); /* a distinguished name; ID_ANY: there is no room for it */
 bool identity_matches(const struct identity *configured, const struct identity *received);
+
+/*
+ * The value of `auth`: kind, schemes and sizes; the rest is zero. Sizes and hashes also bind the chain, unless they come
+ * after "ike:". -EINVAL and why.
+ */
+int conf_auth_parse(struct conf_auth *auth, const char *text, char *why, size_t why_size);
 
 /* For ike = true an IKE proposal, else ESP. On error -EINVAL, and why_size bytes of reason in why. */
 int conf_proposal_parse(struct conf_proposal *p, const char *text, bool ike, char *why, size_t why_size);

@@ -2,7 +2,15 @@
 /* connections.<conn>.local and remote: who is who, and how each side shows it. */
 #include "config_section.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#include "../lib/log.h"
+#include "auth_scheme.h"
+#include "cert_identity.h"
+#include "cert.h"
 
 static const struct fixed_key auth_fixed[] = {
 	{ "round", FIXED_NUMBER, NULL }, /* there is one round only */
@@ -20,23 +28,8 @@ static void default_id(struct identity *id, const struct addr *addrs, int count)
 	memcpy(id->data, addrs[0].ip, id->len);
 }
 
-static void load_auth(struct section *s, struct identity *id, struct problems *p)
-{
-	struct setting *auth = section_get(s, "auth"), *k = section_get(s, "id");
-
-	if (!auth)
-		problem_section(p, s,
-				"no auth: write auth = psk (without it, strongSwan means pubkey, which is not "
-				"supported yet)");
-	else if (strcmp(auth->value, "psk"))
-		problem_setting(p, auth, "'%s' is not supported yet: write psk", auth->value);
-	if (k && !config_load_id(k, id, p) && id->pattern && !strncmp(s->name, "local", 5))
-		problem_setting(p, k, "'%s': what we are is one identity: no pattern", k->value);
-	config_check_fixed(s, auth_fixed, p);
-}
-
 /* Sections "local…" or "remote…": one round of authentication, so one section each. */
-static void load_side(struct section *conn, const char *side, bool needed, struct identity *id, struct problems *p)
+static struct section *find_side(struct section *conn, const char *side, bool needed, struct problems *p)
 {
 	struct section *found = NULL;
 
@@ -51,16 +44,204 @@ static void load_side(struct section *conn, const char *side, bool needed, struc
 		}
 		found = s;
 		s->used = true;
-		load_auth(s, id, p);
 	}
 	if (!found && needed)
-		problem_section(p, conn, "no section '%s': write %s { auth = psk }", side, side);
+		problem_section(p, conn, "no section '%s': write %s { auth = psk }, or pubkey", side, side);
+	return found;
 }
 
-void config_load_auth(struct section *s, struct conf_conn *conn, bool needed, struct problems *p)
+static void load_method(struct section *s, struct conf_auth *auth, struct problems *p)
 {
+	struct setting *k = section_get(s, "auth");
+	char why[320];
+
+	if (conf_auth_parse(auth, k ? k->value : "pubkey", why, sizeof(why)))
+		problem_setting(p, k, "%s", why);
+	config_check_fixed(s, auth_fixed, p);
+}
+
+static int load_list(struct loading *l, struct section *s, const char *key, bool ca, const struct cert **list,
+		     struct problems *p)
+{
+	struct setting *k = section_get(s, key);
+	char *copy = k ? strdup(k->value) : NULL, *rest = copy, *item;
+	int count = 0;
+
+	while ((item = config_next_item(&rest))) {
+		const struct cert *cert = config_load_cert(l, k, item, ca, p);
+
+		if (count == CONF_CERTS) {
+			problem_setting(p, k, "more than %d certificates", CONF_CERTS);
+			break;
+		}
+		if (cert)
+			list[count++] = cert;
+	}
+	free(copy);
+	return count;
+}
+
+/* ---- local ---- */
+
+static void check_own(struct section *s, const struct conf_auth *auth, const struct cert *cert, struct problems *p)
+{
+	char key[KEY_TEXT], until[TIME_TEXT], where[SETTINGS_PATH];
+	time_t now = time(NULL);
+
+	if (!cert->key)
+		problem_section(p, s, "no private key for %s: put it into private", cert->file);
+	else if (!(key_schemes(cert->key) & auth->schemes))
+		problem_section(p, s, "%s has a key of %s, which `auth = %s` excludes", cert->file,
+				key_format(cert->key, key), auth->text);
+	else if (X509_cmp_time(X509_get0_notAfter(cert->x509), &now) < 0)
+		log_warn("%s:%u: %s: the certificate in %s has expired, %s: peers will refuse it", s->file, s->line,
+			 section_path(s, where), cert->file, cert_time_format(X509_get0_notAfter(cert->x509), until));
+}
+
+/* Without `certs`: every certificate that we have the key of, and that has this identity. */
+static void find_own(struct loading *l, struct conf_auth *auth, const struct identity *id)
+{
+	struct cert *cert = l->cfg->credentials ? l->cfg->credentials->certs : NULL;
+
+	for (; cert && auth->cert_count < CONF_CERTS; cert = cert->next) {
+		if (cert->role == CERT_END && cert->key && key_schemes(cert->key) & auth->schemes &&
+		    (id->type == ID_ANY || cert_has_identity(cert->x509, id)))
+			auth->certs[auth->cert_count++] = cert;
+	}
+}
+
+/* A name is sent as the certificate has it, byte for byte: peers may compare it like that. */
+static void confirm_id(struct setting *k, struct conf_auth *auth, struct identity *id, struct problems *p)
+{
+	struct identity found;
+	char names[600];
+
+	if (!k) {
+		*id = cert_subject_identity(auth->certs[0]->x509);
+		if (id->type == ID_ANY)
+			problem_text(p, "%s: no subject, or one of more than %zu bytes: write `id`", auth->certs[0]->file,
+				     sizeof(id->data));
+		return;
+	}
+	for (int i = 0; i < auth->cert_count; i++) {
+		if (!cert_find_identity(auth->certs[i]->x509, id, &found)) {
+			problem_setting(p, k, "'%s' is not in the certificate %s, which is for %s", k->value,
+					auth->certs[i]->file,
+					cert_identities_format(auth->certs[i]->x509, names, sizeof(names)));
+			return;
+		}
+	}
+	*id = found;
+}
+
+static void load_own_certs(struct loading *l, struct section *s, struct conf_auth *auth, struct identity *id,
+			   struct problems *p)
+{
+	struct setting *k = section_get(s, "id");
+	bool named = section_get(s, "certs");
+
+	auth->cert_count = load_list(l, s, "certs", false, auth->certs, p);
+	if (named && !auth->cert_count)
+		return; /* said already */
+	if (!named)
+		find_own(l, auth, id);
+	if (!auth->cert_count)
+		problem_section(p, s, "no certificate%s with its private key: put it into x509, the key into private",
+				k ? " for this id" : "");
+	else if (!named && !k && auth->cert_count > 1)
+		problem_section(p, s, "several certificates have a private key: choose with `certs` or `id`");
+	else
+		confirm_id(k, auth, id, p);
+	for (int i = 0; i < auth->cert_count; i++)
+		check_own(s, auth, auth->certs[i], p);
+}
+
+static void load_local(struct loading *l, struct section *s, struct conf_conn *conn, struct problems *p)
+{
+	struct setting *k = section_get(s, "id");
+	struct conf_auth *auth = &conn->local_auth;
+
+	load_method(s, auth, p);
+	if (auth->kind == AUTH_BY_CERT)
+		conn->local_id = (struct identity){ .type = ID_ANY };
+	if (k && config_load_id(k, &conn->local_id, p))
+		return;
+	if (k && conn->local_id.pattern)
+		problem_setting(p, k, "'%s': what we are is one identity: no pattern", k->value);
+	else if (auth->kind == AUTH_BY_CERT)
+		load_own_certs(l, s, auth, &conn->local_id, p);
+}
+
+/* ---- remote ---- */
+
+static void load_revocation(struct section *s, struct conf_auth *auth, struct problems *p)
+{
+	static const char *const words[] = { [REVOCATION_RELAXED] = "relaxed",
+					     [REVOCATION_IFURI] = "ifuri",
+					     [REVOCATION_STRICT] = "strict" };
+	struct setting *k = section_get(s, "revocation");
+	int i = 0;
+
+	if (!k)
+		return;
+	while (i < 3 && strcmp(words[i], k->value))
+		i++;
+	if (i < 3)
+		auth->revocation = i;
+	else
+		problem_setting(p, k, "'%s' is not supported: write relaxed, ifuri or strict", k->value);
+}
+
+static void check_remote_id(struct section *s, const struct conf_auth *auth, const struct identity *id,
+			    struct problems *p)
+{
+	struct identity found;
+	char names[600], text[600];
+
+	for (int i = 0; i < auth->cert_count; i++) {
+		if (cert_find_identity(auth->certs[i]->x509, id, &found))
+			return;
+	}
+	if (auth->cert_count && id->type != ID_ANY)
+		problem_section(p, s, "the id '%s' is not in %s, which is for %s",
+				identity_format(id, text, sizeof(text)), auth->certs[0]->file,
+				cert_identities_format(auth->certs[0]->x509, names, sizeof(names)));
+}
+
+static void load_trust(struct loading *l, struct section *s, struct conf_conn *conn, struct problems *p)
+{
+	struct conf_auth *auth = &conn->remote_auth;
+	bool named = section_get(s, "certs") || section_get(s, "cacerts");
+
+	auth->cert_count = load_list(l, s, "certs", false, auth->certs, p);
+	auth->cacert_count = load_list(l, s, "cacerts", true, auth->cacerts, p);
+	load_revocation(s, auth, p);
+	check_remote_id(s, auth, &conn->remote_id, p);
+	if (!named && l->cfg->credentials && !l->cfg->credentials->certs)
+		problem_section(p, s, "nothing to trust: put the certificate of the CA into x509ca, or the peer's into x509");
+}
+
+static void load_remote(struct loading *l, struct section *s, struct conf_conn *conn, struct problems *p)
+{
+	struct setting *k = section_get(s, "id");
+
+	load_method(s, &conn->remote_auth, p);
+	if (conn->remote_auth.kind == AUTH_BY_CERT)
+		conn->remote_id = (struct identity){ .type = ID_ANY };
+	if (k && config_load_id(k, &conn->remote_id, p))
+		return;
+	if (conn->remote_auth.kind == AUTH_BY_CERT)
+		load_trust(l, s, conn, p);
+}
+
+void config_load_auth(struct loading *l, struct section *s, struct conf_conn *conn, bool needed, struct problems *p)
+{
+	struct section *local = find_side(s, "local", needed, p), *remote = find_side(s, "remote", needed, p);
+
 	default_id(&conn->local_id, conn->local_addrs, conn->local_addr_count);
 	default_id(&conn->remote_id, conn->remote_addrs, conn->remote_addr_count);
-	load_side(s, "local", needed, &conn->local_id, p);
-	load_side(s, "remote", needed, &conn->remote_id, p);
+	if (local)
+		load_local(l, local, conn, p);
+	if (remote)
+		load_remote(l, remote, conn, p);
 }

@@ -20,8 +20,6 @@ static const struct fixed_key fixed[] = {
 	{ "dpd_timeout", FIXED_TIME, NULL }, /* IKEv1 only, in strongSwan too */
 	{ "fragmentation", FIXED_NO, NULL },
 	{ "childless", FIXED_WORD, "never" },
-	{ "send_certreq", FIXED_NO, NULL },
-	{ "send_cert", FIXED_WORD, "never" },
 	{ "ppk_required", FIXED_NO, NULL },
 	{ "unique", FIXED_WORD, "no" },
 	{ "reauth_time", FIXED_ZERO, "the IKE SA lives until it is deleted" },
@@ -75,6 +73,20 @@ static void load_addrs(struct section *s, const char *key, struct addr *list, in
 	if (any && *count)
 		problem_setting(p, k, "write either %%any or addresses");
 	free(copy);
+}
+
+static void load_sending(struct section *s, struct conf_conn *conn, struct problems *p)
+{
+	struct setting *k = section_get(s, "send_cert");
+	bool request = true;
+
+	section_get_bool(s, "send_certreq", &request, p);
+	conn->no_certreq = !request;
+	if (!k || !strcmp(k->value, "ifasked"))
+		return;
+	if (strcmp(k->value, "always") && strcmp(k->value, "never"))
+		problem_setting(p, k, "'%s' is not supported: write ifasked, always or never", k->value);
+	conn->send_cert = !strcmp(k->value, "never") ? SEND_CERT_NEVER : SEND_CERT_ALWAYS;
 }
 
 /* Is there more to this connection than shunts? */
@@ -134,7 +146,7 @@ static struct conf_conn *new_conn(struct section *s)
 	return conn;
 }
 
-struct conf_conn *config_load_conn(struct section *s, struct conf_shunt **shunts, struct problems *p)
+struct conf_conn *config_load_conn(struct loading *l, struct section *s, struct conf_shunt **shunts, struct problems *p)
 {
 	struct conf_conn *conn = new_conn(s);
 	bool ike;
@@ -152,8 +164,9 @@ struct conf_conn *config_load_conn(struct section *s, struct conf_shunt **shunts
 	conn->mobike = true;
 	section_get_bool(s, "mobike", &conn->mobike, p);
 	load_dpd_delay(s, conn, p);
+	load_sending(s, conn, p);
 	ike = has_ike(s);
-	config_load_auth(s, conn, ike, p);
+	config_load_auth(l, s, conn, ike, p);
 	load_children(s, conn, shunts, p);
 	config_load_keyingtries(s, conn, p);
 	config_check_fixed(s, fixed, p);

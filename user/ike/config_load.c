@@ -7,16 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cert.h"
 #include "config_section.h"
 
-static void load_connections(struct config *cfg, struct section *root, struct problems *p)
+static void load_connections(struct loading *l, struct section *root, struct problems *p)
 {
+	struct config *cfg = l->cfg;
 	struct section *all = section_find(root, "connections");
 	struct conf_conn **end = &cfg->conns;
 	struct conf_shunt **shunts = &cfg->shunts;
 
 	for (struct section *s = all ? all->sections : NULL; s; s = s->next) {
-		*end = config_load_conn(s, shunts, p);
+		*end = config_load_conn(l, s, shunts, p);
 		if (*end)
 			end = &(*end)->next;
 		while (*shunts)
@@ -30,12 +32,15 @@ static void load_secrets(struct config *cfg, struct section *root, struct proble
 	struct conf_secret **end = &cfg->secrets;
 
 	for (struct section *s = all ? all->sections : NULL; s; s = s->next) {
+		if (s->used) /* a passphrase of a private key */
+			continue;
 		if (strncmp(s->name, "ike", 3)) {
 			s->used = true;
 			for (struct setting *k = s->settings; k; k = k->next)
 				k->used = true;
 			problem_section(p, s,
-					"not supported yet: only pre-shared keys for IKE are, in sections ike<suffix>");
+					"not supported: pre-shared keys are in sections ike<suffix>, passphrases of "
+					"private keys in private<suffix>");
 			continue;
 		}
 		*end = config_load_secret(s, p);
@@ -63,6 +68,8 @@ static void check_secret(const struct config *cfg, const struct conf_conn *conn,
 {
 	char local[128], remote[128];
 
+	if (conn->local_auth.kind != AUTH_BY_PSK && conn->remote_auth.kind != AUTH_BY_PSK)
+		return;
 	if (!identity_is_exact(&conn->remote_id) ? cfg->secrets != NULL
 					   : config_find_psk(cfg, &conn->local_id, &conn->remote_id) != NULL)
 		return;
@@ -72,9 +79,15 @@ static void check_secret(const struct config *cfg, const struct conf_conn *conn,
 		     conn->origin, conn->name, local, remote, conn->name);
 }
 
-static void load(struct config *cfg, struct section *root, struct problems *p)
+/* Keys need their passphrases, connections their certificates. */
+static void load(struct config *cfg, struct section *root, const char *dir, struct problems *p)
 {
-	load_connections(cfg, root, p);
+	struct loading l = { .cfg = cfg, .dir = dir, .secrets = section_find(root, "secrets") };
+
+	config_load_credentials(&l, p);
+	load_connections(&l, root, p);
+	if (cfg->credentials && credentials_complete(cfg->credentials))
+		problem_text(p, "%s: out of memory", dir);
 	load_secrets(cfg, root, p);
 	refuse_content(root, "pools", "address pools", p);
 	refuse_content(root, "authorities", "certification authorities", p);
@@ -105,7 +118,7 @@ int config_load(struct config **cfg, const char *dir, char *why, size_t why_size
 		goto out;
 	}
 	out->refs = 1;
-	load(out, settings_root(settings), &p);
+	load(out, settings_root(settings), dir, &p);
 	err = problems_end(&p);
 	if (err < 0)
 		goto out;

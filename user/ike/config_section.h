@@ -6,6 +6,13 @@
 #include "../lib/settings.h"
 #include "config.h"
 
+/* What is loaded, and from where. */
+struct loading {
+	struct config *cfg;
+	const char *dir; /* of swanctl.conf */
+	struct section *secrets; /* NULL: none */
+};
+
 /* A key that may be written as long as it says what is done anyway. */
 struct fixed_key {
 	const char *key;
@@ -33,16 +40,21 @@ void config_load_ts(struct section *s, const char *key, struct xswan_ts *list, i
 int config_load_id(struct setting *k, struct identity *id, struct problems *p);
 
 /* The sections local and remote of a connection whose addresses are known; `needed`: both must be there. */
-void config_load_auth(struct section *s, struct conf_conn *conn, bool needed, struct problems *p);
+void config_load_auth(struct loading *l, struct section *s, struct conf_conn *conn, bool needed, struct problems *p);
 /* Of a child: start_action, dpd_action, close_action. */
 void config_load_actions(struct section *s, struct conf_child *child, const struct conf_conn *conn, struct problems *p);
 void config_load_keyingtries(struct section *s, struct conf_conn *conn, struct problems *p);
 /* Of a child: mode, header, dscp and tfc. */
 void config_load_headers(struct section *s, struct conf_child *child, struct problems *p);
 
+/* The directories beside swanctl.conf, into cfg->credentials. */
+void config_load_credentials(struct loading *l, struct problems *p);
+/* The first certificate of a file that k names, from x509 or x509ca unless its path is absolute. NULL: a problem. */
+const struct cert *config_load_cert(struct loading *l, struct setting *k, const char *file, bool ca, struct problems *p);
+
 /* One section each; NULL: out of memory (a problem) */
 /* Its shunts go into *shunts, a list with nothing behind it. NULL also when there is nothing else. */
-struct conf_conn *config_load_conn(struct section *s, struct conf_shunt **shunts, struct problems *p);
+struct conf_conn *config_load_conn(struct loading *l, struct section *s, struct conf_shunt **shunts, struct problems *p);
 struct conf_child *config_load_child(struct section *s, const struct conf_conn *conn, struct problems *p);
 bool config_is_shunt(struct section *s); /* a child's section whose mode is pass or drop */
 struct conf_shunt *config_load_shunt(struct section *s, const struct conf_conn *conn, struct problems *p);

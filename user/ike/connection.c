@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "connection.h"
 
+#include <string.h>
+
 #include "auth.h"
 
 /* 1: named; 0: any; -1: no */
@@ -58,6 +60,8 @@ struct identity connection_local_id(const struct conf_conn *conn, const struct a
 	return conn->local_id.type == ID_ANY ? identity_of_addr(local) : conn->local_id;
 }
 
+#define SCORE_KIND 32
+
 /*
  * Named identities count for more than addresses. Whom the peer asks for is a hint (RFC 7296
  * section 1.2) where we have no identity configured; where we have, it must be that one.
@@ -78,7 +82,7 @@ static int score_ids(const struct ike_sa *sa, const struct conf_conn *conn, cons
 }
 
 const struct conf_conn *connection_for_ids(const struct ike_sa *sa, const struct identity *peer,
-					   const struct identity *asked)
+					   const struct identity *asked, enum auth_kind kind)
 {
 	const struct conf_conn *best = NULL;
 	int best_score = -1;
@@ -86,6 +90,8 @@ const struct conf_conn *connection_for_ids(const struct ike_sa *sa, const struct
 	for (const struct conf_conn *conn = sa->cfg->conns; conn; conn = conn->next) {
 		int score = score_ids(sa, conn, peer, asked);
 
+		if (score >= 0 && conn->remote_auth.kind == kind)
+			score += SCORE_KIND;
 		if (score > best_score || (score == best_score && score >= 0 && conn == sa->conn)) {
 			best = conn;
 			best_score = score;
@@ -94,12 +100,22 @@ const struct conf_conn *connection_for_ids(const struct ike_sa *sa, const struct
 	return best;
 }
 
+static bool asks_the_same(const struct conf_auth *a, const struct conf_auth *b)
+{
+	return a->kind == b->kind && a->revocation == b->revocation && a->rsa_bits == b->rsa_bits &&
+	       a->ecdsa_bits == b->ecdsa_bits && a->schemes == b->schemes && a->chain_schemes == b->chain_schemes &&
+	       a->cert_count == b->cert_count && a->cacert_count == b->cacert_count &&
+	       !memcmp(a->certs, b->certs, a->cert_count * sizeof(a->certs[0])) &&
+	       !memcmp(a->cacerts, b->cacerts, a->cacert_count * sizeof(a->cacerts[0]));
+}
+
 bool connection_is_alike(const struct ike_sa *sa, const struct conf_conn *conn)
 {
 	struct identity local = connection_local_id(conn, &sa->local.addr);
 
-	return identity_equal(&local, &sa->local_id) && score_ids(sa, conn, &sa->remote_id, &sa->local_id) ==
-								score_ids(sa, sa->conn, &sa->remote_id, &sa->local_id);
+	return identity_equal(&local, &sa->local_id) && asks_the_same(&conn->remote_auth, &sa->conn->remote_auth) &&
+	       score_ids(sa, conn, &sa->remote_id, &sa->local_id) ==
+		       score_ids(sa, sa->conn, &sa->remote_id, &sa->local_id);
 }
 
 const struct conf_conn *connection_nearest(const struct config *cfg, const struct addr *local)

@@ -19,11 +19,14 @@ const struct conf_conn *connection_for_init(const struct config *cfg, const stru
 					    const struct addr *remote, struct span proposals, struct suite *suite,
 					    const struct conf_conn **nearest);
 
-/* Also allows the suite and the identities. asked->type ID_ANY: the peer did not say whom it wants. */
+/*
+ * Also allows the suite and the identities. asked->type ID_ANY: the peer did not say whom it wants. One that wants the
+ * peer to authenticate as it does comes before all that do not.
+ */
 const struct conf_conn *connection_for_ids(const struct ike_sa *sa, const struct identity *peer,
-					   const struct identity *asked);
+					   const struct identity *asked, enum auth_kind kind);
 
-/* Would this one do as well as sa->conn: the same identities, as specific, and so the same secret? */
+/* Would this one do as well as sa->conn: the same identities, as specific, and the same asked of the peer? */
 bool connection_is_alike(const struct ike_sa *sa, const struct conf_conn *conn);
 
 const struct conf_conn *connection_nearest(const struct config *cfg, const struct addr *local); /* for messages */

@@ -66,6 +66,11 @@ static void on_event(void *ctx, const struct ike_event *event)
 	vici_control_event(d->control, event);
 }
 
+static int64_t wall_clock(void *ctx)
+{
+	return time(NULL);
+}
+
 #ifdef XSWAN_KEYLOG
 static void on_keylog(void *ctx, uint64_t spi_i, uint64_t spi_r, const struct ike_keys *keys)
 {
@@ -78,7 +83,13 @@ static void on_keylog(void *ctx, uint64_t spi_i, uint64_t spi_r, const struct ik
 
 void daemon_engine_callbacks(struct daemon *d, struct engine_callbacks *cb)
 {
-	*cb = (struct engine_callbacks){ .ctx = d, .log = on_log, .event = on_event, .route = daemon_route };
+	*cb = (struct engine_callbacks){
+		.ctx = d,
+		.log = on_log,
+		.event = on_event,
+		.route = daemon_route,
+		.wall_clock = wall_clock,
+	};
 #ifdef XSWAN_KEYLOG
 	cb->keylog = on_keylog;
 #endif

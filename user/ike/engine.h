@@ -155,6 +155,8 @@ struct engine_callbacks {
 	void (*event)(void *ctx, const struct ike_event *event);
 	/* From which address this host sends to `remote`, as its routes are now. -errno: from none. NULL: from any. */
 	int (*route)(void *ctx, const struct addr *remote, struct addr *local);
+	/* Seconds since 1970, for the validity of certificates: asked once for each peer that shows one. NULL: none is valid. */
+	int64_t (*wall_clock)(void *ctx);
 	/* Test builds only (compiled with XSWAN_KEYLOG): key material for a protocol analyser. */
 	void (*keylog)(void *ctx, uint64_t spi_i, uint64_t spi_r, const struct ike_keys *keys);
 };

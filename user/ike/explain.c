@@ -154,39 +154,6 @@ void explain_secret(struct explanation *x, const struct ike_sa *sa, const struct
 	    conn_where(sa->conn, where, sizeof(where)));
 }
 
-/* RFC 7296 section 3.8, RFC 7427, RFC 7619 */
-static const char *method_name(uint8_t method)
-{
-	switch (method) {
-	case 1:
-		return "an RSA signature";
-	case 3:
-		return "a DSS signature";
-	case 9:
-	case 10:
-	case 11:
-		return "an ECDSA signature";
-	case 13:
-		return "NULL authentication";
-	case 14:
-		return "a digital signature";
-	default:
-		return "an unknown method";
-	}
-}
-
-void explain_method(struct explanation *x, const struct ike_sa *sa, uint8_t method)
-{
-	char ep[ENDPOINT_TEXT], id[ID_TEXT], where[WHERE];
-
-	say(x, IKE_REASON_AUTH_METHOD,
-	    "IKE_AUTH from %s: the peer '%s' does not authenticate: received %s (method %u), configured a shared key; "
-	    "first "
-	    "difference: the authentication method; to change: `auth = psk` at the peer, for connection %s here",
-	    endpoint_format(&sa->remote, ep), identity_format(&sa->remote_id, id, sizeof(id)), method_name(method),
-	    method, conn_where(sa->conn, where, sizeof(where)));
-}
-
 void explain_refused_init(struct explanation *x, const struct ike_sa *sa, const struct endpoint *peer, uint16_t notify)
 {
 	char ep[ENDPOINT_TEXT], buf[32], mine[PART], where[WHERE];
@@ -211,6 +178,7 @@ void explain_refused_init(struct explanation *x, const struct ike_sa *sa, const 
 
 void explain_refused_auth(struct explanation *x, const struct ike_sa *sa, uint16_t notify)
 {
+	bool cert = sa->conn->local_auth.kind == AUTH_BY_CERT;
 	char ep[ENDPOINT_TEXT], buf[32], local[ID_TEXT], remote[ID_TEXT], where[WHERE];
 	const char *name;
 
@@ -224,10 +192,12 @@ void explain_refused_auth(struct explanation *x, const struct ike_sa *sa, uint16
 	}
 	say(x, IKE_REASON_PEER_REFUSED,
 	    "IKE_AUTH: %s answered %s: it does not accept us as '%s', or has no connection for '%s' - '%s', or another "
-	    "shared secret; its log says which; to change: `local { id }`, `remote { id }` or the secret of connection "
+	    "%s; its log says which; to change: `local { id }`, `remote { id }` or the %s of connection "
 	    "%s",
 	    ep, name, identity_format(&sa->local_id, local, sizeof(local)), local,
-	    identity_format(&sa->conn->remote_id, remote, sizeof(remote)), where);
+	    identity_format(&sa->conn->remote_id, remote, sizeof(remote)),
+	    cert ? "certificate authority, or does not accept our certificate or signature" : "shared secret",
+	    cert ? "certificate" : "secret", where);
 }
 
 void explain_refused_child(struct explanation *x, const struct ike_sa *sa, const struct ts_list *local,

@@ -6,6 +6,7 @@
 #ifndef XSWAN_IKE_EXPLAIN_H
 #define XSWAN_IKE_EXPLAIN_H
 
+#include "auth_sign.h"
 #include "ike_sa.h"
 #include "narrow.h"
 
@@ -28,7 +29,15 @@ void explain_identity(struct explanation *x, const struct endpoint *peer, const 
 		      const struct identity *asked_id, const struct conf_conn *nearest);
 void explain_no_secret(struct explanation *x, const struct ike_sa *sa, const struct identity *peer_id);
 void explain_secret(struct explanation *x, const struct ike_sa *sa, const struct conf_secret *psk);
-void explain_method(struct explanation *x, const struct ike_sa *sa, uint8_t method); /* not a shared key */
+void explain_method(struct explanation *x, const struct ike_sa *sa, struct span auth_body); /* another than configured */
+/* Certificates: explain_cert.c */
+void explain_no_cert(struct explanation *x, const struct ike_sa *sa, X509 *sent); /* sent NULL: none */
+void explain_cert(struct explanation *x, const struct ike_sa *sa, enum ike_reason reason, const char *received,
+		  const char *configured, const char *change);
+void explain_signature(struct explanation *x, const struct ike_sa *sa, X509 *cert, const struct auth_signature *sig);
+void explain_no_signature(struct explanation *x, const struct ike_sa *sa); /* none of ours that the peer could verify */
+/* Adds to explain_identity: under which other identity of its certificate the peer would be known. */
+void explain_other_identity(struct explanation *x, const struct config *cfg, X509 *sent);
 /* The peer answered with an error notify to what we asked for. */
 void explain_refused_init(struct explanation *x, const struct ike_sa *sa, const struct endpoint *peer, uint16_t notify);
 void explain_refused_auth(struct explanation *x, const struct ike_sa *sa, uint16_t notify);

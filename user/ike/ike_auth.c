@@ -1,77 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* IKE_AUTH: what both sides do, and the initiator's side (RFC 7296 sections 1.2 and 2.15). */
+/* IKE_AUTH as initiator (RFC 7296 section 1.2). */
 #include "ike_auth.h"
 
 #include <errno.h>
-#include <string.h>
-
-#include <openssl/crypto.h>
 
 #include "child.h"
 #include "connection.h"
 #include "exchange.h"
 #include "explain.h"
+#include "ike_cert.h"
 #include "ike_sa_index.h"
 #include "mobike.h"
-
-/* ours: of our own AUTH; else of the peer's */
-static int compute(struct ike_sa *sa, const struct conf_secret *psk, bool ours, struct span id_body, uint8_t *out)
-{
-	struct setup *s = sa->setup;
-	bool by_initiator = ours == sa->initiator;
-	struct auth_input in = {
-		.prf = sa->keys.prf,
-		.psk = { psk->data, psk->len },
-		.message = by_initiator ? blob_span(&s->init_request) : blob_span(&s->init_response),
-		.nonce = by_initiator ? setup_nr(s) : setup_ni(s),
-		.sk_p = { by_initiator ? sa->keys.sk_pi : sa->keys.sk_pr, sa->keys.prf_len },
-		.id = id_body,
-	};
-
-	return auth_shared_key(&in, out);
-}
-
-void ike_auth_write_id(struct message *m, uint8_t type, const struct identity *id)
-{
-	chain_begin(&m->chain, type);
-	identity_write(&m->w, id);
-	chain_end(&m->chain);
-}
-
-int ike_auth_write(struct ike_sa *sa, const struct conf_secret *psk, struct message *m)
-{
-	uint8_t body[4 + sizeof(sa->local_id.data)], value[PRF_MAX];
-	struct writer w;
-	int ret;
-
-	writer_init(&w, body, sizeof(body));
-	identity_write(&w, &sa->local_id);
-	ret = compute(sa, psk, true, (struct span){ body, w.len }, value);
-	if (!ret) {
-		chain_begin(&m->chain, PAYLOAD_TYPE_AUTH);
-		writer_u8(&m->w, AUTH_SHARED_KEY);
-		writer_zero(&m->w, 3);
-		writer_bytes(&m->w, value, sa->keys.prf_len);
-		chain_end(&m->chain);
-	}
-	OPENSSL_cleanse(value, sizeof(value));
-	return ret;
-}
-
-int ike_auth_check(struct ike_sa *sa, const struct conf_secret *psk, struct span id_body, struct span auth_body)
-{
-	uint8_t value[PRF_MAX];
-	int ret;
-
-	if (auth_body.data[0] != AUTH_SHARED_KEY)
-		return -EPROTONOSUPPORT;
-	ret = compute(sa, psk, false, id_body, value);
-	if (!ret &&
-	    (auth_body.len != 4 + sa->keys.prf_len || CRYPTO_memcmp(auth_body.data + 4, value, sa->keys.prf_len)))
-		ret = -EACCES;
-	OPENSSL_cleanse(value, sizeof(value));
-	return ret;
-}
 
 static bool up_or_about_to_be(const struct ike_sa *sa)
 {
@@ -118,20 +57,17 @@ void ike_auth_release(struct ike_sa *sa)
 	}
 }
 
-/* IDi, [N(INITIAL_CONTACT)], [IDr], AUTH, SAi2, TSi, TSr */
+/* IDi, [CERT], [CERTREQ], [N(INITIAL_CONTACT)], [IDr], AUTH, SAi2, TSi, TSr */
 int ike_auth_build(struct ike_sa *sa, struct child *unused, struct message *m)
 {
 	const struct identity *peer = &sa->conn->remote_id;
 	struct identity by_addr = identity_of_addr(&sa->remote.addr);
-	const struct conf_secret *psk;
 	struct explanation x;
+	struct own_auth own;
 	struct child *child;
 	int ret;
 
-	sa->local_id = connection_local_id(sa->conn, &sa->local.addr);
-	psk = config_find_psk(sa->cfg, &sa->local_id, identity_is_exact(peer) ? peer : &by_addr);
-	if (!psk) {
-		explain_no_secret(&x, sa, peer);
+	if (ike_auth_choose(sa, identity_is_exact(peer) ? peer : &by_addr, &own, &x)) {
 		sa->reason = x.reason;
 		ike_sa_fail(sa, "%s", x.text);
 		return -ENOENT;
@@ -143,12 +79,13 @@ int ike_auth_build(struct ike_sa *sa, struct child *unused, struct message *m)
 		ike_sa_fail(sa, "IKE_AUTH: no SPI to be had for the Child SA '%s'", sa->wanted->name);
 		return -ENOSPC;
 	}
-	ike_auth_write_id(m, PAYLOAD_TYPE_IDI, &sa->local_id);
+	ike_auth_write_id(sa, &own, m);
+	ike_cert_write_request(sa, m);
 	if (sa->initial_contact)
 		chain_notify(&m->chain, PROTOCOL_NONE, NOTIFY_INITIAL_CONTACT, NULL, 0);
 	if (identity_is_exact(peer))
-		ike_auth_write_id(m, PAYLOAD_TYPE_IDR, peer);
-	ret = ike_auth_write(sa, psk, m);
+		ike_auth_write_identity(m, PAYLOAD_TYPE_IDR, peer);
+	ret = ike_auth_write(sa, &own, m);
 	if (ret)
 		ike_sa_fail(sa, "IKE_AUTH: AUTH could not be computed");
 	else
@@ -188,7 +125,6 @@ static void refused(struct ike_sa *sa, uint16_t notify)
 static bool check_responder(struct ike_sa *sa, const struct payloads *in)
 {
 	const struct identity any = { .type = ID_ANY };
-	const struct conf_secret *psk;
 	struct explanation x;
 
 	if (identity_read(&sa->remote_id, in->body[PAYLOAD_IDR])) {
@@ -197,24 +133,12 @@ static bool check_responder(struct ike_sa *sa, const struct payloads *in)
 	}
 	if (!identity_matches(&sa->conn->remote_id, &sa->remote_id)) {
 		explain_identity(&x, &sa->remote, &sa->remote_id, &any, sa->conn);
+		ike_cert_hint(sa, in, &x);
 		reject_responder(sa, x.reason, x.text);
 		return false;
 	}
-	psk = config_find_psk(sa->cfg, &sa->local_id, &sa->remote_id);
-	if (!psk) {
-		explain_no_secret(&x, sa, &sa->remote_id);
-		reject_responder(sa, x.reason, x.text);
-		return false;
-	}
-	switch (ike_auth_check(sa, psk, in->body[PAYLOAD_IDR], in->body[PAYLOAD_AUTH])) {
-	case 0:
+	if (!ike_auth_check(sa, in, &x))
 		return true;
-	case -EPROTONOSUPPORT:
-		explain_method(&x, sa, in->body[PAYLOAD_AUTH].data[0]);
-		break;
-	default:
-		explain_secret(&x, sa, psk);
-	}
 	reject_responder(sa, x.reason, x.text);
 	return false;
 }

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* IKE_AUTH with a shared key: the initiator's side in ike_auth.c, the responder's in ike_auth_responder.c. */
+/*
+ * IKE_AUTH: the initiator's side in ike_auth.c, the responder's in ike_auth_responder.c, what both do in ike_auth_both.c.
+ * Each side shows who it is by a shared key or a certificate; the two need not be the same.
+ */
 #ifndef XSWAN_IKE_IKE_AUTH_H
 #define XSWAN_IKE_IKE_AUTH_H
 
-#include "auth.h"
+#include "auth_sign.h"
+#include "explain.h"
 #include "ike_sa.h"
 
 /*
@@ -18,12 +22,23 @@ void ike_auth_response(struct ike_sa *sa, struct child *child, const struct payl
 void ike_auth_timeout(struct ike_sa *sa);
 int ike_auth_request(struct ike_sa *sa, const struct payloads *in, struct message *reply);
 
-/* Both sides: our ID and AUTH payloads, and the check of the peer's. */
-int ike_auth_write(struct ike_sa *sa, const struct conf_secret *psk, struct message *m)
+/* How we show who we are. */
+struct own_auth {
+	const struct conf_secret *psk; /* NULL: with the certificate */
+	const struct cert *cert;
+	struct auth_choice by;
+};
+/* For this connection and peer. -ENOENT: we cannot, and why. */
+int ike_auth_choose(struct ike_sa *sa, const struct identity *peer, struct own_auth *own, struct explanation *x)
 	__attribute__((warn_unused_result));
-void ike_auth_write_id(struct message *m, uint8_t type, const struct identity *id);
-/* 0; -EACCES: it does not match; -EPROTONOSUPPORT: another method than a shared key */
-int ike_auth_check(struct ike_sa *sa, const struct conf_secret *psk, struct span id_body, struct span auth_body)
+/* Our ID and CERT payloads, and our AUTH. */
+void ike_auth_write_id(struct ike_sa *sa, const struct own_auth *own, struct message *m);
+int ike_auth_write(struct ike_sa *sa, const struct own_auth *own, struct message *m)
+	__attribute__((warn_unused_result));
+void ike_auth_write_identity(struct message *m, uint8_t type, const struct identity *id);
+
+/* The peer's AUTH, for sa->remote_id and as sa->conn wants it. 0, or -EACCES and why. */
+int ike_auth_check(struct ike_sa *sa, const struct payloads *in, struct explanation *x)
 	__attribute__((warn_unused_result));
 
 #endif

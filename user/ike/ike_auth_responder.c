@@ -5,8 +5,8 @@
 
 #include "child.h"
 #include "connection.h"
-#include "explain.h"
 #include "ike_auth.h"
+#include "ike_cert.h"
 #include "mobike.h"
 
 static int fail(struct ike_sa *sa, const struct explanation *x)
@@ -27,6 +27,12 @@ static int fail_plainly(struct ike_sa *sa, const char *what)
 	return fail(sa, &x);
 }
 
+static enum auth_kind kind_of(const struct payloads *in)
+{
+	return in->seen & PAYLOAD_BIT(AUTH) && in->body[PAYLOAD_AUTH].data[0] != AUTH_SHARED_KEY ? AUTH_BY_CERT
+											       : AUTH_BY_PSK;
+}
+
 /* Who is it, and which connection is that? */
 static int identify(struct ike_sa *sa, const struct payloads *in)
 {
@@ -37,10 +43,11 @@ static int identify(struct ike_sa *sa, const struct payloads *in)
 	if (identity_read(&sa->remote_id, in->body[PAYLOAD_IDI]) ||
 	    (in->seen & PAYLOAD_BIT(IDR) && identity_read(&asked, in->body[PAYLOAD_IDR])))
 		return fail_plainly(sa, "malformed identity");
-	conn = connection_for_ids(sa, &sa->remote_id, &asked);
+	conn = connection_for_ids(sa, &sa->remote_id, &asked, kind_of(in));
 	if (!conn) {
 		engine_count(sa->engine, XSWAN_IKE_NO_CONNECTION);
 		explain_identity(&x, &sa->remote, &sa->remote_id, &asked, sa->conn);
+		ike_cert_hint(sa, in, &x);
 		return fail(sa, &x);
 	}
 	sa->conn = conn;
@@ -48,37 +55,28 @@ static int identify(struct ike_sa *sa, const struct payloads *in)
 	return 0;
 }
 
-static int authenticate(struct ike_sa *sa, const struct payloads *in, const struct conf_secret **psk)
+/* Both ways: also that we can show who we are. */
+static int authenticate(struct ike_sa *sa, const struct payloads *in, struct own_auth *own)
 {
 	struct explanation x;
 
 	if (!(in->seen & PAYLOAD_BIT(AUTH)))
-		return fail_plainly(
-			sa, "the peer sent no AUTH: it wants EAP, which is not supported; configure a shared key");
-	*psk = config_find_psk(sa->cfg, &sa->local_id, &sa->remote_id);
-	if (!*psk) {
-		explain_no_secret(&x, sa, &sa->remote_id);
+		return fail_plainly(sa, "the peer sent no AUTH: it wants EAP, which is not supported; configure a shared key or "
+					"a certificate");
+	if (ike_auth_check(sa, in, &x))
 		return fail(sa, &x);
-	}
-	switch (ike_auth_check(sa, *psk, in->body[PAYLOAD_IDI], in->body[PAYLOAD_AUTH])) {
-	case 0:
-		return 0;
-	case -EPROTONOSUPPORT:
-		explain_method(&x, sa, in->body[PAYLOAD_AUTH].data[0]);
-		break;
-	default:
-		explain_secret(&x, sa, *psk);
-	}
-	return fail(sa, &x);
+	if (ike_cert_read_request(sa, in))
+		return fail_plainly(sa, "out of memory");
+	return ike_auth_choose(sa, &sa->remote_id, own, &x) ? fail(sa, &x) : 0;
 }
 
-/* IDr, AUTH, then what child_respond has to say */
+/* IDr, [CERT], AUTH, then what child_respond has to say */
 int ike_auth_request(struct ike_sa *sa, const struct payloads *in, struct message *reply)
 {
-	const struct conf_secret *psk;
+	struct own_auth own;
 	int ret;
 
-	if (identify(sa, in) || authenticate(sa, in, &psk)) {
+	if (identify(sa, in) || authenticate(sa, in, &own)) {
 		chain_notify(&reply->chain, PROTOCOL_NONE, NOTIFY_AUTHENTICATION_FAILED, NULL, 0);
 		sa->ending = "the peer did not authenticate";
 		return 0;
@@ -87,8 +85,8 @@ int ike_auth_request(struct ike_sa *sa, const struct payloads *in, struct messag
 		sa->ending = "the peer forbids NATs, and there is one";
 		return 0;
 	}
-	ike_auth_write_id(reply, PAYLOAD_TYPE_IDR, &sa->local_id);
-	ret = ike_auth_write(sa, psk, reply);
+	ike_auth_write_id(sa, &own, reply);
+	ret = ike_auth_write(sa, &own, reply);
 	if (ret)
 		return ret;
 	if (payloads_notify(in, NOTIFY_INITIAL_CONTACT))

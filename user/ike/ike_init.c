@@ -18,6 +18,7 @@
 #include "exchange.h"
 #include "explain.h"
 #include "ike_auth.h"
+#include "ike_cert.h"
 #include "mobike.h"
 #include "nat.h"
 
@@ -123,6 +124,7 @@ int ike_init_build(struct ike_sa *sa, struct child *child, struct message *m)
 	ike_init_write_ke(m, s->dh);
 	ike_init_write_nonce(m, setup_ni(s));
 	nat_write(sa, &m->chain);
+	ike_cert_write_init(sa, &m->chain);
 	return 0;
 }
 
@@ -237,6 +239,8 @@ static int accept_answer(struct ike_sa *sa, const struct payloads *in, const str
 	s->nr_len = in->body[PAYLOAD_NONCE].len;
 	memcpy(s->nr, in->body[PAYLOAD_NONCE].data, s->nr_len);
 	ret = ike_init_derive(sa, s->dh, ke_read(in->body[PAYLOAD_KE]).value);
+	if (!ret)
+		ret = ike_cert_read_init(sa, in);
 	if (!ret)
 		ret = blob_set(&s->init_response, rx->datagram);
 	if (ret)

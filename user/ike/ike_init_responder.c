@@ -11,6 +11,7 @@
 #include "dh.h"
 #include "exchange.h"
 #include "explain.h"
+#include "ike_cert.h"
 #include "nat.h"
 
 /* Refuses with NO_PROPOSAL_CHOSEN; one line of log, as long as the budget for strangers lasts. */
@@ -120,6 +121,8 @@ static int take_request(struct ike_sa *sa, const struct payloads *in, const stru
 	if (RAND_bytes(s->nr, NONCE_LEN) != 1)
 		return -EIO;
 	nat_detect(sa, in, 0);
+	if (ike_cert_read_init(sa, in))
+		return -ENOMEM;
 	if (digest_sha256(rx->datagram, sa->init_digest))
 		return -EIO;
 	return blob_set(&s->init_request, rx->datagram);
@@ -139,6 +142,7 @@ static int reply(struct ike_sa *sa, const struct dh *dh)
 	ike_init_write_ke(&m, dh);
 	ike_init_write_nonce(&m, setup_nr(sa->setup));
 	nat_write(sa, &m.chain);
+	ike_cert_write_init(sa, &m.chain);
 	ret = window_answer(sa, &m);
 	if (!ret)
 		ret = blob_set(&sa->setup->init_response, (struct span){ m.buf, m.w.len });

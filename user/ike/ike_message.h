@@ -9,7 +9,7 @@
 
 #define IKE_HEADER 28
 #define IKE_VERSION 0x20
-#define MESSAGE_MAX 4096 /* the largest that we write: eight full proposals and 32 selectors fit */
+#define MESSAGE_MAX 16384 /* the largest that we write: eight certificates of usual size fit */
 
 enum exchange_type { IKE_SA_INIT = 34, IKE_AUTH = 35, CREATE_CHILD_SA = 36, INFORMATIONAL = 37 };
 enum ike_flag { IKE_FLAG_INITIATOR = 0x08, IKE_FLAG_RESPONSE = 0x20 };

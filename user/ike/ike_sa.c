@@ -116,6 +116,7 @@ void ike_sa_drop_setup(struct ike_sa *sa)
 	blob_free(&sa->setup->init_request);
 	blob_free(&sa->setup->init_response);
 	blob_free(&sa->setup->cookie);
+	blob_free(&sa->setup->certreq);
 	OPENSSL_cleanse(sa->setup, sizeof(*sa->setup));
 	free(sa->setup);
 	sa->setup = NULL;

@@ -48,6 +48,9 @@ struct setup {
 	size_t ni_len, nr_len;
 	struct blob init_request, init_response; /* whole, for AUTH */
 	struct blob cookie;
+	struct blob certreq; /* initiator: the CAs that the responder asks for, 20 octets each */
+	bool cert_asked; /* the peer wants a certificate */
+	uint16_t hashes; /* the peer's SIGNATURE_HASH_ALGORITHMS; 0: none */
 	int cookies;
 	uint16_t group, tried[GROUPS_TRIED]; /* initiator: the KE payload's group, and all so far */
 	int tried_count;

@@ -119,7 +119,8 @@ int notify_request(struct ike_sa *sa, const struct payloads *in, struct message 
 	ike_sa_log(
 		sa, LOG_LEVEL_WARN,
 		"the peer does not accept our authentication (AUTHENTICATION_FAILED): to change: `local { id }` or the "
-		"secret of connection %s",
+		"%s of connection %s",
+		sa->conn->local_auth.kind == AUTH_BY_CERT ? "certificate" : "secret",
 		conn_where(sa->conn, where, sizeof(where)));
 	sa->ending = "the peer does not accept our authentication";
 	return 0;

@@ -7,12 +7,16 @@
 #include <string.h>
 
 #include <event2/event.h>
+#include <openssl/crypto.h>
 
 #include "../lib/instance.h"
 #include "../lib/log.h"
 #include "../lib/options.h"
 #include "daemon.h"
 #include "privileges.h"
+
+#define SECURE_HEAP (4u << 20) /* for private keys, and the key exchanges of as many IKE SAs as come up at once */
+#define SECURE_HEAP_LEAST 32u
 
 static struct daemon_options options = { .config_dir = CONFIG_DIR_DEFAULT, .instance = INSTANCE_DEFAULT };
 static bool help, version;
@@ -63,6 +67,9 @@ static int run(void)
 		log_error("protecting memory: %s", strerror(-err));
 		return err;
 	}
+	/* without it private keys are in memory that is wiped, but not guarded */
+	if (!CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_HEAP_LEAST))
+		log_debug("no secure heap for private keys");
 	err = instance_take(options.instance, "xswan-ike");
 	if (err)
 		return err;

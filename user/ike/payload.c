@@ -151,6 +151,10 @@ static int keep(struct payloads *p, const struct payload_entry *entry, struct sp
 		keep_notify(p, body);
 	if (index == PAYLOAD_DELETE)
 		p->deletes[p->delete_count++] = body;
+	if (index == PAYLOAD_CERT)
+		p->certs[p->cert_count++] = body;
+	if (index == PAYLOAD_CERTREQ)
+		p->certreqs[p->certreq_count++] = body;
 	return 0;
 }
 

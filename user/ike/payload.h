@@ -21,8 +21,8 @@
 	X(KE, 34, "KE", 5, 1, NULL)               \
 	X(IDI, 35, "IDi", 4, 1, NULL)             \
 	X(IDR, 36, "IDr", 4, 1, NULL)             \
-	X(CERT, 37, "CERT", 1, 16, NULL)          \
-	X(CERTREQ, 38, "CERTREQ", 1, 16, NULL)    \
+	X(CERT, 37, "CERT", 1, CERT_MAX, NULL)          \
+	X(CERTREQ, 38, "CERTREQ", 1, CERT_MAX, NULL)    \
 	X(AUTH, 39, "AUTH", 4, 1, NULL)           \
 	X(NONCE, 40, "NONCE", 16, 1, check_nonce) \
 	X(NOTIFY, 41, "N", 4, 64, check_notify)   \
@@ -84,7 +84,8 @@ enum payload_type {
 	X(NO_ADDITIONAL_ADDRESSES, 16399)      \
 	X(UPDATE_SA_ADDRESSES, 16400)          \
 	X(COOKIE2, 16401)                      \
-	X(NO_NATS_ALLOWED, 16402)
+	X(NO_NATS_ALLOWED, 16402) \
+	X(SIGNATURE_HASH_ALGORITHMS, 16431)
 
 enum notify_type {
 #define X(id, type) NOTIFY_##id = (type),
@@ -97,6 +98,7 @@ enum protocol { PROTOCOL_NONE = 0, PROTOCOL_IKE = 1, PROTOCOL_AH = 2, PROTOCOL_E
 
 #define NOTIFY_MAX 64
 #define DELETE_MAX 8
+#define CERT_MAX 16 /* of CERT, and of CERTREQ */
 
 struct notify {
 	uint8_t protocol;
@@ -121,6 +123,8 @@ struct payloads {
 	int notify_count;
 	struct span deletes[DELETE_MAX];
 	int delete_count;
+	struct span certs[CERT_MAX], certreqs[CERT_MAX];
+	int cert_count, certreq_count;
 	uint8_t sk_first; /* type of the first payload inside SK */
 	uint8_t critical; /* -EPROTO: the unknown payload's type */
 	const char *error; /* -EBADMSG: what was wrong */

@@ -28,7 +28,14 @@
 	X(UNIQUE, "unique", "the peer has an SA already, and unique = keep") \
 	X(NO_ADDRESS, "no_address", "a name has no address, or there is no way there") \
 	X(DATAPLANE, "dataplane", "the dataplane does not have it, or would not take it") \
-	X(RESOURCES, "resources", "no memory, no SPI or no randomness")
+	X(RESOURCES, "resources", "no memory, no SPI or no randomness") \
+	X(SIGNATURE, "signature", "the peer's signature is not that of its certificate") \
+	X(NO_SIGNATURE, "no_signature", "no certificate of ours makes a signature that the peer knows") \
+	X(CERT_MISSING, "cert_missing", "no certificate for the peer's identity") \
+	X(CERT_UNTRUSTED, "cert_untrusted", "no trusted CA has issued the peer's certificate") \
+	X(CERT_EXPIRED, "cert_expired", "the peer's certificate, or one above it, is not valid now") \
+	X(CERT_REVOKED, "cert_revoked", "the peer's certificate is revoked, or may be") \
+	X(CERT_UNSUITABLE, "cert_unsuitable", "the peer's certificate is weak, or for something else")
 
 enum ike_reason {
 #define X(id, word, text) IKE_REASON_##id,

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Certificates and keys as files beside swanctl.conf: what a connection takes of them, and the words about what is wrong. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+
+#include "../../user/ike/auth_scheme.h"
+#include "../../user/ike/cert_identity.h"
+#include "../../user/ike/config_load.h"
+#include "../../user/lib/log.h"
+#include "../ike/pki.h"
+#include "files.h"
+
+static struct pki pki;
+static struct pki_cert *ca, *im, *gw, *peer, *rsa;
+static char warned[1024]; /* the last warning */
+
+static void on_line(void *ctx, enum log_level level, const char *line)
+{
+	if (level == LOG_LEVEL_WARN)
+		snprintf(warned, sizeof(warned), "%s", line);
+}
+
+static void put(const char *name, const struct pki_file *f)
+{
+	files_put_bytes(name, f->data, f->len);
+}
+
+static void put_cert(const char *name, const struct pki_cert *cert)
+{
+	struct pki_file f = { 0 };
+
+	pki_put_cert(&f, cert);
+	put(name, &f);
+}
+
+static void put_key(const char *name, const struct pki_cert *cert, const char *passphrase)
+{
+	struct pki_file f = { 0 };
+
+	pki_put_key(&f, cert, passphrase);
+	put(name, &f);
+}
+
+static int begin(void **state)
+{
+	static const char *const dirs[] = { "x509", "x509ca", "x509crl", "private", "rsa", "ecdsa", "pkcs8" };
+
+	if (files_begin(state))
+		return -1;
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+		files_mkdir(dirs[i]);
+	ca = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=ca", .ca = true });
+	im = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=im", .ca = true, .issuer = ca, .key = "P-384" });
+	gw = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=gw", .names = "DNS:gw.example.com", .issuer = im });
+	peer = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=peer", .names = "DNS:peer.example.com", .issuer = ca, .key = "P-521" });
+	rsa = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=rsa", .names = "DNS:gw.example.com", .issuer = ca, .key = "rsa2048" });
+	put_cert("x509ca/ca.pem", ca);
+	put_cert("x509/gw.pem", gw);
+	put_key("private/gw.pem", gw, NULL);
+	log_set_hook(on_line, NULL);
+	*warned = '\0';
+	return 0;
+}
+
+static int end(void **state)
+{
+	log_set_hook(NULL, NULL);
+	pki_free(&pki);
+	return files_end(state);
+}
+
+/* local on lines 3 to 5, remote on lines 6 to 8; more after it all from line 12 */
+static int load(struct config **cfg, const char *local, const char *remote, const char *after, char why[1024])
+{
+	char text[2048];
+	int err;
+
+	snprintf(text, sizeof(text),
+		 "connections {\n gw {\n  local {\n   %s\n  }\n  remote {\n   %s\n  }\n  children { net { } }\n }\n}\n%s\n", local,
+		 remote, after ? after : "");
+	files_put("swanctl.conf", text);
+	strcpy(why, "(no reason given)");
+	err = config_load(cfg, files_dir, why, 1024);
+	files_relative(why);
+	return err;
+}
+
+static void loads(struct config **cfg, const char *local, const char *remote, const char *after)
+{
+	char why[1024];
+
+	if (load(cfg, local, remote, after, why))
+		fail_msg("%s", why);
+}
+
+static void refused(const char *local, const char *remote, const char *after, const char *words)
+{
+	struct config *cfg;
+	char why[1024];
+
+	assert_int_equal(load(&cfg, local, remote, after, why), -EINVAL);
+	assert_string_equal(why, words);
+}
+
+static void is_id(const struct identity *id, const char *text)
+{
+	char out[600];
+
+	assert_string_equal(identity_format(id, out, sizeof(out)), text);
+}
+
+static void defaults(void **state)
+{
+	struct config *cfg;
+
+	loads(&cfg, "", "", NULL);
+	assert_int_equal(cfg->conns->local_auth.kind, AUTH_BY_CERT);
+	assert_int_equal(cfg->conns->local_auth.cert_count, 1);
+	is_id(&cfg->conns->local_id, "C=CH, CN=gw");
+	is_id(&cfg->conns->remote_id, "%any");
+	assert_int_equal(cfg->conns->remote_auth.cert_count + cfg->conns->remote_auth.cacert_count, 0);
+	assert_int_equal(cfg->conns->remote_auth.schemes, SCHEMES_ALL);
+	assert_int_equal(cfg->conns->send_cert, SEND_CERT_IFASKED);
+	assert_int_equal(sk_X509_num(cfg->credentials->anchors), 1);
+	config_unref(cfg);
+}
+
+static void all_keys(void **state)
+{
+	struct config *cfg;
+
+	put_cert("x509/rsa.pem", rsa);
+	put_key("rsa/rsa.pem", rsa, NULL);
+	put_cert("x509/peer.pem", peer);
+	loads(&cfg, "certs = gw.pem, rsa.pem\n id = gw.example.com\n auth = pubkey-sha256",
+	      "certs = peer.pem\n cacerts = ca.pem\n revocation = strict\n id = peer.example.com\n auth = ecdsa-256-sha384-sha512-ike:ecdsa",
+	      NULL);
+	assert_int_equal(cfg->conns->local_auth.cert_count, 2);
+	assert_string_equal(cfg->conns->local_auth.text, "pubkey-sha256");
+	assert_int_equal(cfg->conns->local_auth.schemes, SCHEME_BIT(RSA_SHA256) | SCHEME_BIT(PSS_SHA256) | SCHEME_BIT(ECDSA_SHA256));
+	assert_int_equal(cfg->conns->remote_auth.cert_count, 1);
+	assert_int_equal(cfg->conns->remote_auth.cacert_count, 1);
+	assert_int_equal(cfg->conns->remote_auth.revocation, REVOCATION_STRICT);
+	assert_int_equal(cfg->conns->remote_auth.ecdsa_bits, 256);
+	assert_int_equal(cfg->conns->remote_auth.schemes, SCHEMES_ECDSA);
+	assert_int_equal(cfg->conns->remote_auth.chain_schemes,
+			 SCHEMES_ALL & ~(SCHEME_BIT(RSA_SHA256) | SCHEME_BIT(PSS_SHA256) | SCHEME_BIT(ECDSA_SHA256)));
+	config_unref(cfg);
+	/* by identity, without a name: both have it */
+	loads(&cfg, "id = gw.example.com", "", NULL);
+	assert_int_equal(cfg->conns->local_auth.cert_count, 2);
+	config_unref(cfg);
+	loads(&cfg, "id = gw.example.com\n auth = rsa/pss", "", NULL);
+	assert_int_equal(cfg->conns->local_auth.cert_count, 1);
+	config_unref(cfg);
+}
+
+/* The whole of a bundle is read, and what leads to the CA is found: intermediates in the file, or beside it. */
+static void bundle(void **state)
+{
+	struct pki_file f = { 0 };
+	struct config *cfg;
+	const struct cert *own;
+
+	pki_put_cert(&f, gw);
+	pki_put_cert(&f, im);
+	put("x509/gw.pem", &f);
+	loads(&cfg, "", "", NULL);
+	own = cfg->conns->local_auth.certs[0];
+	assert_int_equal(X509_cmp(own->x509, gw->x509), 0);
+	assert_non_null(own->issuer);
+	assert_int_equal(X509_cmp(own->issuer->x509, im->x509), 0);
+	assert_int_equal(X509_cmp(own->issuer->issuer->x509, ca->x509), 0);
+	/* an intermediate in x509 is no peer that is trusted for itself */
+	assert_int_equal(sk_X509_num(cfg->credentials->ends), 1);
+	config_unref(cfg);
+}
+
+/* DER, a key among certificates, absolute paths, files that are hidden. */
+static void other_ways(void **state)
+{
+	unsigned char *der = NULL;
+	struct pki_file f = { 0 };
+	char local[512];
+	struct config *cfg;
+	int len = i2d_X509(gw->x509, &der);
+
+	files_put_bytes("x509/gw.pem", der, len);
+	OPENSSL_free(der);
+	der = NULL;
+	len = i2d_PrivateKey(gw->key, &der);
+	files_put_bytes("private/gw.pem", der, len);
+	OPENSSL_free(der);
+	files_put("x509/.hidden", "nothing");
+	loads(&cfg, "certs = gw.pem", "", NULL);
+	config_unref(cfg);
+	pki_put_key(&f, peer, NULL);
+	pki_put_cert(&f, peer);
+	put("both.pem", &f);
+	put("private/both.pem", &f);
+	snprintf(local, sizeof(local), "certs = %s/both.pem", files_dir);
+	loads(&cfg, local, "", NULL);
+	is_id(&cfg->conns->local_id, "C=CH, CN=peer");
+	config_unref(cfg);
+}
+
+static void passphrases(void **state)
+{
+	struct config *cfg;
+
+	put_key("private/gw.pem", gw, "geheim");
+	loads(&cfg, "", "", "secrets { private-gw { file = gw.pem\n secret = geheim } }");
+	config_unref(cfg);
+	refused("", "", "secrets { private-gw { file = gw.pem\n secret = falsch } }",
+		"private/gw.pem: encrypted, and not with this secret (and 1 more problem)");
+	refused("", "", NULL,
+		"private/gw.pem: encrypted: write secrets { private-1 { file = gw.pem, secret = ... } }, each on a line of its "
+		"own (and 1 more problem)");
+}
+
+static void names_are_sent_as_certified(void **state)
+{
+	struct config *cfg;
+	const unsigned char *der;
+	size_t len;
+
+	/* another case than in the certificate */
+	loads(&cfg, "id = \"c=ch, cn=GW\"", "id = \"C=CH, CN=*\"", NULL);
+	assert_true(X509_NAME_get0_der(X509_get_subject_name(gw->x509), &der, &len));
+	assert_int_equal(cfg->conns->local_id.len, len);
+	assert_memory_equal(cfg->conns->local_id.data, der, len);
+	assert_true(cfg->conns->remote_id.pattern);
+	config_unref(cfg);
+}
+
+static void errors(void **state)
+{
+	put_cert("x509/peer.pem", peer);
+	refused("certs = gone.pem", "", NULL,
+		"swanctl.conf:4: connections.gw.local.certs: 'gone.pem': x509/gone.pem: No such file or directory");
+	refused("certs = peer.pem", "", NULL,
+		"swanctl.conf:3: connections.gw.local: no private key for x509/peer.pem: put it into private");
+	refused("certs = gw.pem\n id = other.example.com", "", NULL,
+		"swanctl.conf:5: connections.gw.local.id: 'other.example.com' is not in the certificate x509/gw.pem, which is "
+		"for 'C=CH, CN=gw', 'gw.example.com'");
+	refused("id = other.example.com", "", NULL,
+		"swanctl.conf:3: connections.gw.local: no certificate for this id with its private key: put it into x509, the "
+		"key into private");
+	refused("certs = gw.pem\n auth = rsa", "", NULL,
+		"swanctl.conf:3: connections.gw.local: x509/gw.pem has a key of ECDSA P-256, which `auth = rsa` excludes");
+	refused("", "certs = peer.pem\n id = x.example.com", NULL,
+		"swanctl.conf:6: connections.gw.remote: the id 'x.example.com' is not in x509/peer.pem, which is for "
+		"'C=CH, CN=peer', 'peer.example.com'");
+	refused("", "revocation = perhaps", NULL,
+		"swanctl.conf:7: connections.gw.remote.revocation: 'perhaps' is not supported: write relaxed, ifuri or strict");
+	refused("", "cacerts = gone.pem", NULL,
+		"swanctl.conf:7: connections.gw.remote.cacerts: 'gone.pem': x509ca/gone.pem: No such file or directory");
+	refused("auth = psk", "auth = psk\n certs = peer.pem", NULL,
+		"swanctl.conf:8: connections.gw.remote.certs: not supported");
+	put_cert("x509/rsa.pem", rsa);
+	put_key("private/rsa.pem", rsa, NULL);
+	refused("", "", NULL,
+		"swanctl.conf:3: connections.gw.local: several certificates have a private key: choose with `certs` or `id`");
+}
+
+static void files_of_no_use(void **state)
+{
+	struct pki_cert *weak = pki_issue(&pki, &(struct pki_spec){ .subject = "CN=weak", .key = "rsa1024" });
+	struct config *cfg;
+
+	files_put("x509/notes", "not a certificate");
+	refused("certs = gw.pem", "", NULL, "x509/notes: not a certificate, or a damaged one");
+	files_put("x509/notes", "-----BEGIN NOTHING-----\nAAAA\n-----END NOTHING-----\n");
+	refused("certs = gw.pem", "", NULL, "x509/notes: no certificate in it");
+	files_delete("x509/notes");
+	files_put("private/notes", "not a key");
+	refused("certs = gw.pem", "", NULL, "private/notes: not a private key, or a damaged one");
+	put_key("private/notes", weak, NULL);
+	refused("certs = gw.pem", "", NULL,
+		"private/notes: RSA 1024 is not supported: RSA of 2048 to 8192 bits, ECDSA on P-256, P-384 or P-521, Ed25519");
+	files_delete("private/notes");
+	files_put("x509crl/notes", "not a list");
+	refused("certs = gw.pem", "", NULL, "x509crl/notes: not a revocation list, or a damaged one");
+	files_delete("x509crl/notes");
+	files_mkdir("x509ca/dir");
+	refused("certs = gw.pem", "", NULL, "x509ca/dir: not a file");
+	files_delete("x509ca/dir");
+
+	/* told, and no more: the gateway would else be without all its other tunnels after a restart */
+	put_key("private/idle.pem", peer, NULL);
+	loads(&cfg, "certs = gw.pem", "", NULL);
+	assert_string_equal(files_relative(warned), "private/idle.pem: this private key belongs to no certificate in x509");
+	config_unref(cfg);
+	files_delete("private/idle.pem");
+	put_cert("x509/gw.pem", pki_issue(&pki, &(struct pki_spec){ .subject = "CN=gw", .until = -3000 }));
+	loads(&cfg, "certs = gw.pem", "", NULL);
+	assert_non_null(strstr(files_relative(warned), "swanctl.conf:3: connections.gw.local: the certificate in x509/gw.pem has expired, 2018-07-05"));
+	config_unref(cfg);
+}
+
+int main(void)
+{
+#define EACH(test) cmocka_unit_test_setup_teardown(test, begin, end)
+	const struct CMUnitTest tests[] = {
+		EACH(defaults),	  EACH(all_keys),		     EACH(bundle), EACH(other_ways),
+		EACH(passphrases), EACH(names_are_sent_as_certified), EACH(errors), EACH(files_of_no_use),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Certificates, revocation lists and private keys from the directories beside swanctl.conf, as strongSwan names them, and
+ * those that a connection names. A file that is there and of no use is an error; one that is merely idle is told.
+ */
+#include "config_section.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+
+#include "../lib/log.h"
+#include "cert.h"
+
+#define FILE_MAX (1u << 20)
+
+static const char *const key_dirs[] = { "private", "rsa", "ecdsa", "pkcs8" };
+#define KEY_DIRS (sizeof(key_dirs) / sizeof(key_dirs[0]))
+
+static int read_open(int fd, struct span *content, char *why, size_t why_size)
+{
+	struct stat st;
+	uint8_t *data;
+	ssize_t len;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX) {
+		snprintf(why, why_size, S_ISREG(st.st_mode) ? "larger than %u bytes" : "not a file", FILE_MAX);
+		return -EFBIG;
+	}
+	data = OPENSSL_secure_malloc(st.st_size + 1);
+	if (!data)
+		return -ENOMEM;
+	len = read(fd, data, st.st_size);
+	if (len != st.st_size) {
+		OPENSSL_secure_clear_free(data, st.st_size + 1);
+		return len < 0 ? -errno : -EIO;
+	}
+	*content = (struct span){ data, len };
+	return 0;
+}
+
+static int read_file(const char *path, struct span *content, char *why, size_t why_size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), ret;
+
+	*why = '\0';
+	ret = fd < 0 ? -errno : read_open(fd, content, why, why_size);
+	if (fd >= 0)
+		close(fd);
+	if (ret && !*why)
+		snprintf(why, why_size, "%s", strerror(-ret));
+	return ret;
+}
+
+static void wipe(struct span content)
+{
+	OPENSSL_secure_clear_free((void *)content.data, content.len + 1);
+}
+
+static int add_certs(struct loading *l, enum cert_role role, const char *path, struct cert **first, char *why,
+		     size_t why_size)
+{
+	struct span content;
+	int ret = read_file(path, &content, why, why_size);
+
+	if (ret)
+		return ret;
+	ret = credentials_add_certs(l->cfg->credentials, role, content, path, first, why, why_size);
+	wipe(content);
+	return ret;
+}
+
+static void load_cert(struct loading *l, const char *path, struct problems *p)
+{
+	struct cert *first;
+	char why[160];
+
+	if (add_certs(l, CERT_END, path, &first, why, sizeof(why)))
+		problem_text(p, "%s: %s", path, why);
+}
+
+static void load_ca(struct loading *l, const char *path, struct problems *p)
+{
+	struct cert *first;
+	char why[160];
+
+	if (add_certs(l, CERT_CA, path, &first, why, sizeof(why)))
+		problem_text(p, "%s: %s", path, why);
+}
+
+static void load_list(struct loading *l, const char *path, struct problems *p)
+{
+	struct span content;
+	char why[160];
+	int ret = read_file(path, &content, why, sizeof(why));
+
+	if (!ret) {
+		ret = credentials_add_crls(l->cfg->credentials, content, path, why, sizeof(why));
+		wipe(content);
+	}
+	if (ret)
+		problem_text(p, "%s: %s", path, why);
+}
+
+static bool is_key_section(const struct section *s)
+{
+	for (size_t i = 0; i < KEY_DIRS; i++) {
+		if (!strncmp(s->name, key_dirs[i], strlen(key_dirs[i])))
+			return true;
+	}
+	return false;
+}
+
+/* The passphrase that secrets has for this file. */
+static bool find_passphrase(const struct loading *l, const char *path, struct span *passphrase)
+{
+	const char *name = strrchr(path, '/') + 1;
+
+	for (struct section *s = l->secrets ? l->secrets->sections : NULL; s; s = s->next) {
+		struct setting *file = is_key_section(s) ? section_get(s, "file") : NULL, *secret;
+
+		if (!file || (strcmp(file->value, name) && strcmp(file->value, path)))
+			continue;
+		secret = section_get(s, "secret");
+		if (secret) {
+			*passphrase = (struct span){ (const uint8_t *)secret->value, strlen(secret->value) };
+			return true;
+		}
+	}
+	return false;
+}
+
+static void load_key(struct loading *l, const char *path, struct problems *p)
+{
+	struct span content, passphrase;
+	char why[240];
+	int matched = 0, ret = read_file(path, &content, why, sizeof(why));
+	bool has = find_passphrase(l, path, &passphrase);
+
+	if (!ret) {
+		ret = credentials_add_key(l->cfg->credentials, content, has ? &passphrase : NULL, &matched, why, sizeof(why));
+		wipe(content);
+	}
+	if (ret == -ENOKEY && !has)
+		problem_text(p, "%s: %s: write secrets { private-1 { file = %s, secret = ... } }, each on a line of its own",
+			     path, why, strrchr(path, '/') + 1);
+	else if (ret)
+		problem_text(p, "%s: %s", path, why);
+	else if (!matched)
+		log_warn("%s: this private key belongs to no certificate in x509", path);
+}
+
+static int is_visible(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+static void load_directory(struct loading *l, const char *name,
+			   void (*load)(struct loading *l, const char *path, struct problems *p), struct problems *p)
+{
+	char dir[PATH_MAX], path[PATH_MAX];
+	struct dirent **entries;
+	int count;
+
+	snprintf(dir, sizeof(dir), "%s/%s", l->dir, name);
+	count = scandir(dir, &entries, is_visible, alphasort);
+	if (count < 0 && errno != ENOENT)
+		problem_text(p, "%s: %s", dir, strerror(errno));
+	for (int i = 0; i < count; i++) {
+		if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, entries[i]->d_name) < sizeof(path))
+			load(l, path, p);
+		free(entries[i]);
+	}
+	if (count >= 0)
+		free(entries);
+}
+
+/* Passphrases that no key has asked for are used all the same; one for a file that is not there is an error. */
+static void check_key_sections(struct loading *l, struct problems *p)
+{
+	for (struct section *s = l->secrets ? l->secrets->sections : NULL; s; s = s->next) {
+		if (!is_key_section(s))
+			continue;
+		s->used = true;
+		if (!section_get(s, "file") || !section_get(s, "secret"))
+			problem_section(p, s, "a passphrase has two lines: file and secret");
+	}
+}
+
+void config_load_credentials(struct loading *l, struct problems *p)
+{
+	l->cfg->credentials = credentials_new();
+	if (!l->cfg->credentials) {
+		problem_text(p, "%s: out of memory", l->dir);
+		return;
+	}
+	load_directory(l, "x509", load_cert, p);
+	load_directory(l, "x509ca", load_ca, p);
+	load_directory(l, "x509crl", load_list, p);
+	for (size_t i = 0; i < KEY_DIRS; i++)
+		load_directory(l, key_dirs[i], load_key, p);
+	check_key_sections(l, p);
+}
+
+const struct cert *config_load_cert(struct loading *l, struct setting *k, const char *file, bool ca, struct problems *p)
+{
+	struct cert *first = NULL;
+	char path[PATH_MAX], why[160];
+
+	if (*file == '/')
+		snprintf(path, sizeof(path), "%s", file);
+	else
+		snprintf(path, sizeof(path), "%s/%s/%s", l->dir, ca ? "x509ca" : "x509", file);
+	if (!l->cfg->credentials)
+		return NULL;
+	if (add_certs(l, ca ? CERT_CA : CERT_END, path, &first, why, sizeof(why)))
+		problem_setting(p, k, "'%s': %s: %s", file, path, why);
+	return first;
+}

@@ -64,6 +64,25 @@ nothing_up()
 	[ -z "$(ask --list-sas "$@")" ]
 }
 
+nothing()
+{
+	[ -z "$(ask "$@")" ]
+}
+
+# The form of the log is one of the settings that change at once.
+settings_reloaded()
+{
+	sed -i 's/level = info/&\n    format = logfmt/' "$STATE/a/xswan.conf"
+	ask --reload-settings && wait_for 5 grep -E 'level=info .*message="settings reloaded' "$STATE/a-ike.log"
+}
+
+settings_refused()
+{
+	sed -i 's/level = info/level = loud/' "$STATE/a/xswan.conf"
+	refuses 'xswan.conf:[0-9]+: .*loud.*running settings stay' --reload-settings &&
+		sed -i 's/level = loud/level = info/' "$STATE/a/xswan.conf"
+}
+
 watch_start()
 {
 	start monitor ga timeout 30 stdbuf -oL swanctl --monitor-sa --uri "$uri"
@@ -100,7 +119,7 @@ check "--initiate shows the way and the success" says --initiate --child net -- 
 	'Child SA net\{1\} up' 'initiate completed successfully'
 check "--monitor-sa and --log have seen it" wait_for 5 watched
 check "--list-sas" says --list-sas -- '^site: #1, ESTABLISHED, IKEv2, [0-9a-f]{16}_i\* [0-9a-f]{16}_r' \
-	"local  '$A_OUTSIDE' @ $A_OUTSIDE\[500\]" "remote '$B_OUTSIDE' @ $B_OUTSIDE\[500\]" \
+	"local  '$A_OUTSIDE' @ $A_OUTSIDE\[4500\]" "remote '$B_OUTSIDE' @ $B_OUTSIDE\[4500\]" \
 	'AES_GCM_16-256/PRF_HMAC_SHA2_256/CURVE_25519' 'established [0-9]+s ago' \
 	'net: #1, reqid 1, INSTALLED, TUNNEL, ESP:AES_GCM_16-256' 'in  [0-9a-f]{8}, +0 bytes, +0 packets' \
 	'out [0-9a-f]{8}, +0 bytes' "local  $A_NET" "remote $B_NET"
@@ -117,6 +136,22 @@ check "the IKE SA stays" says --list-sas -- '^site: #1, ESTABLISHED'
 check "--terminate the IKE SA" says --terminate --ike site -- 'terminate completed successfully'
 check "--list-sas: nothing is up again" wait_for 5 nothing_up
 check "what is not supported is refused by name: --rekey" refuses 'rekey is not supported' --rekey --ike site
-check "and --reload-settings" refuses 'reload-settings is not supported' --reload-settings
+check "what xswan has no use for is refused with a reason: --redirect" refuses 'no use for redirecting' \
+	--redirect --ike site --gateway 192.0.2.9
+check "--list-algs" says --list-algs -- '^encryption:' 'AES_CBC\[openssl\]' '^aead:' 'CHACHA20_POLY1305\[openssl\]' \
+	'^ke:|CURVE_25519'
+check "--list-pools: there are none" nothing --list-pools
+check "--list-pols: no policy without an SA" nothing --list-pols
+check "--install" says --install --child net -- 'install completed successfully'
+check "--list-pols: its policy" says --list-pols -- '^site/net, TUNNEL$' "^  local:  $A_NET\$" "^  remote: $B_NET\$"
+check "--list-pols --pass: not among those" nothing --list-pols --pass
+check "what is installed waits for an SA, and asks for it" wait_for 5 pings client $SERVER 1
+check "--terminate it" says --terminate --ike site -- 'terminate completed successfully'
+check "--uninstall" says --uninstall --child net -- 'uninstall completed successfully'
+check "--list-pols: it is gone" nothing --list-pols
+check "--uninstall what is not installed" refuses "policy 'net' not found" --uninstall --child net
+check "--install what is not configured" refuses "CHILD_SA config 'nope' not found" --install --child nope
+check "--reload-settings" settings_reloaded
+check "--reload-settings of nonsense: the running settings stay" settings_refused
 check "a peer that does not answer: the time is up" not_answering
 check_end

@@ -330,6 +330,16 @@ static int make_engine(struct daemon *d)
 	return impair(d);
 }
 
+void daemon_set_wanted(struct daemon *d, const struct gateway_conf *conf)
+{
+	wanted_set(&d->wanted, &(struct wanted_settings){
+				       .delay_min = conf->reconnect_delay,
+				       .delay_max = conf->reconnect_limit,
+				       .attempts = conf->attempts,
+				       .attempts_per_peer = conf->attempts_per_peer,
+			       });
+}
+
 static int make_parts(struct daemon *d)
 {
 	struct sa_store_config store = {
@@ -337,14 +347,9 @@ static int make_parts(struct daemon *d)
 		.path_mtu_floor = d->gateway.path_mtu_floor,
 		.ctx = d,
 	};
-	const struct wanted_settings wanted = {
-		.delay_min = d->gateway.reconnect_delay,
-		.delay_max = d->gateway.reconnect_limit,
-		.attempts = d->gateway.attempts,
-		.attempts_per_peer = d->gateway.attempts_per_peer,
-	};
 
-	wanted_init(&d->wanted, &wanted);
+	wanted_init(&d->wanted, NULL);
+	daemon_set_wanted(d, &d->gateway);
 	daemon_store_dp(d, &store.dp);
 	d->store = sa_store_new(&store);
 	d->policy = policy_new(keep_selectors, d);

@@ -98,6 +98,9 @@ void daemon_pump(struct daemon *d);
 int daemon_config_load(struct daemon *d, struct config **cfg, char *why, size_t why_size);
 int daemon_config_apply(struct daemon *d, struct config *cfg); /* takes over the caller's reference */
 void daemon_config_reload(struct daemon *d);
+void daemon_set_wanted(struct daemon *d, const struct gateway_conf *conf);
+/* xswan.conf again: log and reconnecting change at once, the rest waits for the next start. 0 or -errno, said in why. */
+int daemon_settings_reload(struct daemon *d, char *why, size_t why_size);
 /* Free numbers that nothing uses any more; the first of one that is in the map. */
 void daemon_sweep_tunnel(struct daemon *d, uint32_t tunnel);
 void daemon_sweep_tunnels(struct daemon *d);

@@ -147,6 +147,23 @@ void daemon_config_reload(struct daemon *d)
 	daemon_pump(d);
 }
 
+int daemon_settings_reload(struct daemon *d, char *why, size_t why_size)
+{
+	struct gateway_conf conf;
+	int err = gateway_conf_load(&conf, d->options.config_dir, why, why_size);
+
+	if (err)
+		return err;
+	err = gateway_conf_log(&conf, d->options.instance, d->options.debug);
+	if (err) {
+		snprintf(why, why_size, "log: %s", strerror(-err));
+		return err;
+	}
+	daemon_set_wanted(d, &conf);
+	log_info("settings reloaded: log and reconnecting; the rest of xswan.conf is read when a program starts");
+	return 0;
+}
+
 void daemon_sweep_tunnel(struct daemon *d, uint32_t tunnel)
 {
 	const struct tunnels *t = &d->maps.sa.tunnels;

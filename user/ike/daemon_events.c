@@ -44,7 +44,7 @@ static void set_trap(struct daemon *d, const struct wanted_child *c)
 	if (!c->trap || !c->tunnel || !d->have_maps)
 		return;
 	tunnels_set_trap(&d->maps.sa.tunnels, c->tunnel, true);
-	policy_trap(d->policy, c->tunnel);
+	policy_trap(d->policy, c->tunnel, true);
 }
 
 static void on_event(void *ctx, const struct ike_event *event)

@@ -25,7 +25,7 @@ struct policy {
 	struct config *cfg;
 	struct active *active;
 	struct selector_table installed;
-	bool trapped[XSWAN_TUNNELS]; /* by policy_trap */
+	enum { TRAP_AS_CONFIGURED, TRAP_INSTALLED, TRAP_UNINSTALLED } trap[XSWAN_TUNNELS]; /* by policy_trap */
 	bool covered[XSWAN_TUNNELS]; /* tunnels whose selectors are installed as configured, whatever is negotiated */
 };
 
@@ -112,6 +112,13 @@ static int add_shunt(struct selector_set *set, const struct conf_shunt *shunt)
 			     shunt->remote_ts_count);
 }
 
+static bool is_trapped(const struct policy *p, const struct conf_child *child)
+{
+	const int trap = p->trap[child->tunnel];
+
+	return trap == TRAP_AS_CONFIGURED ? child->start_action : trap == TRAP_INSTALLED;
+}
+
 /* Marks the tunnels whose configured selectors are in the set. *owner: whom an error is about. */
 static int collect_configured(struct policy *p, struct selector_set *set, const void **owner)
 {
@@ -120,8 +127,7 @@ static int collect_configured(struct policy *p, struct selector_set *set, const 
 
 	for (const struct conf_conn *conn = p->cfg->conns; conn; conn = conn->next) {
 		for (const struct conf_child *child = conn->children; child && !err; child = child->next) {
-			if (!child->tunnel || (!child->start_action && !p->trapped[child->tunnel]) ||
-			    !configured_ts(&a, conn, child))
+			if (!child->tunnel || !is_trapped(p, child) || !configured_ts(&a, conn, child))
 				continue;
 			*owner = child;
 			err = add_protected(set, &a, child);
@@ -272,7 +278,7 @@ int policy_configure(struct policy *p, struct config *cfg)
 	struct config *old = p->cfg;
 	int err;
 
-	memset(p->trapped, 0, sizeof(p->trapped));
+	memset(p->trap, 0, sizeof(p->trap));
 	p->cfg = cfg;
 	err = policy_refresh(p);
 	if (!err)
@@ -288,9 +294,14 @@ int policy_configure(struct policy *p, struct config *cfg)
 	return 0;
 }
 
-void policy_trap(struct policy *p, uint32_t tunnel)
+void policy_trap(struct policy *p, uint32_t tunnel, bool on)
 {
-	p->trapped[tunnel] = true;
+	p->trap[tunnel] = on ? TRAP_INSTALLED : TRAP_UNINSTALLED;
+}
+
+bool policy_is_trapped(const struct policy *p, const struct conf_child *child)
+{
+	return child->tunnel && is_trapped(p, child);
 }
 
 int policy_add(struct policy *p, const struct child_install *sa, uint64_t id)

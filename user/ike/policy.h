@@ -39,8 +39,12 @@ int policy_check(const struct config *cfg, char *why, size_t why_size);
 
 /* The conf_child.tunnel of cfg are set. Errors are logged, and leave the configuration before it in place. */
 int policy_configure(struct policy *p, struct config *cfg);
-/* Its configured selectors stand from the next change on, whatever its start_action: called before its SA goes. */
-void policy_trap(struct policy *p, uint32_t tunnel);
+/*
+ * Its configured selectors stand, or do not, from the next change on and until the next configuration, whatever its
+ * start_action: called before its SA goes, or followed by policy_refresh.
+ */
+void policy_trap(struct policy *p, uint32_t tunnel, bool on);
+bool policy_is_trapped(const struct policy *p, const struct conf_child *child);
 int policy_add(struct policy *p, const struct child_install *sa, uint64_t id);
 void policy_remove(struct policy *p, uint64_t id);
 int policy_refresh(struct policy *p); /* after what `keep` answers has changed */

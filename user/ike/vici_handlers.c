@@ -129,12 +129,7 @@ static enum vici_verdict refuse(struct vici_builder *reply, const char *name)
 
 /* strongSwan's other commands; each needs a function, since a handler is not told its name. */
 #define UNSUPPORTED(X)                          \
-	X(reload_settings, "reload-settings")   \
 	X(rekey, "rekey")                       \
-	X(redirect, "redirect")                 \
-	X(install, "install")                   \
-	X(uninstall, "uninstall")               \
-	X(list_policies, "list-policies")       \
 	X(list_certs, "list-certs")             \
 	X(list_authorities, "list-authorities") \
 	X(get_authorities, "get-authorities")   \
@@ -144,7 +139,6 @@ static enum vici_verdict refuse(struct vici_builder *reply, const char *name)
 	X(load_key, "load-key")                 \
 	X(unload_key, "unload-key")             \
 	X(get_keys, "get-keys")                 \
-	X(load_token, "load-token")             \
 	X(load_shared, "load-shared")           \
 	X(unload_shared, "unload-shared")       \
 	X(get_shared, "get-shared")             \
@@ -152,10 +146,6 @@ static enum vici_verdict refuse(struct vici_builder *reply, const char *name)
 	X(clear_creds, "clear-creds")           \
 	X(load_authority, "load-authority")     \
 	X(unload_authority, "unload-authority") \
-	X(load_pool, "load-pool")               \
-	X(unload_pool, "unload-pool")           \
-	X(get_pools, "get-pools")               \
-	X(get_algorithms, "get-algorithms")     \
 	X(get_counters, "get-counters")         \
 	X(reset_counters, "reset-counters")
 
@@ -177,6 +167,16 @@ static const struct vici_command commands[] = {
 	{ "list-sas", vici_list_sas },
 	{ "list-conns", vici_list_conns },
 	{ "get-conns", vici_get_conns },
+	{ "list-policies", vici_list_policies },
+	{ "install", vici_install },
+	{ "uninstall", vici_uninstall },
+	{ "get-algorithms", vici_get_algorithms },
+	{ "get-pools", vici_get_pools },
+	{ "load-pool", vici_load_pool },
+	{ "unload-pool", vici_unload_pool },
+	{ "redirect", vici_redirect },
+	{ "load-token", vici_load_token },
+	{ "reload-settings", vici_reload_settings },
 	{ "xswan-failures", on_failures },
 #define X(id, name) { name, refuse_##id },
 	UNSUPPORTED(X)

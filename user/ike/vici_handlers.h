@@ -29,4 +29,28 @@ enum vici_verdict vici_list_conns(void *daemon, struct vici_request *req, const 
 enum vici_verdict vici_get_conns(void *daemon, struct vici_request *req, const struct vici_message *msg,
 				 struct vici_builder *reply);
 
+/* vici_policies.c */
+enum vici_verdict vici_list_policies(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				     struct vici_builder *reply);
+enum vici_verdict vici_install(void *daemon, struct vici_request *req, const struct vici_message *msg,
+			       struct vici_builder *reply);
+enum vici_verdict vici_uninstall(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				 struct vici_builder *reply);
+
+/* vici_query.c */
+enum vici_verdict vici_get_algorithms(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				      struct vici_builder *reply);
+enum vici_verdict vici_get_pools(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				 struct vici_builder *reply);
+enum vici_verdict vici_load_pool(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				 struct vici_builder *reply);
+enum vici_verdict vici_unload_pool(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				   struct vici_builder *reply);
+enum vici_verdict vici_redirect(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				struct vici_builder *reply);
+enum vici_verdict vici_load_token(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				  struct vici_builder *reply);
+enum vici_verdict vici_reload_settings(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				       struct vici_builder *reply);
+
 #endif

@@ -6,41 +6,13 @@
 #include "../lib/esp_alg.h"
 #include "daemon.h"
 #include "vici_handlers.h"
+#include "vici_names.h"
 
-struct name {
-	uint16_t id;
-	const char *name;
-};
-
-/* strongSwan's names for the transforms of RFC 7296 section 3.3.2 and RFC 5282 */
-static const struct name encr_names[] = {
-	{ 12, "AES_CBC" }, { 13, "AES_CTR" }, { 20, "AES_GCM_16" }, { 28, "CHACHA20_POLY1305" }, { 0, NULL },
-};
-static const struct name integ_names[] = {
-	{ 12, "HMAC_SHA2_256_128" },
-	{ 13, "HMAC_SHA2_384_192" },
-	{ 14, "HMAC_SHA2_512_256" },
-	{ 0, NULL },
-};
-static const struct name prf_names[] = {
-	{ 5, "PRF_HMAC_SHA2_256" },
-	{ 6, "PRF_HMAC_SHA2_384" },
-	{ 7, "PRF_HMAC_SHA2_512" },
-	{ 0, NULL },
-};
-static const struct name ke_names[] = {
-	{ 14, "MODP_2048" }, { 15, "MODP_3072" },   { 16, "MODP_4096" }, { 19, "ECP_256" }, { 20, "ECP_384" },
-	{ 21, "ECP_521" },   { 31, "CURVE_25519" }, { 32, "CURVE_448" }, { 0, NULL },
-};
-
-static void put_named(struct vici_builder *b, const char *key, const struct name *names, uint16_t id)
+static void put_cipher(struct vici_builder *b, uint16_t encr)
 {
-	while (names->name && names->id != id)
-		names++;
-	if (names->name)
-		vici_put(b, key, names->name);
-	else if (id)
-		vici_putf(b, key, "%u", id);
+	const bool aead = vici_name_find(vici_aead_names, encr);
+
+	vici_put_named(b, "encr-alg", aead ? vici_aead_names : vici_encr_names, encr);
 }
 
 static const char *ike_state(enum ike_sa_state state)
@@ -96,12 +68,12 @@ void vici_put_ike_sa(struct vici_builder *b, const struct ike_sa_info *sa)
 	vici_put_flag(b, "nat-fake", sa->nat_fake);
 	vici_put_flag(b, "nat-any", sa->nat_local || sa->nat_remote || sa->nat_fake);
 	if (sa->encr) {
-		put_named(b, "encr-alg", encr_names, sa->encr);
+		put_cipher(b, sa->encr);
 		if (sa->encr_bits)
 			vici_putf(b, "encr-keysize", "%u", sa->encr_bits);
-		put_named(b, "integ-alg", integ_names, sa->integ);
-		put_named(b, "prf-alg", prf_names, sa->prf);
-		put_named(b, "dh-group", ke_names, sa->ke);
+		vici_put_named(b, "integ-alg", vici_integ_names, sa->integ);
+		vici_put_named(b, "prf-alg", vici_prf_names, sa->prf);
+		vici_put_named(b, "dh-group", vici_ke_names, sa->ke);
 	}
 	if (sa->state == IKE_ESTABLISHED)
 		vici_putf(b, "established", "%" PRIu64, (daemon_now() - sa->established_at) / 1000000);

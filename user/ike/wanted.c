@@ -16,8 +16,12 @@
 void wanted_init(struct wanted *w, const struct wanted_settings *settings)
 {
 	memset(w, 0, sizeof(*w));
-	if (settings)
-		w->settings = *settings;
+	wanted_set(w, settings ? settings : &(struct wanted_settings){ 0 });
+}
+
+void wanted_set(struct wanted *w, const struct wanted_settings *settings)
+{
+	w->settings = *settings;
 	if (!w->settings.delay_min)
 		w->settings.delay_min = DELAY_MIN;
 	if (!w->settings.delay_max)

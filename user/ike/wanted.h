@@ -71,6 +71,7 @@ struct wanted {
 };
 
 void wanted_init(struct wanted *w, const struct wanted_settings *settings); /* NULL: defaults */
+void wanted_set(struct wanted *w, const struct wanted_settings *settings); /* from the next attempt on */
 int wanted_configure(struct wanted *w, const struct config *cfg, uint64_t now); /* 0 or -ENOMEM */
 void wanted_clear(struct wanted *w);
 struct wanted_child *wanted_find(struct wanted *w, const char *conn, const char *child);

@@ -336,7 +336,7 @@ static inline int sink_move(void *ctx, uint64_t id, const struct child_path *pat
 	struct side *s = ctx;
 	struct fake_sa *sa = sink_find_id(s, id);
 
-	if (!sa || sa->transport || !path->directions || path->local.addr.family != path->remote.addr.family) {
+	if (!sa || !path->directions || (sa->transport && path->follow) || path->local.addr.family != path->remote.addr.family) {
 		s->breaches++;
 		return -2;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MOBIKE (RFC 4555): addresses that go and come at either end, NATs that appear and vanish, paths that break, and liars. */
+#include "../../user/ike/mobike.h"
 #include "pair.h"
 
 #define A1 "192.0.2.1"
@@ -234,22 +235,26 @@ static void each_fault(void **state)
 	}
 }
 
-/* A request that is under way goes on over the new path, at once (section 3.5). */
+/* A request that is under way, of either end, goes on over the new path at once (section 3.5). */
 static void under_way(void **state)
 {
-	struct params a = mobile_a(), b = mobile_b();
-	struct world *w;
+	for (int who = 0; who < 2; who++) {
+		struct params a = mobile_a(), b = mobile_b();
+		const struct ike_sa *sa;
+		struct world *w;
 
-	a.dpd = 10;
-	w = mobile_with(&a, &b, A1, B1);
-	bring_up(w);
-	w->cut = true;
-	world_run(w, 10 * SEC); /* a liveness check has been sent and lost */
-	w->cut = false;
-	side_addresses(&w->a, A2, w->now);
-	world_run(w, 500 * MS);
-	assert_path(w, A2, B1);
-	goes_on(w);
+		(who ? &b : &a)->dpd = 10;
+		w = mobile_with(&a, &b, A1, B1);
+		bring_up(w);
+		w->cut = true;
+		for (sa = (who ? &w->b : &w->a)->e->sas; !sa->window.exchange;)
+			world_run(w, MS); /* until a liveness check has been sent, and lost */
+		w->cut = false;
+		side_addresses(&w->a, A2, w->now);
+		world_run(w, 100 * MS);
+		assert_path(w, A2, B1);
+		goes_on(w);
+	}
 }
 
 static bool first_pair_broken(struct world *w, const struct addr *from, const struct addr *to)
@@ -288,6 +293,29 @@ static void path_breaks(void **state)
 		w->blocked = NULL;
 		goes_on(w);
 	}
+}
+
+static bool one_way_each(struct world *w, const struct addr *from, const struct addr *to)
+{
+	const struct addr a1 = address(A1), a2 = address(A2);
+
+	return (!w->nat_rebound && addr_equal(from, &a1)) || addr_equal(to, &a2);
+}
+
+/* Of the copies of a request the responder takes the first for the path; its answer may be to another one (section 3.6). */
+static void another_copy(void **state)
+{
+	struct world *w = mobile("192.0.2.77", B1);
+
+	w->blocked = one_way_each;
+	side_addresses(&w->a, A1 " " A2, w->now);
+	world_run(w, 5 * SEC);
+	assert_true(is_at(&list_sas(&w->b).sa[0].remote, A2)); /* its answers are lost */
+	w->nat_rebound = true; /* from A1 it works now */
+	world_run(w, 30 * SEC);
+	w->blocked = NULL;
+	assert_path(w, A1, B1);
+	goes_on(w);
 }
 
 static void no_path_at_all(void **state)
@@ -358,6 +386,7 @@ static void nat_forgets(void **state)
 	assert_true(endpoint_equal(&list_sas(&w->b).sa[0].remote, &is));
 	assert_true(endpoint_equal(&only_sa(&w->b)->remote, &is));
 	assert_int_equal(counter(&w->b, XSWAN_IKE_PEER_MOVED), 1);
+	assert_contains(w->b.lines[w->b.line_count - 1].text, "(MOBIKE)");
 	goes_on(w);
 }
 
@@ -423,6 +452,145 @@ static void third_party(void **state)
 	world_free(w);
 }
 
+typedef void write_fn(struct ike_sa *sa, struct message *m);
+
+/* What a peer that has the keys could say: from `from`, with this message ID, and to whom it sends just now. */
+static void say(struct world *w, struct side *from, const char *source, uint32_t id, bool response, write_fn *write)
+{
+	struct side *to = from == &w->a ? &w->b : &w->a;
+	struct ike_sa *sa = from->e->sas;
+	struct ike_header h = window_header(sa, INFORMATIONAL, id, response);
+	const struct endpoint remote = { address(source), 4500 };
+	struct message m;
+
+	message_begin(&m, &h);
+	message_begin_sk(&m, &sa->keys);
+	write(sa, &m);
+	assert_int_equal(message_finish(&m, &sa->keys, sa->initiator), 0);
+	engine_input(to->e, &sa->remote, &remote, m.buf, m.w.len, w->now);
+}
+
+static void wrong_cookie(struct ike_sa *sa, struct message *m)
+{
+	chain_notify(&m->chain, PROTOCOL_NONE, NOTIFY_COOKIE2, "not this one....", 16);
+}
+
+static void no_cookie(struct ike_sa *sa, struct message *m)
+{
+}
+
+/* Who answers without the cookie did not get the request (section 3.7). */
+static void answers_without_cookie(void **state)
+{
+	write_fn *const lies[] = { wrong_cookie, no_cookie };
+
+	for (int i = 0; i < 2; i++) {
+		struct world *w = mobile(A1, B1);
+
+		w->cut = true;
+		side_addresses(&w->a, A2, w->now);
+		world_run(w, 50 * MS);
+		say(w, &w->b, B1, w->a.e->sas->window.id, true, lies[i]);
+		world_run(w, 50 * MS);
+		assert_int_equal(list_sas(&w->a).count, 0);
+		assert_contains(event_text(&w->a, IKE_EVENT_IKE_DOWN), "the peer returned the wrong COOKIE2");
+		world_free(w);
+
+		w = mobile(A1, B1); /* and the responder's check */
+		side_addresses(&w->a, A2, w->now);
+		world_run(w, 15 * MS);
+		w->cut = true;
+		world_run(w, 50 * MS);
+		assert_true(is_at(&only_sa(&w->b)->remote, A1));
+		say(w, &w->a, A2, w->b.e->sas->window.id, true, lies[i]);
+		world_run(w, 50 * MS);
+		assert_int_equal(list_sas(&w->b).count, 0);
+		world_free(w);
+	}
+}
+
+static void update_without_nat(struct ike_sa *sa, struct message *m)
+{
+	const uint8_t claim[12] = { 192, 0, 2, 1, 192, 0, 2, 2, 4500 >> 8, 4500 & 0xff, 4500 >> 8, 4500 & 0xff };
+
+	chain_notify(&m->chain, PROTOCOL_NONE, NOTIFY_UPDATE_SA_ADDRESSES, NULL, 0);
+	chain_notify(&m->chain, PROTOCOL_NONE, NOTIFY_NO_NATS_ALLOWED, claim, sizeof(claim));
+}
+
+static void nats_forbidden(void **state)
+{
+	struct world *w = mobile(A1, B1);
+
+	say(w, &w->a, A1, w->a.e->sas->window.next_id++, false, update_without_nat);
+	assert_int_equal(counter(&w->b, XSWAN_IKE_ADDRESSES_REFUSED), 0);
+	say(w, &w->a, A2, w->a.e->sas->window.next_id++, false, update_without_nat);
+	world_run(w, SEC);
+	assert_int_equal(counter(&w->b, XSWAN_IKE_ADDRESSES_REFUSED), 1);
+	assert_contains(first_warning(&w->b), "refused with UNEXPECTED_NAT_DETECTED");
+	assert_path(w, A1, B1);
+	goes_on(w);
+}
+
+static void update(struct ike_sa *sa, struct message *m)
+{
+	chain_notify(&m->chain, PROTOCOL_NONE, NOTIFY_UPDATE_SA_ADDRESSES, NULL, 0);
+}
+
+static void nonsense(struct ike_sa *sa, struct message *m)
+{
+	static const uint8_t bytes[65] = { 224, 0, 0, 1 }, loopback[16] = { [15] = 1 };
+
+	chain_notify(&m->chain, PROTOCOL_NONE, NOTIFY_COOKIE2, bytes, 7);
+	chain_notify(&m->chain, PROTOCOL_NONE, NOTIFY_COOKIE2, bytes, 65);
+	chain_notify(&m->chain, PROTOCOL_NONE, NOTIFY_ADDITIONAL_IP4_ADDRESS, bytes, 0);
+	chain_notify(&m->chain, PROTOCOL_NONE, NOTIFY_ADDITIONAL_IP4_ADDRESS, bytes, 5);
+	chain_notify(&m->chain, PROTOCOL_NONE, NOTIFY_ADDITIONAL_IP4_ADDRESS, bytes, 4);
+	chain_notify(&m->chain, PROTOCOL_NONE, NOTIFY_ADDITIONAL_IP6_ADDRESS, loopback, 16);
+	chain_notify(&m->chain, PROTOCOL_NONE, NOTIFY_ADDITIONAL_IP6_ADDRESS, loopback, 4);
+	chain_notify(&m->chain, PROTOCOL_NONE, NOTIFY_NAT_DETECTION_SOURCE_IP, bytes, 3);
+	for (uint8_t i = 1; i < 50; i++)
+		chain_notify(&m->chain, PROTOCOL_NONE, NOTIFY_ADDITIONAL_IP4_ADDRESS, (uint8_t[]){ 192, 0, 2, i }, 4);
+}
+
+static void no_one_is_moved(void **state)
+{
+	struct world *w = mobile(A1, B1);
+	const struct mobike *mb = w->b.e->sas->mobike;
+
+	say(w, &w->b, B2, w->b.e->sas->window.next_id++, false, update); /* it is not the responder who says so */
+	say(w, &w->a, A1, w->a.e->sas->window.next_id++, false, nonsense);
+	assert_int_equal(mb->peer_count, MOBIKE_ADDRS);
+	for (int i = 0; i < MOBIKE_ADDRS; i++)
+		assert_int_equal(mb->peers[i].ip[0], 192);
+	say(w, &w->a, A2, w->a.e->sas->window.next_id++, false, nonsense); /* nor anybody without UPDATE_SA_ADDRESSES */
+	world_run(w, SEC);
+	assert_path(w, A1, B1);
+	say(w, &w->a, "224.0.0.1", w->a.e->sas->window.next_id++, false, update);
+	say(w, &w->a, B1, w->a.e->sas->window.next_id++, false, update);
+	assert_int_equal(counter(&w->b, XSWAN_IKE_ADDRESSES_REFUSED), 2);
+	assert_path(w, A1, B1);
+	goes_on(w);
+}
+
+/* What protects the addresses themselves ends with them. */
+static void transport_mode(void **state)
+{
+	struct params a = mobile_a(), b = mobile_b();
+	struct world *w;
+
+	a.transport = b.transport = true;
+	a.local_ts = a.remote_ts = b.local_ts = b.remote_ts = NULL;
+	w = mobile_with(&a, &b, A1, B1);
+	bring_up(w);
+	assert_true(only_sa(&w->a)->transport);
+	side_addresses(&w->a, A2, w->now);
+	world_run(w, SEC);
+	assert_int_equal(sink_count(&w->a) + sink_count(&w->b), 0);
+	assert_contains(first_warning(&w->a), "does not move, and is deleted");
+	assert_true(is_at(&list_sas(&w->b).sa[0].remote, A2));
+	goes_on(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -431,9 +599,11 @@ int main(void)
 		cmocka_unit_test(both_move),	     cmocka_unit_test(other_family),
 		cmocka_unit_test(nowhere_for_a_while), cmocka_unit_test(each_fault),
 		cmocka_unit_test(under_way),	     cmocka_unit_test(path_breaks),
-		cmocka_unit_test(no_path_at_all),    cmocka_unit_test(nat_comes_and_goes),
+		cmocka_unit_test(another_copy),	     cmocka_unit_test(no_path_at_all),    cmocka_unit_test(nat_comes_and_goes),
 		cmocka_unit_test(nat_forgets),	     cmocka_unit_test(nat_forgets_under_esp),
 		cmocka_unit_test(refused_path),	     cmocka_unit_test(third_party),
+		cmocka_unit_test(answers_without_cookie), cmocka_unit_test(nats_forbidden),
+		cmocka_unit_test(no_one_is_moved),   cmocka_unit_test(transport_mode),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,7 @@
 # with a /run of its own; its vici socket is $STATE/$PEER_SIDE/vici. Not executable: it is no test.
 
 : "${PEER_IKE:=aes256gcm16-prfsha256-x25519}" "${PEER_ESP:=aes256gcm16}" "${PEER_PSK:=correct horse battery staple}"
-: "${PEER_SIDE:=b}"
+: "${PEER_SIDE:=b}" "${PEER_MOBIKE:=no}" "${PEER_LOCAL:=}"
 CHARON=/usr/lib/ipsec/charon
 
 # What a test needs that is not there, or nothing.
@@ -57,10 +57,10 @@ charon_conf()
 		connections {
 		    site {
 		        version = 2
-		        local_addrs = $local_addr
+		        local_addrs = ${PEER_LOCAL:-$local_addr}
 		        remote_addrs = $remote_addr
 		        proposals = $PEER_IKE
-		        mobike = no
+		        mobike = $PEER_MOBIKE
 		        encap = yes
 		        local {
 		            auth = psk

@@ -10,6 +10,7 @@
 #include "../lib/esp_alg.h"
 #include "exchange.h"
 #include "move.h"
+#include "transport.h"
 
 /* Scratch for ike_sa_info, which lists all Child SAs of one IKE SA. */
 static int reserve_info(struct engine *e, const struct ike_sa *sa)
@@ -257,19 +258,34 @@ struct child *child_find_id(struct engine *e, uint32_t uniqueid, struct ike_sa *
 	return child;
 }
 
+/* RFC 4555 is about tunnels. In transport mode the addresses are what is protected: others need another Child SA. */
+static void leave_behind(struct ike_sa *sa, struct child *child)
+{
+	if (child->state == CHILD_DELETING)
+		return;
+	ike_sa_log(sa, LOG_LEVEL_WARN,
+		   "Child SA %s{%u} is in transport mode, for the addresses that there were: it does not move%s",
+		   child->conf->name, child->uniqueid, sa->mobike ? ", and is deleted" : "");
+	if (!sa->mobike)
+		return;
+	child->reason = IKE_REASON_NO_ADDRESS;
+	child_delete(sa, child);
+}
+
 void child_move(struct ike_sa *sa, struct child *child, const struct child_path *path)
 {
 	struct engine *e = sa->engine;
 
 	if (!child->installed)
 		return;
-	if (child->transport) { /* its selectors are the addresses that it began with */
-		ike_sa_log(sa, LOG_LEVEL_WARN, "Child SA %s{%u} is in transport mode, and stays behind",
-			   child->conf->name, child->uniqueid);
+	if (child->transport &&
+	    !transport_fits(&path->local.addr, &path->remote.addr, &child->local_ts, &child->remote_ts)) {
+		leave_behind(sa, child);
 		return;
 	}
 	child->encap = path->encap;
-	if (e->sink.move(e->sink_ctx, child->sink_id, path))
+	if (e->sink.move(e->sink_ctx, child->sink_id, &(struct child_path){ path->local, path->remote, path->encap,
+		    path->follow && !child->transport, path->directions }))
 		ike_sa_log(sa, LOG_LEVEL_WARN, "Child SA %s{%u} has not been moved yet", child->conf->name,
 			   child->uniqueid);
 }

@@ -41,7 +41,7 @@ void child_free(struct ike_sa *sa, struct child *child); /* takes it out of the 
 int child_install(struct ike_sa *sa, struct child *child) __attribute__((warn_unused_result)); /* derives the keys */
 void child_down(struct ike_sa *sa, struct child *child, const char *text); /* frees it; an event if it was up */
 void child_delete(struct ike_sa *sa, struct child *child); /* wants a DELETE exchange */
-void child_move(struct ike_sa *sa, struct child *child, const struct child_path *path); /* in tunnel mode */
+void child_move(struct ike_sa *sa, struct child *child, const struct child_path *path); /* in transport mode with the same addresses alone */
 uint64_t child_last_sent(const struct ike_sa *sa); /* ESP in UDP of any of its Child SAs; 0: never */
 struct child *child_find_sink(struct engine *e, uint64_t sink_id, struct ike_sa **sa);
 struct child *child_find_id(struct engine *e, uint32_t uniqueid, struct ike_sa **sa);

@@ -26,7 +26,7 @@ static void write_selectors(struct message *m, uint8_t type, const struct ts_lis
 static bool wants_transport(const struct ike_sa *sa, const struct conf_child *conf, const struct ts_list *local,
 			    const struct ts_list *remote)
 {
-	return conf->mode == XSWAN_MODE_TRANSPORT && transport_fits(sa, local, remote);
+	return conf->mode == XSWAN_MODE_TRANSPORT && transport_fits(&sa->local.addr, &sa->remote.addr, local, remote);
 }
 
 /* What the peer says of the Child SA besides algorithms and selectors. */

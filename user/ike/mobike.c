@@ -285,6 +285,7 @@ static void update_response(struct ike_sa *sa, const struct payloads *in)
 		mobike_refused(sa);
 		return;
 	}
+	mb->refusals = 0;
 	mb->verified = sa->remote.addr;
 	if (payloads_notify(in, NOTIFY_NAT_DETECTION_SOURCE_IP))
 		nat_detect(sa, in, sa->spi_r);

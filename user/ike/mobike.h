@@ -29,6 +29,7 @@ struct mobike {
 	bool initiator; /* of the first of a series of IKE SAs, each of which replaced the one before (section 1.3) */
 	uint8_t wanted, asked; /* enum mobike_part: of the next request, and of the one under way */
 	uint8_t cookie[MOBIKE_COOKIE]; /* of the request under way */
+	uint8_t refusals; /* of paths, in a row */
 	bool seen_known;
 	uint8_t seen_as[20]; /* behind a NAT: hash of our address, as the peer saw it last */
 	struct addr verified; /* of the peer: where it receives */

@@ -10,6 +10,7 @@
 
 #define REMOTES (1 + MOBIKE_ADDRS + CONF_ADDRS)
 #define PATHS_TRIED 16 /* copies of one request, at most */
+#define REFUSED_MAX 4 /* then what there is has been tried */
 #define RETRY 1000000u /* microseconds */
 
 static bool listed(const struct addr *a, const struct addr *list, int count)
@@ -246,7 +247,7 @@ void mobike_refused(struct ike_sa *sa)
 	struct endpoint local, remote;
 	char where[300];
 
-	if (choose_path(sa, true, &local, &remote))
+	if (sa->mobike->refusals++ < REFUSED_MAX && choose_path(sa, true, &local, &remote))
 		mobike_set_path(sa, &local, &remote);
 	else
 		ike_sa_log(sa, LOG_LEVEL_WARN,

@@ -21,9 +21,10 @@ static bool all_are(const struct ts_list *list, const struct addr *addr)
 	return list->count > 0;
 }
 
-bool transport_fits(const struct ike_sa *sa, const struct ts_list *local, const struct ts_list *remote)
+bool transport_fits(const struct addr *own, const struct addr *peer, const struct ts_list *local,
+		    const struct ts_list *remote)
 {
-	return all_are(local, &sa->local.addr) && all_are(remote, &sa->remote.addr);
+	return all_are(local, own) && all_are(remote, peer);
 }
 
 static void set_address(struct xswan_ts *ts, const struct addr *addr)

@@ -6,8 +6,9 @@
 #include "ike_sa.h"
 #include "narrow.h"
 
-/* Are these the selectors of the IKE SA's own two addresses? No others have a header that can stay outside. */
-bool transport_fits(const struct ike_sa *sa, const struct ts_list *local, const struct ts_list *remote);
+/* Are these the selectors of the two addresses themselves? No others have a header that can stay outside. */
+bool transport_fits(const struct addr *own, const struct addr *peer, const struct ts_list *local,
+		    const struct ts_list *remote);
 
 /*
  * As responder: an address that NAT changed on its way becomes the one seen here, so that it matches. `original` is what

@@ -117,6 +117,7 @@ const struct sa_store_dp *daemon_store_dp(struct daemon *d, struct sa_store_dp *
 /* daemon_addresses.c */
 int daemon_addresses_open(struct daemon *d);
 void daemon_addresses_tell(struct daemon *d); /* to the engine, when it is new */
+bool daemon_has_address(const struct daemon *d, const struct addr *addr);
 int daemon_route(void *ctx, const struct addr *remote, struct addr *local);
 
 /* daemon_events.c */

@@ -24,6 +24,17 @@ void daemon_addresses_tell(struct daemon *d)
 	engine_local_addresses(d->engine, list, count, daemon_now());
 }
 
+bool daemon_has_address(const struct daemon *d, const struct addr *addr)
+{
+	int count;
+	const struct addr *list = addresses_list(d->addresses, &count);
+
+	for (int i = 0; i < count; i++)
+		if (addr_equal(&list[i], addr))
+			return true;
+	return false;
+}
+
 static void on_changed(void *ctx)
 {
 	struct daemon *d = ctx;

@@ -107,18 +107,33 @@ static const struct addr *choose_remote(const struct conf_conn *conn, unsigned i
 	return NULL;
 }
 
-/* The configured local address, or the one the kernel would use. */
-static int choose_local(const struct conf_conn *conn, const struct addr *remote, struct endpoint *local, char *why,
-			size_t why_size)
+/* The first of those configured that there is; if there is none, the first. NULL: none is configured. */
+static const struct addr *configured_local(const struct daemon *d, const struct conf_conn *conn, uint8_t family)
 {
+	const struct addr *first = NULL;
+
+	for (int i = 0; i < conn->local_addr_count; i++) {
+		const struct addr *local = &conn->local_addrs[i];
+
+		if (local->family == family && daemon_has_address(d, local))
+			return local;
+		if (local->family == family && !first)
+			first = local;
+	}
+	return first;
+}
+
+/* The configured local address, or the one the kernel would use. */
+static int choose_local(const struct daemon *d, const struct conf_conn *conn, const struct addr *remote,
+			struct endpoint *local, char *why, size_t why_size)
+{
+	const struct addr *configured = configured_local(d, conn, remote->family);
 	char text[ADDR_TEXT];
 	int err;
 
 	*local = (struct endpoint){ .port = UDP_IKE_PORT };
-	for (int i = 0; i < conn->local_addr_count; i++) {
-		if (conn->local_addrs[i].family != remote->family)
-			continue;
-		local->addr = conn->local_addrs[i];
+	if (configured) {
+		local->addr = *configured;
 		return 0;
 	}
 	err = udp_local_address(remote, &local->addr);
@@ -143,7 +158,7 @@ static int begin(struct daemon *d, const struct conf_conn *conn, struct wanted_c
 	}
 	if (how == BY_ITSELF && !wanted_may_try(&d->wanted, c, remote))
 		return 1;
-	err = choose_local(conn, remote, &local, why, why_size);
+	err = choose_local(d, conn, remote, &local, why, why_size);
 	if (err)
 		return err;
 	err = engine_initiate_to(d->engine, conn->name, c->child, &local, remote, daemon_now());

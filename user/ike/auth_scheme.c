@@ -63,7 +63,7 @@ const char *scheme_digest(enum auth_scheme scheme)
 
 const char *schemes_format(uint32_t set, char *buf, size_t size)
 {
-	size_t len = snprintf(buf, size, "%s", set == SCHEMES_ALL ? "any" : set ? "" : "none");
+	size_t len = snprintf(buf, size, "%s", set == SCHEMES_ALL ? "SHA-2 or Ed25519" : set ? "" : "none");
 
 	for (int i = 0; i < SCHEME_COUNT && set != SCHEMES_ALL && len < size; i++) {
 		if (set & 1u << i)

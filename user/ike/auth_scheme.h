@@ -45,7 +45,7 @@ enum auth_scheme {
 
 const char *scheme_name(enum auth_scheme scheme);
 enum auth_hash scheme_hash(enum auth_scheme scheme);
-const char *schemes_format(uint32_t schemes, char *buf, size_t size); /* "rsa-sha256, ed25519"; "any" for all */
+const char *schemes_format(uint32_t schemes, char *buf, size_t size); /* "rsa-sha256, ed25519"; "SHA-2 or Ed25519" for all */
 uint32_t schemes_with_hashes(uint16_t hashes); /* bits 1 << enum auth_hash */
 
 /* AlgorithmIdentifier in DER (RFC 7427 appendix A, RFC 8420 appendix A). */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "cert.h"
 #include "daemon.h"
 #include "vici_handlers.h"
 
@@ -16,13 +17,27 @@ static void put_addrs(struct vici_builder *b, const char *name, const struct add
 	vici_end_list(b);
 }
 
-static void put_auth(struct vici_builder *b, const char *section, const struct identity *id)
+static void put_certs(struct vici_builder *b, const char *key, const struct cert *const *certs, int count)
 {
-	char text[300];
+	char subject[CERT_TEXT];
+
+	if (!count)
+		return;
+	vici_begin_list(b, key);
+	for (int i = 0; i < count; i++)
+		vici_add_item(b, cert_subject(certs[i]->x509, subject, sizeof(subject)));
+	vici_end_list(b);
+}
+
+static void put_auth(struct vici_builder *b, const char *section, const struct identity *id, const struct conf_auth *auth)
+{
+	char text[600];
 
 	vici_begin_section(b, section);
-	vici_put(b, "class", "pre-shared key");
+	vici_put(b, "class", auth->kind == AUTH_BY_CERT ? "public key" : "pre-shared key");
 	vici_put(b, "id", identity_format(id, text, sizeof(text)));
+	put_certs(b, "certs", auth->certs, auth->cert_count);
+	put_certs(b, "cacerts", auth->cacerts, auth->cacert_count);
 	vici_end_section(b);
 }
 
@@ -76,8 +91,8 @@ static void put_conn(struct vici_builder *b, const struct config *cfg, const str
 	vici_put(b, "rekey_time", "0");
 	vici_put(b, "unique", "UNIQUE_NO");
 	vici_putf(b, "dpd_delay", "%u", conn->dpd_delay);
-	put_auth(b, "local-1", &conn->local_id);
-	put_auth(b, "remote-1", &conn->remote_id);
+	put_auth(b, "local-1", &conn->local_id, &conn->local_auth);
+	put_auth(b, "remote-1", &conn->remote_id, &conn->remote_auth);
 	vici_begin_section(b, "children");
 	for (const struct conf_child *child = conn->children; child; child = child->next)
 		put_child(b, child);

@@ -31,9 +31,10 @@
 
 #include <xswan/maps.h>
 
-#define XSWAN_DP_VERSION 5u
+#define XSWAN_DP_VERSION 6u
 #define XSWAN_DP_KEY_MAX 104u /* 100 are needed, by AES-CTR 256 with HMAC-SHA2-512 */
 #define XSWAN_DP_TS_MAX 16u
+#define XSWAN_DUMMY_MAX 10000u
 #define XSWAN_DP_TEXT_MAX 128u
 #define XSWAN_REPLAY_MIN 32u /* RFC 4303 section 3.4.3: what every receiver must support */
 #define XSWAN_REPLAY_MAX 65536u
@@ -101,6 +102,8 @@ struct xswan_dp_sa_add {
 	__u32 key_len; /* as KEYMAT gives them: cipher key, salt, integrity key (user/lib/esp_alg.h) */
 	__u32 local_ts_count, remote_ts_count;
 	__u32 replay_window; /* in packets, XSWAN_REPLAY_MIN to XSWAN_REPLAY_MAX; inbound only */
+	__u32 dummy_rate; /* packets per second, dummies where there are not enough others; up to XSWAN_DUMMY_MAX; outbound only */
+	__u32 reserved;
 	struct xswan_dp_limit bytes, packets; /* of inner packets; what the SA carried before a restart counts */
 	struct xswan_dp_limit time; /* CLOCK_BOOTTIME, seconds: when, not how long */
 	__u8 key[XSWAN_DP_KEY_MAX];
@@ -163,7 +166,7 @@ struct xswan_dp_reply {
 
 XSWAN_ASSERT_SIZE(struct xswan_dp_hello, 16);
 XSWAN_ASSERT_SIZE(struct xswan_ts, 40);
-XSWAN_ASSERT_SIZE(struct xswan_dp_sa_add, 1528);
+XSWAN_ASSERT_SIZE(struct xswan_dp_sa_add, 1536);
 XSWAN_ASSERT_SIZE(struct xswan_dp_sa_remove, 24);
 XSWAN_ASSERT_SIZE(struct xswan_dp_expired, 32);
 XSWAN_ASSERT_SIZE(struct xswan_dp_moved, 64);

@@ -143,7 +143,8 @@ struct xswan_sa_stat {
 	__u64 last_use; /* CLOCK_BOOTTIME, seconds; 0: never */
 	__u64 seq; /* outbound: last number used; inbound: highest that authenticated */
 	__u64 drops; /* of any reason: sa_in_drops and sa_out_drops tell them apart */
-	__u64 reserved[2];
+	__u64 dummies; /* outbound: of `packets`, those that carried nothing (RFC 4303 section 2.6) */
+	__u64 reserved[1];
 };
 
 /* Why packets of an SA were dropped. A line of its own, so that the figures of good packets stay in one cache line. */

@@ -124,6 +124,22 @@ def scapy_seals(tool, backend, alg, shape, udp, key, seq, packet):
     return tool.ask_flags("open", backend, alg, shape.flags(udp), key, seq, sealed)
 
 
+def we_send_dummies(tool, backend, alg, shape, udp, key, seq, packet):
+    """Next header 59 (RFC 4303 section 2.6), padded as any packet; nothing of `packet` but its length is in it."""
+    asked = packet.ljust(40, b"x")  # an IP header at least
+    sealed = tool.ask_flags("seal", backend, alg, shape.flags(udp).replace("-", "") + "d", key, seq, asked)
+    if isinstance(sealed, str):
+        return sealed
+    sa = shape.association(alg, key)
+    esp = ESP(sealed[sealed.index(struct.pack("!L", SPI)):])
+    sa.auth_algo.verify(esp, sa.auth_key)
+    plain = sa.crypt_algo.decrypt(sa, esp, sa.crypt_key, sa.crypt_icv_size or sa.crypt_algo.icv_size or sa.auth_algo.icv_size)
+    kept = (20 if shape.outer == 4 else 40) if shape.transport else 0
+    if plain.nh != 59:  # scapy 2.5 shows the padding's bytes from the wrong place: not looked at
+        return f"next header {plain.nh}"
+    return packet if len(plain.data) == len(asked) - kept and not any(plain.data[40:]) else f"{len(plain.data)} bytes"
+
+
 def run_case(tool, check, backend, shape, udp):
     for seq, packet in enumerate(shape.packets(), 1):
         for alg in ALGORITHMS:
@@ -138,7 +154,8 @@ def main():
     tool = Tool()
     shapes = [Shape(False, o, i) for o in (4, 6) for i in (4, 6)] + [Shape(True, 4, 4), Shape(True, 6, 6)]
     todo = [(f"{text}: {b}, {s.name}{', in UDP' if udp else ''}", (check, b, s, udp))
-            for text, check in (("scapy opens ours", we_seal), ("we open scapy's", scapy_seals))
+            for text, check in (("scapy opens ours", we_seal), ("we open scapy's", scapy_seals),
+                                ("scapy sees our dummies", we_send_dummies))
             for b in BACKENDS for s in shapes for udp in (False, True)]
     return run_all(tool, todo, available(tool), run_case)
 

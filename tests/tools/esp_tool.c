@@ -5,7 +5,8 @@
  *	seal|open BACKEND ALGORITHM FLAGS KEY SPI SEQ PACKET
  *
  * ALGORITHM is a name as in a proposal ("aes128-sha256"). FLAGS is "-" or letters: e for extended sequence numbers,
- * u for UDP encapsulation, t for transport mode, 6 for IPv6 outside; KEY holds cipher key, salt and integrity key, KEY and PACKET are hexadecimal, SPI and SEQ
+ * u for UDP encapsulation, t for transport mode, 6 for IPv6 outside, d for
+ * a dummy packet as long as PACKET, whatever is in it; KEY holds cipher key, salt and integrity key, KEY and PACKET are hexadecimal, SPI and SEQ
  * are C numbers. Seal uses SEQ; open has seen all numbers before it. The SA is 192.0.2.1 -> 192.0.2.2, or 2001:db8::1 -> 2001:db8::2,
  * with port 4500 on both sides, and protects everything. Answers each line by "ok PACKET", "drop REASON" or "error TEXT".
  */
@@ -17,6 +18,7 @@
 #include <arpa/inet.h>
 
 #include "../../user/dp/esp.h"
+#include "../../user/dp/esp_dummy.h"
 #include "../../user/lib/esp_alg.h"
 #include "../unit/hex.h"
 
@@ -70,6 +72,8 @@ static int fill_sa(struct xswan_dp_sa_add *m, const struct request *r)
 		memcpy(m->sa.src, (const uint8_t[16]){ 0x20, 0x01, 0x0d, 0xb8, [15] = 1 }, 16);
 		memcpy(m->sa.dst, (const uint8_t[16]){ 0x20, 0x01, 0x0d, 0xb8, [15] = 2 }, 16);
 	}
+	if (strchr(r->flags, 'd'))
+		m->dummy_rate = 1;
 	if (strchr(r->flags, 'e'))
 		m->sa.flags |= XSWAN_SA_ESN;
 	if (strchr(r->flags, 'u')) {
@@ -104,6 +108,8 @@ static void transform(const struct crypto_backend *b, const struct request *r, s
 		fail("no worker");
 	} else {
 		p.len = (uint32_t)len;
+		if (strchr(r->flags, 'd'))
+			esp_dummy_make(sa, &p, p.len);
 		if (strcmp(r->verb, "seal"))
 			esp_open(w, &p, 1);
 		else

@@ -326,6 +326,7 @@ static void refused(void **state)
 		  "17: connections.gw.children.net.dscp: the outer DSCP is copied from the inner one: write copy_dscp "
 		  "= no "
 		  "(or in) to set it" },
+		{ { .child = "tfc_dummy = 10001" }, "17: connections.gw.children.net.tfc_dummy: 10001 is out of range: 0 to 10000" },
 		{ { .child = "mode = transport\n tfc_padding = 1000" },
 		  "14: connections.gw.children.net: copy_df, copy_ecn, copy_dscp, dscp, flow_label and tfc_padding are "
 		  "of "
@@ -563,20 +564,23 @@ static void headers(void **state)
 		const char *child;
 		uint8_t mode, header, dscp;
 		uint16_t tfc;
+		uint32_t dummies;
 	} table[] = {
-		{ "", XSWAN_MODE_TUNNEL, 0, 0, 0 },
-		{ "mode = tunnel", XSWAN_MODE_TUNNEL, 0, 0, 0 },
-		{ "mode = transport", XSWAN_MODE_TRANSPORT, 0, 0, 0 },
-		{ "copy_df = no", XSWAN_MODE_TUNNEL, XSWAN_HEADER_CLEAR_DF, 0, 0 },
-		{ "copy_df = set", XSWAN_MODE_TUNNEL, XSWAN_HEADER_SET_DF, 0, 0 },
-		{ "copy_ecn = no", XSWAN_MODE_TUNNEL, XSWAN_HEADER_NO_ECN, 0, 0 },
-		{ "copy_dscp = out", XSWAN_MODE_TUNNEL, 0, 0, 0 },
-		{ "copy_dscp = in", XSWAN_MODE_TUNNEL, XSWAN_HEADER_SET_DSCP | XSWAN_HEADER_DSCP_IN, 0, 0 },
-		{ "copy_dscp = yes", XSWAN_MODE_TUNNEL, XSWAN_HEADER_DSCP_IN, 0, 0 },
-		{ "copy_dscp = no\n dscp = 46", XSWAN_MODE_TUNNEL, XSWAN_HEADER_SET_DSCP, 46, 0 },
-		{ "flow_label = hash", XSWAN_MODE_TUNNEL, XSWAN_HEADER_FLOW_LABEL, 0, 0 },
-		{ "tfc_padding = 1200", XSWAN_MODE_TUNNEL, 0, 0, 1200 },
-		{ "tfc_padding = mtu", XSWAN_MODE_TUNNEL, 0, 0, XSWAN_TFC_MTU },
+		{ "", XSWAN_MODE_TUNNEL, 0, 0, 0, 0 },
+		{ "mode = tunnel", XSWAN_MODE_TUNNEL, 0, 0, 0, 0 },
+		{ "mode = transport", XSWAN_MODE_TRANSPORT, 0, 0, 0, 0 },
+		{ "copy_df = no", XSWAN_MODE_TUNNEL, XSWAN_HEADER_CLEAR_DF, 0, 0, 0 },
+		{ "copy_df = set", XSWAN_MODE_TUNNEL, XSWAN_HEADER_SET_DF, 0, 0, 0 },
+		{ "copy_ecn = no", XSWAN_MODE_TUNNEL, XSWAN_HEADER_NO_ECN, 0, 0, 0 },
+		{ "copy_dscp = out", XSWAN_MODE_TUNNEL, 0, 0, 0, 0 },
+		{ "copy_dscp = in", XSWAN_MODE_TUNNEL, XSWAN_HEADER_SET_DSCP | XSWAN_HEADER_DSCP_IN, 0, 0, 0 },
+		{ "copy_dscp = yes", XSWAN_MODE_TUNNEL, XSWAN_HEADER_DSCP_IN, 0, 0, 0 },
+		{ "copy_dscp = no\n dscp = 46", XSWAN_MODE_TUNNEL, XSWAN_HEADER_SET_DSCP, 46, 0, 0 },
+		{ "flow_label = hash", XSWAN_MODE_TUNNEL, XSWAN_HEADER_FLOW_LABEL, 0, 0, 0 },
+		{ "tfc_padding = 1200", XSWAN_MODE_TUNNEL, 0, 0, 1200, 0 },
+		{ "tfc_padding = mtu", XSWAN_MODE_TUNNEL, 0, 0, XSWAN_TFC_MTU, 0 },
+		{ "tfc_dummy = 50", XSWAN_MODE_TUNNEL, 0, 0, 0, 50 },
+		{ "mode = transport\n tfc_dummy = 10000", XSWAN_MODE_TRANSPORT, 0, 0, 0, 10000 },
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -592,6 +596,7 @@ static void headers(void **state)
 		assert_int_equal(child->header, table[i].header);
 		assert_int_equal(child->dscp, table[i].dscp);
 		assert_int_equal(child->tfc, table[i].tfc);
+		assert_int_equal(child->dummy_rate, table[i].dummies);
 		config_unref(cfg);
 	}
 }

@@ -305,19 +305,37 @@ static void test_tfc(void **state)
 		}
 }
 
-/* Padding that does not fit the frame is a drop, and not a write beyond it. */
+/* Padding that does not fit the frame: as much as does. So a small packet gets through an MTU larger than a frame. */
 static void test_tfc_room(void **state)
 {
+	const enum xswan_alg algs[] = { XSWAN_ALG_AES_GCM_16_256, XSWAN_ALG_AES_CBC_128_SHA2_256 };
+	uint8_t inner[100];
 	struct frame f;
 	struct pair t;
 
-	shape_pair(&t, crypto_backend_find(NULL), &shapes[0], 0);
-	t.out_request.sa.tfc = 1400;
-	pair_rebuild(&t);
-	frame_shape(&f, &shapes[0], 100, t.out);
-	assert_int_equal(seal_one(&t, &f), XSWAN_DROP_NO_ROOM);
-	frame_free(&f);
-	pair_free(&t);
+	for (int n = 0; n < 2; n++) {
+		for (uint32_t room = 0; room <= ROOM; room++) {
+			shape_pair_alg(&t, crypto_backend_find(NULL), &shapes[0], 0, algs[n]);
+			t.out_request.sa.tfc = 1400;
+			pair_rebuild(&t);
+			frame_shape(&f, &shapes[0], 100, t.out);
+			memcpy(inner, f.p.data, sizeof(inner));
+			f.p.tailroom = room;
+			if (seal_one(&t, &f) == XSWAN_DROP_NONE) {
+				assert_true(f.p.tailroom < 16); /* less than a block */
+				assert_int_equal(open_one(&t, &f), XSWAN_DROP_NONE);
+				assert_int_equal(f.p.len, sizeof(inner));
+				assert_memory_equal(f.p.data, inner, sizeof(inner));
+			} else {
+				assert_int_equal(f.p.drop, XSWAN_DROP_NO_ROOM);
+				assert_true(100 + room < esp_mtu_overhead(&t.out_request.sa, 100) + 100 - 20 - 16);
+			}
+			for (uint32_t i = ROOM + 100 + room; i < ROOM + 100 + ROOM; i++)
+				assert_int_equal(f.memory[i], 0xee);
+			frame_free(&f);
+			pair_free(&t);
+		}
+	}
 }
 
 int main(void)

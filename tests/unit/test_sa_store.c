@@ -453,15 +453,17 @@ static void test_mtu_of_the_ends(void **state)
 static void test_headers(void **state)
 {
 	struct world *w = *state;
-	const struct { bool transport, no_tfc; uint8_t mode, header, dscp; uint16_t tfc; uint32_t mtu; } table[] = {
-		{ false, false, XSWAN_MODE_TUNNEL, XSWAN_HEADER_SET_DSCP, 46, 1000, 1446 },
-		{ false, true, XSWAN_MODE_TUNNEL, XSWAN_HEADER_SET_DSCP, 46, 0, 1446 },
-		{ true, false, XSWAN_MODE_TRANSPORT, 0, 0, 0, 1466 },
+	const struct { bool transport, no_tfc; uint8_t mode, header, dscp; uint16_t tfc; uint32_t mtu, dummies; } table[] = {
+		{ false, false, XSWAN_MODE_TUNNEL, XSWAN_HEADER_SET_DSCP, 46, 1000, 1446, 20 },
+		{ false, true, XSWAN_MODE_TUNNEL, XSWAN_HEADER_SET_DSCP, 46, 0, 1446, 0 },
+		{ true, false, XSWAN_MODE_TRANSPORT, 0, 0, 0, 1466, 20 },
+		{ true, true, XSWAN_MODE_TRANSPORT, 0, 0, 0, 1466, 0 },
 	};
 
 	w->child[1].header = XSWAN_HEADER_SET_DSCP;
 	w->child[1].dscp = 46;
 	w->child[1].tfc = 1000;
+	w->child[1].dummy_rate = 20;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		struct child_install c = install_of(w, 1);
 		const struct xswan_sa *out;
@@ -476,6 +478,8 @@ static void test_headers(void **state)
 		assert_int_equal(out->dscp, table[i].dscp);
 		assert_int_equal(out->tfc, table[i].tfc);
 		assert_int_equal(out->mtu, table[i].mtu);
+		assert_int_equal(w->dp.last[XSWAN_DP_OUT].dummy_rate, table[i].dummies);
+		assert_int_equal(w->dp.last[XSWAN_DP_IN].dummy_rate, 0);
 		assert_int_equal(w->maps.in[c.slot_in].mode, table[i].mode);
 		assert_int_equal(w->maps.in[c.slot_in].header, table[i].header);
 		sa_store_remove(w->store, id);

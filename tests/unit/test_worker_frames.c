@@ -6,6 +6,7 @@
 #include "esp_fixture.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "../../user/dp/vnet.h"
 #include "../../user/dp/worker_io.h"
@@ -65,7 +66,7 @@ static void make_ring(uint32_t n, uint32_t size)
 	t.w->tx[n] = q;
 }
 
-static void add_sa(uint32_t slot, uint8_t header)
+static void add_sa_with(uint32_t slot, uint8_t header, uint32_t dummy_rate)
 {
 	struct xswan_dp_sa_add m = request_out(XSWAN_ALG_AES_GCM_16_256, 0);
 	char why[XSWAN_DP_TEXT_MAX] = "";
@@ -73,10 +74,30 @@ static void add_sa(uint32_t slot, uint8_t header)
 	m.slot = m.sa.tunnel = slot;
 	m.sa.uid = slot;
 	m.sa.header = header;
+	m.dummy_rate = dummy_rate;
 	assert_int_equal(sa_table_add(t.dp.sas, &m, why, sizeof(why)), 0);
 	t.tunnels[slot] = (struct xswan_tunnel){
 		.state = XSWAN_TUNNEL_UP, .sa_out = slot, .mtu = MTU, .path_mtu = PATH_MTU
 	};
+}
+
+static void add_sa(uint32_t slot, uint8_t header)
+{
+	add_sa_with(slot, header, 0);
+}
+
+static void remove_sa(uint32_t slot)
+{
+	const struct xswan_dp_sa_remove m = { .dir = XSWAN_DP_OUT, .slot = slot, .uid = slot };
+	char why[XSWAN_DP_TEXT_MAX] = "";
+
+	assert_int_equal(sa_table_remove(t.dp.sas, &m, why, sizeof(why)), 0);
+}
+
+static void remake_with_dummies(uint32_t slot)
+{
+	remove_sa(slot);
+	add_sa_with(slot, 0, 200);
 }
 
 static int setup(void **state)
@@ -290,6 +311,37 @@ static void test_device_refuses(void **state)
 	all_are_back();
 }
 
+/* SA 2 is this worker's, and 1 another's; they leave like any packet, in frames that come back. */
+static void test_dummies(void **state)
+{
+	uint32_t count;
+
+	remake_with_dummies(CLEAR);
+	remake_with_dummies(SET);
+	t.dp.owner_count = 2;
+	sa_table_dummies(t.dp.sas, &count);
+	assert_int_equal(count, 2);
+	assert_int_equal(dummies_add(t.w), 0); /* it begins */
+	t.w->dummies_at = 0;
+	usleep(20000);
+	assert_true(dummies_add(t.w) >= 2);
+	finish();
+	assert_true(t.rings[1].tx_producer >= 2);
+	assert_int_equal(t.stat[XSWAN_SA_SLOTS + SET].dummies, t.rings[1].tx_producer);
+	assert_int_equal(t.stat[XSWAN_SA_SLOTS + CLEAR].dummies, 0);
+	complete(1);
+	t.tunnels[SET].sa_out = CLEAR; /* another SA carries the tunnel */
+	t.w->dummies_at = 0;
+	assert_int_equal(dummies_add(t.w), 0);
+	remove_sa(SET);
+	sa_table_dummies(t.dp.sas, &count);
+	assert_int_equal(count, 1);
+	remove_sa(CLEAR);
+	assert_int_equal(dummies_add(t.w), 0);
+	assert_int_equal(t.w->dummies_at, 0); /* nothing to wake for */
+	all_are_back();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +351,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_too_big, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fragments_without_frames, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_device_refuses, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_dummies, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

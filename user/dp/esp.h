@@ -33,7 +33,8 @@ struct esp_packet {
 	struct esp_sa *sa;
 	enum xswan_drop drop : 16; /* result; XSWAN_DROP_NONE: sealed or opened */
 	uint16_t cut; /* sealed though larger than the SA's MTU: outer fragments of at most this; 0: not so */
-	uint16_t next; /* between the phases of sealing: the next header that goes into the trailer, */
+	bool dummy; /* to seal, made by esp_dummy_make: for SAs that have dummies */
+	uint8_t next; /* between the phases of sealing: the next header that goes into the trailer, */
 	uint16_t next_at; /* and in transport mode the offset of the byte that said so in the IP header */
 	uint64_t seq; /* result */
 };
@@ -92,6 +93,7 @@ void esp_sa_move_in(struct esp_sa *sa, const struct xswan_dp_sa_move *m);
 struct esp_sa *esp_sa_move_out(const struct esp_sa *sa, const struct xswan_dp_sa_move *m);
 void esp_sa_moved_out(struct esp_sa *to, struct esp_sa *from);
 
+uint32_t esp_sa_dummy_rate(const struct esp_sa *sa); /* packets per second; 0: none */
 bool esp_sa_selects_ports(const struct esp_sa *sa); /* does a selector name ports, which a later fragment does not show? */
 
 struct esp_worker *esp_worker_new(const struct crypto_backend *crypto); /* NULL: out of memory */

@@ -62,8 +62,10 @@ static enum xswan_drop split_ip6(struct esp_packet *p)
 	return XSWAN_DROP_NONE;
 }
 
+/* A frame that is too short for all of it still carries its packet, with less. */
 static void choose_fill(const struct esp_sa *sa, struct esp_packet *p)
 {
+	const uint32_t tail = sa->overhead - sa->front + sa->pad_mask, room = p->tailroom > tail ? p->tailroom - tail : 0;
 	uint32_t want = sa->config.tfc;
 
 	if (sa->mtu && want > sa->mtu)
@@ -71,12 +73,16 @@ static void choose_fill(const struct esp_sa *sa, struct esp_packet *p)
 	if (want == XSWAN_TFC_MTU) /* no MTU to fill up to */
 		want = 0;
 	p->fill = want > p->len ? (uint16_t)(want - p->len) : 0;
+	if (p->fill > room)
+		p->fill = (uint16_t)room;
 }
 
 enum xswan_drop esp_outer_check(const struct esp_sa *sa, struct esp_packet *p, const struct inner *in)
 {
 	if (!is_transport(sa)) {
 		choose_fill(sa, p);
+		if (esp_dummy_is(sa, p))
+			p->next = ESP_NEXT_DUMMY;
 		return XSWAN_DROP_NONE;
 	}
 	if (!is_between_ends(sa, p->data))

@@ -176,6 +176,15 @@ static uint8_t shape_of(const struct xswan_sa *sa)
 			 (sa->header ? ESP_SHAPE_HEADER : 0) | (sa->tfc ? ESP_SHAPE_TFC : 0));
 }
 
+static int set_dummies(struct esp_sa *sa, const struct xswan_dp_sa_add *m, char *why, size_t size)
+{
+	if (m->dummy_rate > XSWAN_DUMMY_MAX || (m->dummy_rate && m->dir != XSWAN_DP_OUT))
+		return refuse(why, size, -EINVAL, "%u dummy packets per second; possible are up to %u, outbound",
+			      m->dummy_rate, XSWAN_DUMMY_MAX);
+	sa->dummy.rate = m->dummy_rate;
+	return 0;
+}
+
 static uint8_t outer_len_of(const struct xswan_sa *sa)
 {
 	uint32_t ip = sa->family == 6 ? WIRE_IP6_LEN : WIRE_IP4_LEN;
@@ -252,7 +261,8 @@ static void set_template(struct esp_sa *sa)
 /* A batch may be between its two passes, and each asks anew whether there is a shape: what has one keeps one. */
 static void set_shape(struct esp_sa *sa)
 {
-	sa->shape = (uint8_t)(shape_of(&sa->config) | (sa->dir == XSWAN_DP_IN && sa->shape ? ESP_SHAPE_MOVED : 0));
+	sa->shape = (uint8_t)(shape_of(&sa->config) | (sa->dummy.rate ? ESP_SHAPE_DUMMY : 0) |
+			      (sa->dir == XSWAN_DP_IN && sa->shape ? ESP_SHAPE_MOVED : 0));
 }
 
 void esp_sa_set_path(struct esp_sa *sa)
@@ -332,7 +342,8 @@ int esp_sa_new(struct esp_sa **out, const struct crypto_backend *crypto, const s
 	sa->crypto = crypto;
 	sa->stat = stat;
 	set_common(sa, m);
-	err = set_selectors(sa, m, why, why_size);
+	err = set_dummies(sa, m, why, why_size);
+	err = err ? err : set_selectors(sa, m, why, why_size);
 	if (err)
 		goto out;
 	err = set_key(sa, m, why, why_size);
@@ -372,6 +383,11 @@ void esp_sa_free(struct esp_sa *sa)
 	sa->crypto->key_free((struct crypto_key *)sa->key);
 	free(sa->selectors6);
 	secmem_free(sa, sizeof(*sa));
+}
+
+uint32_t esp_sa_dummy_rate(const struct esp_sa *sa)
+{
+	return sa->dummy.rate;
 }
 
 const struct xswan_sa *esp_sa_config(const struct esp_sa *sa)

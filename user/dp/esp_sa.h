@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "esp.h"
+#include "esp_dummy.h"
 #include "esp_inner.h"
 #include "esp_life.h"
 #include "esp_move.h"
@@ -28,11 +29,12 @@ enum esp_shape {
 	ESP_SHAPE_HEADER = 1 << 2, /* header flags */
 	ESP_SHAPE_TFC = 1 << 3,
 	ESP_SHAPE_MOVED = 1 << 4, /* had a shape, before it moved */
+	ESP_SHAPE_DUMMY = 1 << 5, /* it sends dummy packets */
 };
 
 /*
  * What is marked so exists twice, `shaped` being a constant in each: SAs of shape 0 pay nothing for what others can do. The
- * fields head, fill and next of their packets mean nothing.
+ * fields head, fill, next and dummy of their packets mean nothing.
  */
 #define both_ways static inline __attribute__((always_inline))
 
@@ -93,6 +95,7 @@ struct esp_sa {
 	struct esp_life life;
 	struct xswan_sa config;
 	struct esp_selectors6 *selectors6; /* NULL: none */
+	struct esp_dummy dummy; /* outbound: of the one worker that sends them */
 	struct esp_move move; /* inbound; under the lock */
 	const struct crypto_backend *crypto;
 	struct xswan_sa_drops *drops; /* NULL: counted in stat alone */

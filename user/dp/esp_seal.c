@@ -43,14 +43,16 @@ both_ways enum xswan_drop check_shape(const struct esp_sa *sa, struct esp_packet
 }
 
 /* Sets *len, unless the packet is none. */
-static enum xswan_drop __attribute__((noinline)) parse_selected(const struct esp_sa *sa, const uint8_t *data,
+static enum xswan_drop __attribute__((noinline)) parse_selected(const struct esp_sa *sa, const struct esp_packet *p,
 								uint32_t *len, struct inner *in)
 {
-	const uint32_t total = inner_parse(in, data, *len);
+	const uint32_t total = inner_parse(in, p->data, *len);
 
 	if (!total)
 		return in->fault;
 	*len = total;
+	if (esp_dummy_is(sa, p))
+		return XSWAN_DROP_NONE;
 	if (in->ip6 ? esp_sa_selects6(sa, in, true) :
 		      inner_selected(in, esp_sa_local(sa), sa->local_count, esp_sa_remote(sa), sa->remote_count))
 		return XSWAN_DROP_NONE;
@@ -67,7 +69,7 @@ both_ways enum xswan_drop check_packet(const struct esp_sa *sa, struct esp_packe
 	if (!len) {
 		uint32_t own = p->len;
 
-		drop = parse_selected(sa, p->data, &own, &in);
+		drop = parse_selected(sa, p, &own, &in);
 		len = own;
 	}
 	p->tailroom += p->len - len;
@@ -258,6 +260,7 @@ both_ways unsigned int finish_run(struct esp_worker *w, struct esp_packet *p, un
 		}
 		tally.packets++;
 		tally.bytes += p[i].len;
+		tally.dummies += shaped && esp_dummy_is(sa, &p[i]);
 		finish_packet(sa, &p[i], shaped);
 	}
 	esp_tally_flush(&tally, sa, w->now);

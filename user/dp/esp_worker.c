@@ -92,6 +92,7 @@ void esp_tally_flush(const struct esp_tally *t, struct esp_sa *sa, uint64_t now)
 	__atomic_store_n(&stat->last_use, now, __ATOMIC_RELAXED);
 	packets = __atomic_add_fetch(&stat->packets, t->packets, __ATOMIC_RELAXED);
 	bytes = __atomic_add_fetch(&stat->bytes, t->bytes, __ATOMIC_RELAXED);
+	count(&stat->dummies, t->dummies);
 	if (bytes >= __atomic_load_n(&sa->byte_mark, __ATOMIC_RELAXED) ||
 	    packets >= __atomic_load_n(&sa->number_mark, __ATOMIC_RELAXED)) /* outbound there are more numbers */
 		esp_life_figures(sa, packets, bytes);

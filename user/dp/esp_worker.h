@@ -49,7 +49,7 @@ static inline const uint8_t *esp_worker_iv(struct esp_worker *w)
 
 /* The figures of a run. */
 struct esp_tally {
-	uint32_t packets;
+	uint32_t packets, dummies;
 	uint64_t bytes;
 };
 

@@ -23,6 +23,7 @@ struct sa_table {
 	struct esp_sa *in[XSWAN_SA_SLOTS];
 	struct esp_sa *out[XSWAN_SA_SLOTS];
 	unsigned int count;
+	uint32_t dummies[XSWAN_SA_SLOTS], dummy_count; /* slots of outbound SAs */
 };
 
 struct sa_table *sa_table_new(const struct crypto_backend *crypto, struct xswan_sa_stat *stat_in,
@@ -106,6 +107,31 @@ static void watch(struct sa_table *t, struct esp_sa *sa, uint32_t index)
 	expiry_mark(t->expiry, index);
 }
 
+static void add_dummies(struct sa_table *t, uint32_t slot)
+{
+	__atomic_store_n(&t->dummies[t->dummy_count], slot, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->dummy_count, t->dummy_count + 1, __ATOMIC_RELEASE);
+}
+
+/* The last one takes its place. */
+static void remove_dummies(struct sa_table *t, uint32_t slot)
+{
+	uint32_t i = 0;
+
+	while (i < t->dummy_count && t->dummies[i] != slot)
+		i++;
+	if (i == t->dummy_count)
+		return;
+	__atomic_store_n(&t->dummies[i], t->dummies[t->dummy_count - 1], __ATOMIC_RELAXED);
+	__atomic_store_n(&t->dummy_count, t->dummy_count - 1, __ATOMIC_RELEASE);
+}
+
+const uint32_t *sa_table_dummies(const struct sa_table *t, uint32_t *count)
+{
+	*count = __atomic_load_n(&t->dummy_count, __ATOMIC_ACQUIRE);
+	return t->dummies;
+}
+
 int sa_table_add(struct sa_table *t, const struct xswan_dp_sa_add *m, char *why, size_t why_size)
 {
 	struct esp_sa **at = entry(t, m->dir, m->slot, why, why_size);
@@ -128,6 +154,8 @@ int sa_table_add(struct sa_table *t, const struct xswan_dp_sa_add *m, char *why,
 	watch(t, sa, index_of(m->dir, m->slot));
 	rcu_assign_pointer(*at, sa);
 	t->count++;
+	if (m->dummy_rate)
+		add_dummies(t, m->slot);
 	return 0;
 }
 
@@ -155,6 +183,8 @@ int sa_table_remove(struct sa_table *t, const struct xswan_dp_sa_remove *m, char
 	expiry_set_deadline(t->expiry, index_of(m->dir, m->slot), 0);
 	rcu_assign_pointer(*at, NULL);
 	t->count--;
+	if (m->dir == XSWAN_DP_OUT && esp_sa_dummy_rate(sa))
+		remove_dummies(t, m->slot);
 	synchronize_rcu();
 	esp_sa_free(sa);
 	return 0;

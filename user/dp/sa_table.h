@@ -50,6 +50,12 @@ int sa_table_expiry_fd(const struct sa_table *t);
 void sa_table_expire(struct sa_table *t, uint64_t now, sa_table_tell *tell, void *ctx);
 void sa_table_tell_again(struct sa_table *t);
 
+/*
+ * Slots of outbound SAs that send dummy packets, at most *count of them, changing meanwhile: one may be missing for a
+ * moment, or be there twice, or have no SA.
+ */
+const uint32_t *sa_table_dummies(const struct sa_table *t, uint32_t *count);
+
 /* For workers: NULL when there is none. Valid until the caller's next quiescent state. */
 struct esp_sa *sa_table_in(const struct sa_table *t, uint32_t slot);
 struct esp_sa *sa_table_out(const struct sa_table *t, uint32_t slot);

@@ -24,14 +24,6 @@
 #define LINGER_NS 50000u /* a helper looks for more work for so long */
 #define OUTSTANDING_MS 20 /* frames under way: look again, and kick, after so long without an event */
 
-static uint64_t monotonic_nanoseconds(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
-
 static uint64_t boottime_seconds(void)
 {
 	struct timespec ts;
@@ -98,9 +90,10 @@ static void service_rings(struct worker *w)
  */
 static uint32_t run_batches(struct worker *w)
 {
-	uint32_t count = 0;
+	uint32_t count;
 
 	w->now = boottime_seconds();
+	count = dummies_add(w);
 	for (uint32_t round = 0; round < SHARED_ROUNDS; round++) {
 		uint32_t got = run_queues(w);
 
@@ -141,10 +134,10 @@ static bool help_others(struct worker *w)
 	if (w->dp->worker_count < 2)
 		return false;
 	if (assist_help(w->dp->assist, w->crypto)) {
-		w->helped_at = monotonic_nanoseconds();
+		w->helped_at = worker_nanoseconds();
 		return true;
 	}
-	return w->helped_at && monotonic_nanoseconds() - w->helped_at < LINGER_NS;
+	return w->helped_at && worker_nanoseconds() - w->helped_at < LINGER_NS;
 }
 
 /* Frames that do not complete at all are kicked again and counted. */
@@ -164,6 +157,19 @@ static void kick_stalled(struct worker *w)
 	}
 }
 
+/* How long to sleep without an event, in milliseconds. */
+static int sleep_time(const struct worker *w, bool outstanding)
+{
+	const int most = outstanding ? OUTSTANDING_MS : IDLE_MS;
+	uint64_t now, left;
+
+	if (!w->dummies_at)
+		return most;
+	now = worker_nanoseconds();
+	left = now < w->dummies_at ? (w->dummies_at - now + 999999) / 1000000 : 0;
+	return left < (uint64_t)most ? (int)left : most;
+}
+
 /*
  * Nothing to do: sleep until a ring has frames or somebody calls. Frames under way complete without an event in copy
  * mode, so then the sleep is short.
@@ -179,7 +185,7 @@ static void wait_for_work(struct worker *w, struct pollfd *fds)
 	__atomic_store_n(&w->asleep, true, __ATOMIC_SEQ_CST);
 	if (w->dp->worker_count < 2 || !assist_wanted(w->dp->assist)) {
 		rcu_thread_offline();
-		poll(fds, w->queue_count + 1 + REASSEMBLED, outstanding ? OUTSTANDING_MS : IDLE_MS);
+		poll(fds, w->queue_count + 1 + REASSEMBLED, sleep_time(w, outstanding));
 		rcu_thread_online();
 	}
 	__atomic_store_n(&w->asleep, false, __ATOMIC_RELEASE);

@@ -71,6 +71,7 @@ struct worker {
 	struct batch *spare[FLIGHT + 2];
 	uint32_t spare_count;
 	uint32_t saturated; /* full batches in a row */
+	uint64_t dummies_at; /* CLOCK_MONOTONIC, nanoseconds: when one is due; 0: no SA has any */
 	uint64_t helped_at; /* nanoseconds, of the last operation done for another worker */
 };
 
@@ -88,6 +89,14 @@ static inline uint64_t frame_addr(const struct worker *w, const uint8_t *data)
 static inline bool worker_wants_help(const struct worker *w)
 {
 	return w->saturated >= SATURATED && w->dp->worker_count > 1;
+}
+
+static inline uint64_t worker_nanoseconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }
 
 /* A buffer for so many bytes behind XDP_PACKET_HEADROOM, or UINT64_MAX. */
@@ -131,6 +140,8 @@ void batch_launch(struct worker *w, enum esp_direction direction);
 void batch_land(struct worker *w, uint32_t under_way);
 int batch_init(struct worker *w); /* 0 or -errno */
 void batch_free(struct worker *w);
+
+uint32_t dummies_add(struct worker *w); /* puts the dummy packets that are due into batches; how many */
 
 int reassembled_open(struct worker *w); /* 0 or -errno */
 uint32_t reassembled_receive(struct worker *w); /* takes what is there into batches; how many */

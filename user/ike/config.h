@@ -101,6 +101,7 @@ struct conf_child {
 	uint8_t header; /* enum xswan_header_flag */
 	uint8_t dscp; /* 0 to 63, with XSWAN_HEADER_SET_DSCP */
 	uint16_t tfc; /* as in struct xswan_sa */
+	uint32_t dummy_rate; /* as in struct xswan_dp_sa_add */
 	struct conf_life time; /* seconds */
 	struct conf_life bytes, packets; /* of one direction */
 	uint32_t tunnel; /* number in the tunnel map; set by the daemon before use */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <xswan/maps.h>
+#include <xswan/dp_proto.h>
 
 struct word {
 	const char *word;
@@ -80,6 +80,9 @@ static void load_tfc(struct section *s, struct conf_child *child, struct problem
 	else
 		section_get_number(s, "tfc_padding", 0, XSWAN_TFC_MTU - 1, &len, p);
 	child->tfc = (uint16_t)len;
+	len = 0;
+	section_get_number(s, "tfc_dummy", 0, XSWAN_DUMMY_MAX, &len, p);
+	child->dummy_rate = (uint32_t)len;
 }
 
 void config_load_headers(struct section *s, struct conf_child *child, struct problems *p)

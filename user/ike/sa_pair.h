@@ -22,7 +22,7 @@ struct sa_pair {
 	struct xswan_sa in, out; /* LIVE, as in the maps */
 	bool between_ends; /* it carries what the two ends send each other */
 	unsigned int unmoved; /* directions in which xswan-dp has not heard of the last move */
-	uint32_t replay_window;
+	uint32_t replay_window, dummy_rate;
 	struct child_limits limits; /* their time: when */
 	bool unproven; /* as responder we do not know yet that the peer has it */
 	uint64_t since; /* when that was first asked */

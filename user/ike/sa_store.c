@@ -210,6 +210,7 @@ static void stat_read(struct xswan_sa_stat *out, const struct xswan_sa_stat *lin
 	out->bytes = __atomic_load_n(&line->bytes, __ATOMIC_RELAXED);
 	out->last_use = __atomic_load_n(&line->last_use, __ATOMIC_RELAXED);
 	out->seq = __atomic_load_n(&line->seq, __ATOMIC_RELAXED);
+	out->dummies = __atomic_load_n(&line->dummies, __ATOMIC_RELAXED);
 	out->drops = __atomic_load_n(&line->drops, __ATOMIC_RELAXED);
 }
 

@@ -17,6 +17,7 @@ int sa_store_dp_add(struct sa_store *store, const struct sa_pair *pair, uint32_t
 	m->slot = dir == XSWAN_DP_IN ? pair->slot_in : pair->slot_out;
 	m->sa = dir == XSWAN_DP_IN ? pair->in : pair->out;
 	m->replay_window = dir == XSWAN_DP_IN ? pair->replay_window : 0;
+	m->dummy_rate = dir == XSWAN_DP_OUT ? pair->dummy_rate : 0;
 	m->bytes = pair->limits.bytes;
 	m->packets = pair->limits.packets;
 	m->time = pair->limits.time;

@@ -160,6 +160,8 @@ static void put_installed(struct vici_builder *b, struct daemon *d, const struct
 	if (!sa_store_query(d->store, child->sink_id, &in, &out)) {
 		put_traffic(b, "in", &in);
 		put_traffic(b, "out", &out);
+		if (out.dummies)
+			vici_putf(b, "dummies-out", "%" PRIu64, (uint64_t)out.dummies);
 	}
 	put_left(b, "rekey-time", child->rekey_at);
 	put_left(b, "life-time", child->life_at);

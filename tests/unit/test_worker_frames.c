@@ -6,6 +6,7 @@
 #include "esp_fixture.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../../user/dp/vnet.h"
@@ -311,6 +312,51 @@ static void test_device_refuses(void **state)
 	all_are_back();
 }
 
+/* How often the kernel has been woken since the last call: its end of the queue's socket. */
+static int kicks(int fd)
+{
+	char nothing;
+	int n = 0;
+
+	while (recv(fd, &nothing, 1, MSG_DONTWAIT) == 0)
+		n++;
+	return n;
+}
+
+/* The kernel takes one frame of three and forgets the others: they are kicked again, and counted, until they are sent. */
+static void test_stalled_ring(void **state)
+{
+	struct queue *q = &t.queues[1];
+	struct ring *r = &t.rings[1];
+	int fd[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, fd), 0);
+	q->fd = fd[0];
+	for (int i = 0; i < 3; i++)
+		receive(CLEAR, 100, 0);
+	finish();
+	queue_kick(t.w, q);
+	assert_int_equal(kicks(fd[1]), 1);
+	queue_kick(t.w, q); /* it has been told, and does not ask to be told again */
+	assert_int_equal(kicks(fd[1]), 0);
+	r->done[r->comp_producer++ % RING] = r->desc[r->tx_consumer++ % RING].addr;
+	queue_kick_stalled(t.w, q); /* that is progress */
+	assert_int_equal(kicks(fd[1]), 0);
+	assert_int_equal(q->stalls, 0);
+	for (int i = 1; i <= 3; i++) {
+		queue_kick_stalled(t.w, q);
+		assert_int_equal(kicks(fd[1]), 1);
+		assert_int_equal(q->stalls, i);
+	}
+	complete(1);
+	queue_kick_stalled(t.w, q); /* nothing is left */
+	assert_int_equal(kicks(fd[1]), 0);
+	assert_int_equal(q->stalls, 3);
+	close(fd[0]);
+	close(fd[1]);
+	all_are_back();
+}
+
 /* SA 2 is this worker's, and 1 another's; they leave like any packet, in frames that come back. */
 static void test_dummies(void **state)
 {
@@ -351,6 +397,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_too_big, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fragments_without_frames, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_device_refuses, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stalled_ring, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dummies, setup, teardown),
 	};
 

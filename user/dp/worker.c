@@ -140,23 +140,6 @@ static bool help_others(struct worker *w)
 	return w->helped_at && worker_nanoseconds() - w->helped_at < LINGER_NS;
 }
 
-/* Frames that do not complete at all are kicked again and counted. */
-static void kick_stalled(struct worker *w)
-{
-	for (uint32_t i = 0; i < w->queue_count; i++) {
-		struct queue *q = w->queues[i];
-		uint32_t before = q->tx_outstanding;
-
-		queue_complete(w, q);
-		if (before && before == q->tx_outstanding) {
-			if (!(q->stalls & (q->stalls + 1))) /* the 1st, 2nd, 4th, 8th … */
-				log_warn("%s queue %u: %u frames sent and not completed: kicked", q->port->device, q->queue, before);
-			q->stalls++;
-			sendto(q->fd, NULL, 0, MSG_DONTWAIT, NULL, 0);
-		}
-	}
-}
-
 /* How long to sleep without an event, in milliseconds. */
 static int sleep_time(const struct worker *w, bool outstanding)
 {
@@ -194,8 +177,8 @@ static void wait_for_work(struct worker *w, struct pollfd *fds)
 	w->esp_pending = false;
 	for (uint32_t i = 0; i < REASSEMBLED; i++)
 		w->esp_pending |= fds[w->queue_count + 1 + i].revents & POLLIN;
-	if (outstanding)
-		kick_stalled(w);
+	for (uint32_t i = 0; outstanding && i < w->queue_count; i++)
+		queue_kick_stalled(w, w->queues[i]);
 }
 
 static void *run(void *arg)

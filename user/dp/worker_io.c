@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "../lib/log.h"
 #include "vnet.h"
 
 void worker_drop(struct worker *w, const uint8_t *data, enum xswan_drop reason)
@@ -66,6 +67,19 @@ void queue_kick(struct worker *w, struct queue *q)
 	}
 	q->tx_unkicked = 0;
 	queue_complete(w, q);
+}
+
+void queue_kick_stalled(struct worker *w, struct queue *q)
+{
+	const uint32_t before = q->tx_outstanding;
+
+	queue_complete(w, q);
+	if (!before || q->tx_outstanding != before)
+		return;
+	if (!(q->stalls & (q->stalls + 1))) /* the 1st, 2nd, 4th, 8th … */
+		log_warn("%s queue %u: %u frames sent and not completed: kicked", q->port->device, q->queue, before);
+	__atomic_store_n(&q->stalls, q->stalls + 1, __ATOMIC_RELAXED);
+	sendto(q->fd, NULL, 0, MSG_DONTWAIT, NULL, 0);
 }
 
 /* One descriptor for each frame that the packet reaches into. */

@@ -124,6 +124,7 @@ void queue_fill(struct worker *w, struct queue *q); /* tops the fill ring up fro
 void queue_complete(struct worker *w, struct queue *q); /* takes sent frames back */
 /* Sends a whole frame on the worker's queue of that port; drops it when there is no room. */
 void queue_send(struct worker *w, const struct port *port, uint8_t *frame, uint32_t len);
+void queue_kick_stalled(struct worker *w, struct queue *q); /* after a while: when nothing has completed, again, and counted */
 void queue_kick(struct worker *w, struct queue *q); /* wakes the kernel for what was put in since the last */
 
 /* Takes one frame of a packet that arrives in several, or fills its only one; with the last the packet is added as a whole. */

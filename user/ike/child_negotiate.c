@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "child.h"
+#include "config_index.h"
 #include "connection.h"
 #include "explain.h"
 #include "transport.h"
@@ -210,12 +211,14 @@ static void read_request(const struct ike_sa *sa, struct request *r, const struc
 
 void child_choose_connection(struct ike_sa *sa, const struct payloads *in)
 {
+	struct conn_search search = config_conns_for_id(sa->cfg, &sa->remote_id);
+	const struct conf_conn *conn;
 	struct request r;
 
 	read_request(sa, &r, in);
 	if (fits(sa, sa->conn, &r))
 		return;
-	for (const struct conf_conn *conn = sa->cfg->conns; conn; conn = conn->next) {
+	while ((conn = config_next_conn(&search))) {
 		if (conn == sa->conn || !connection_is_alike(sa, conn) || !fits(sa, conn, &r))
 			continue;
 		sa->conn = conn;

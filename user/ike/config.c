@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 
 #include "cert.h"
+#include "config_index.h"
 
 static void free_child(struct conf_child *child)
 {
@@ -73,16 +74,8 @@ void config_unref(struct config *cfg)
 		free_secret(secret);
 	}
 	credentials_free(cfg->credentials);
+	config_index_free(cfg->index);
 	free(cfg);
-}
-
-struct conf_conn *config_find_conn(const struct config *cfg, const char *name)
-{
-	struct conf_conn *conn = cfg->conns;
-
-	while (conn && strcmp(conn->name, name))
-		conn = conn->next;
-	return conn;
 }
 
 struct conf_child *conn_find_child(const struct conf_conn *conn, const char *name)
@@ -92,39 +85,4 @@ struct conf_child *conn_find_child(const struct conf_conn *conn, const char *nam
 	while (child && strcmp(child->name, name))
 		child = child->next;
 	return child;
-}
-
-/* 2: named, 1: covered by a pattern among the owners, 0: not an owner */
-static int owns(const struct conf_secret *secret, const struct identity *id)
-{
-	int best = 0;
-
-	for (int i = 0; i < secret->id_count; i++) {
-		if (!identity_matches(&secret->ids[i], id))
-			continue;
-		if (identity_is_exact(&secret->ids[i]))
-			return 2;
-		best = 1;
-	}
-	return best;
-}
-
-/* The peer's identity weighs more: a gateway has one name of its own and many peers. */
-const struct conf_secret *config_find_psk(const struct config *cfg, const struct identity *local,
-					  const struct identity *remote)
-{
-	const struct conf_secret *best = NULL;
-	int best_score = -1;
-
-	for (const struct conf_secret *s = cfg->secrets; s; s = s->next) {
-		int score = 3 * owns(s, remote) + owns(s, local);
-
-		if (s->id_count && !score)
-			continue;
-		if (score > best_score) {
-			best = s;
-			best_score = score;
-		}
-	}
-	return best;
 }

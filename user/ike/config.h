@@ -152,12 +152,15 @@ struct conf_secret {
 	size_t len;
 };
 
+struct config_index;
+
 struct config {
 	int refs;
 	struct conf_conn *conns;
 	struct conf_shunt *shunts;
 	struct conf_secret *secrets;
 	struct credentials *credentials; /* NULL: none */
+	struct config_index *index; /* NULL: not made yet (config_index.h) */
 };
 
 struct config *config_ref(struct config *cfg);

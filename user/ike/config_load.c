@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cert.h"
+#include "config_index.h"
 #include "config_section.h"
 
 static void load_connections(struct loading *l, struct section *root, struct problems *p)
@@ -92,6 +93,7 @@ static void load(struct config *cfg, struct section *root, const char *dir, stru
 	refuse_content(root, "pools", "address pools", p);
 	refuse_content(root, "authorities", "certification authorities", p);
 	problems_unused(p, root);
+	config_index(cfg);
 	for (const struct conf_conn *conn = cfg->conns; conn && !p->count; conn = conn->next)
 		check_secret(cfg, conn, p);
 }

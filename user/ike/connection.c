@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "auth.h"
+#include "config_index.h"
 
 /* 1: named; 0: any; -1: no */
 static int match_addrs(const struct addr *addrs, int count, const struct addr *addr)
@@ -41,18 +42,27 @@ const struct conf_conn *connection_for_init(const struct config *cfg, const stru
 					    const struct addr *remote, struct span proposals, struct suite *suite,
 					    const struct conf_conn **nearest)
 {
+	struct conn_search search = config_conns_for_addr(cfg, remote);
+	const struct conf_conn *conn, *best = NULL;
+	int best_score = -1, nearest_score = -1;
+	struct suite chosen;
+
 	*nearest = NULL;
-	for (int wanted = 3; wanted >= 0; wanted--) {
-		for (const struct conf_conn *conn = cfg->conns; conn; conn = conn->next) {
-			if (connection_score(conn, local, remote) != wanted)
-				continue;
-			if (!*nearest)
-				*nearest = conn;
-			if (!proposal_select(proposals, PROTOCOL_IKE, conn->proposals, conn->proposal_count, suite))
-				return conn;
+	while ((conn = config_next_conn(&search))) {
+		const int score = connection_score(conn, local, remote);
+
+		if (score > nearest_score) {
+			nearest_score = score;
+			*nearest = conn;
 		}
+		if (score <= best_score ||
+		    proposal_select(proposals, PROTOCOL_IKE, conn->proposals, conn->proposal_count, &chosen))
+			continue;
+		best = conn;
+		best_score = score;
+		*suite = chosen;
 	}
-	return NULL;
+	return best;
 }
 
 struct identity connection_local_id(const struct conf_conn *conn, const struct addr *local)
@@ -84,10 +94,11 @@ static int score_ids(const struct ike_sa *sa, const struct conf_conn *conn, cons
 const struct conf_conn *connection_for_ids(const struct ike_sa *sa, const struct identity *peer,
 					   const struct identity *asked, enum auth_kind kind)
 {
-	const struct conf_conn *best = NULL;
+	struct conn_search search = config_conns_for_id(sa->cfg, peer);
+	const struct conf_conn *conn, *best = NULL;
 	int best_score = -1;
 
-	for (const struct conf_conn *conn = sa->cfg->conns; conn; conn = conn->next) {
+	while ((conn = config_next_conn(&search))) {
 		int score = score_ids(sa, conn, peer, asked);
 
 		if (score >= 0 && conn->remote_auth.kind == kind)

@@ -15,6 +15,7 @@
 #include <openssl/rand.h>
 
 #include "child.h"
+#include "config_index.h"
 #include "exchange.h"
 #include "ike_init.h"
 #include "ike_sa_index.h"
@@ -116,6 +117,7 @@ void engine_free(struct engine *e)
 
 void engine_configure(struct engine *e, struct config *cfg)
 {
+	config_index(cfg);
 	config_ref(cfg);
 	config_unref(e->cfg);
 	e->cfg = cfg;

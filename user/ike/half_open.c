@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "config_index.h"
 #include "connection.h"
 #include "ike_sa.h"
 
@@ -115,10 +116,12 @@ void half_open_know(struct engine *e, const struct addr *peer)
 static bool is_known(struct engine *e)
 {
 	const struct addr *from = &e->rx.remote.addr;
+	struct conn_search search = config_conns_for_addr(e->cfg, from);
+	const struct conf_conn *conn;
 
 	if (addr_equal(known_slot(&e->half_open, from), from))
 		return true;
-	for (const struct conf_conn *conn = e->cfg->conns; conn; conn = conn->next)
+	while ((conn = config_next_conn(&search)))
 		if (connection_names_remote(conn, from))
 			return true;
 	return false;

@@ -159,8 +159,10 @@ static struct waiting *waiting_new(enum waiting_kind kind, const struct vici_mes
 /* Without "ike", the first connection that has a child of this name. */
 static bool find_conn(const struct daemon *d, struct waiting *w)
 {
-	for (const struct conf_conn *conn = d->cfg->conns; conn; conn = conn->next) {
-		if ((w->conn[0] && strcmp(w->conn, conn->name)) || !conn_find_child(conn, w->child))
+	const struct conf_conn *conn = w->conn[0] ? config_find_conn(d->cfg, w->conn) : d->cfg->conns;
+
+	for (; conn; conn = w->conn[0] ? NULL : conn->next) {
+		if (!conn_find_child(conn, w->child))
 			continue;
 		snprintf(w->conn, sizeof(w->conn), "%s", conn->name);
 		return true;

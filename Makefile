@@ -123,7 +123,7 @@ $(B)/fuzz/%.o: %.c $(B)/flags
 	$(call say,FUZZ,$<)
 	$(Q)mkdir -p $(@D) && $(CLANG) $(CPPFLAGS) -std=gnu11 -O1 -g -w $(SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
 
-$(B)/fuzz/libxswan.a: $(patsubst %.c,$(B)/fuzz/%.o,$(LIB) $(DP))
+$(B)/fuzz/libxswan.a: $(patsubst %.c,$(B)/fuzz/%.o,$(LIB) $(DP) $(IKE))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(FUZZ:%=$(B)/fuzz/%): $(B)/fuzz/%: $(B)/fuzz/tests/fuzz/%.o $(B)/fuzz/libxswan.a

@@ -5,11 +5,18 @@
 What each begins with is said at the head of its target. struct xswan_dp_sa_add is taken from include/xswan/dp_proto.h by
 the compiler, so that the seeds stay what they are meant to be when it changes.
 """
+import base64
+import datetime
+import ipaddress
 import os
 import struct
 import subprocess
 import sys
 import tempfile
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 IP4 = bytes.fromhex("450000000001000040110000c0000201c0000202")
 TCP = bytes.fromhex("03e807d00000000100000001501000ff00000000")
@@ -98,8 +105,78 @@ def dp_socket():
             yield f"add-{which}", subprocess.run([program, str(which * 5)], capture_output=True, check=True).stdout
 
 
+# RFC 8410 section 10.3, which has its private key, too
+RFC8410_KEY = "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC"
+FUZZ_DAY = datetime.datetime(2026, 9, 1)
+
+
+def certificates():
+    """The CA of fuzz_cert.c, and certificates that it has issued, or is said to have."""
+    ca_key = serialization.load_der_private_key(base64.b64decode(RFC8410_KEY), None)
+    ca_name = x509.Name.from_rfc4514_string("CN=fuzz ca,C=CH")
+
+    def issue(cn, key, issuer_key=ca_key, ca=False, names=()):
+        b = x509.CertificateBuilder().subject_name(x509.Name.from_rfc4514_string(cn)).issuer_name(ca_name)
+        b = b.public_key(key.public_key()).serial_number(len(cn)).not_valid_before(FUZZ_DAY)
+        b = b.not_valid_after(FUZZ_DAY + datetime.timedelta(days=365))
+        b = b.add_extension(x509.BasicConstraints(ca, None), True)
+        b = b.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
+        if names:
+            b = b.add_extension(x509.SubjectAlternativeName(names), False)
+        return b.sign(issuer_key, None).public_bytes(serialization.Encoding.DER)
+
+    ec_key = ec.derive_private_key(7, ec.SECP256R1())
+    names = [x509.DNSName("gw.example.com"), x509.RFC822Name("gw@example.com"), x509.DirectoryName(ca_name),
+             x509.IPAddress(ipaddress.ip_address("192.0.2.1")), x509.IPAddress(ipaddress.ip_address("2001:db8::1"))]
+    other = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    return {
+        "ca": issue("CN=fuzz ca,C=CH", ca_key, ca=True),
+        "gw": issue("CN=gw,O=xswan\\, Inc.,C=CH", ec_key, names=names),
+        "im": issue("CN=im,C=CH", other, ca=True),
+        "forged": issue("CN=forged,C=CH", ec_key, issuer_key=other),
+        "crl": x509.CertificateRevocationListBuilder().issuer_name(ca_name).last_update(FUZZ_DAY).next_update(
+            FUZZ_DAY + datetime.timedelta(days=90)).add_revoked_certificate(
+                x509.RevokedCertificateBuilder().serial_number(9).revocation_date(FUZZ_DAY).build()).sign(
+                    ca_key, None).public_bytes(serialization.Encoding.DER),
+    }
+
+
+def pem(kind, der):
+    return f"-----BEGIN {kind}-----\n".encode() + base64.encodebytes(der) + f"-----END {kind}-----\n".encode()
+
+
+def cert():
+    c = certificates()
+    for names in (("gw",), ("ca",), ("forged",), ("gw", "im", "ca"), ("forged", "im")):
+        yield "chain-" + "-".join(names), b"\0" + b"".join(struct.pack(">H", len(c[n])) + c[n] for n in names)
+    algorithms = {
+        "rsa": "300d06092a864886f70d01010b0500", "ecdsa": "300a06082a8648ce3d040302", "ed25519": "300506032b6570",
+        "pss": "304106092a864886f70d01010a3034a00f300d06096086480165030402010500a11c301a06092a864886f70d010108300d0609608648"
+               "0165030402010500a203020120",
+    }
+    for name, algorithm in algorithms.items():
+        der = bytes.fromhex(algorithm)
+        yield f"auth-{name}", b"\1" + bytes([14, 0, 0, 0, len(der)]) + der + b"s" * (256 if name in ("rsa", "pss") else 64)
+    yield "auth-ecdsa-256", b"\1" + bytes([9, 0, 0, 0]) + b"r" * 32 + b"s" * 32
+    yield "auth-ecdsa-521", b"\1" + bytes([11, 0, 0, 0]) + b"r" * 66 + b"s" * 66
+    name = x509.load_der_x509_certificate(c["gw"]).subject.public_bytes()
+    for type_, data in ((1, b"\xc0\0\2\1"), (2, b"gw.example.com"), (3, b"a@example.com"), (9, name), (11, b"key")):
+        yield f"id-{type_}", b"\2" + bytes([type_, 0, 0, 0]) + data
+    for text in (b"C=CH, O=a\\, b, CN=*", b"*.example.com", b"asn1dn:#300d310b300906035504030c026777", b"@#6b6579",
+                 b"rsa-3072-sha256-ike:rsa/pss-sha384"):
+        yield f"text-{text[:4].hex()}", b"\2" + text
+    yield "file-der", b"\3" + c["gw"]
+    yield "file-pem", b"\3" + pem("CERTIFICATE", c["gw"]) + pem("CERTIFICATE", c["im"])
+    yield "lists-der", b"\4" + c["crl"]
+    yield "lists-pem", b"\4" + pem("X509 CRL", c["crl"])
+    yield "key-der", b"\5" + base64.b64decode(RFC8410_KEY)
+    yield "key-pem", b"\5" + pem("PRIVATE KEY", base64.b64decode(RFC8410_KEY))
+
+
 def main(directory):
-    for target in (esp_open, headers, dp_socket):
+    with open(os.path.join(directory, "..", "cert_ca.inc"), "w") as f:
+        f.write("".join(f"{b}," + ("\n" if i % 24 == 23 else "") for i, b in enumerate(certificates()["ca"])) + "\n")
+    for target in (esp_open, headers, dp_socket, cert):
         path = os.path.join(directory, target.__name__)
         os.makedirs(path, exist_ok=True)
         for name, data in target():

@@ -346,7 +346,9 @@ static void certified(void **state)
 		{ "C=CH, CN=gw", NULL, "C=CH, CN=gw", true },
 		{ "C=CH, CN=gw", NULL, "C=ch, CN=GW", true },
 		{ "C=CH, CN=gw", NULL, "CN=gw", false },
-		{ "CN=gw.example.com", NULL, "gw.example.com", false },
+		{ "C=CH, CN=*", NULL, "C=CH, CN=gw", false }, /* it would be everybody's */
+		{ "C=CH, CN=*", NULL, "C=CH, CN=*", true },
+				{ "CN=gw.example.com", NULL, "gw.example.com", false },
 		{ "CN=gw", "DNS:gw.example.com", "gw.example.com", true },
 		{ "CN=gw", "DNS:gw.example.com", "GW.example.com", true },
 		{ "CN=gw", "DNS:gw.example.com", "gw.example.com.evil.org", false },

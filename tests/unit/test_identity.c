@@ -153,6 +153,7 @@ static void encodings_of_names(void **state)
 		}
 		assert_true(identity_matches(&a, &b) == t[i].same);
 		assert_true((a.hash == b.hash) == t[i].same);
+		assert_true(identity_equal(&a, &b) == t[i].same);
 	}
 }
 

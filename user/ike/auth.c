@@ -58,11 +58,6 @@ int identity_read(struct identity *id, struct span body)
 	return 0;
 }
 
-bool identity_equal(const struct identity *a, const struct identity *b)
-{
-	return a->type == b->type && a->len == b->len && !memcmp(a->data, b->data, a->len);
-}
-
 struct identity identity_of_addr(const struct addr *addr)
 {
 	struct identity id = { .type = addr->family == 6 ? ID_IPV6_ADDR : ID_IPV4_ADDR, .len = addr_len(addr) };

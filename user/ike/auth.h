@@ -29,7 +29,6 @@ int auth_shared_key(const struct auth_input *in, struct span psk, uint8_t out[st
 
 void identity_write(struct writer *w, const struct identity *id);
 int identity_read(struct identity *id, struct span body) __attribute__((warn_unused_result)); /* 0 or -EBADMSG */
-bool identity_equal(const struct identity *a, const struct identity *b);
 struct identity identity_of_addr(const struct addr *addr);
 
 #endif

@@ -247,7 +247,7 @@ static bool same_entry(const X509_NAME_ENTRY *a, const X509_NAME_ENTRY *b)
 	return same;
 }
 
-static bool matches_pattern(const X509_NAME *pattern, const X509_NAME *name)
+static bool same_name(const X509_NAME *pattern, const X509_NAME *name, bool stars)
 {
 	int count = X509_NAME_entry_count(pattern);
 
@@ -259,19 +259,29 @@ static bool matches_pattern(const X509_NAME *pattern, const X509_NAME *name)
 		if (X509_NAME_ENTRY_set(wanted) != X509_NAME_ENTRY_set(is) ||
 		    OBJ_cmp(X509_NAME_ENTRY_get_object(wanted), X509_NAME_ENTRY_get_object(is)))
 			return false;
-		if (!is_star(wanted) && !same_entry(wanted, is))
+		if (!(stars && is_star(wanted)) && !same_entry(wanted, is))
 			return false;
 	}
 	return true;
 }
 
-bool dn_matches(struct span pattern, struct span name)
+static bool compare(struct span one, struct span other, bool stars)
 {
-	X509_NAME *a = decode(pattern), *b = decode(name);
-	bool match = a && b && matches_pattern(a, b);
+	X509_NAME *a = decode(one), *b = decode(other);
+	bool match = a && b && same_name(a, b, stars);
 
 	X509_NAME_free(a);
 	X509_NAME_free(b);
 	ERR_clear_error();
 	return match;
+}
+
+bool dn_equal(struct span a, struct span b)
+{
+	return compare(a, b, false);
+}
+
+bool dn_matches(struct span pattern, struct span name)
+{
+	return compare(pattern, name, true);
 }

@@ -21,7 +21,9 @@ bool dn_format(struct span der, char *out, size_t size) __attribute__((warn_unus
 
 uint32_t dn_hash(struct span der); /* the same for all encodings of a name; 0: this is none */
 bool dn_is_pattern(struct span der);
-/* Two encodings of one name, or `pattern` has "*" where they differ. False also if either is malformed. */
+/* Two encodings of one name. False also if either is malformed. */
+bool dn_equal(struct span a, struct span b);
+/* The same, or `pattern` has "*" where they differ: only ever of a configuration, never what somebody calls himself. */
 bool dn_matches(struct span pattern, struct span name);
 
 #endif

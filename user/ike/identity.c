@@ -232,10 +232,20 @@ static bool matches_name(const struct identity *configured, const struct identit
 /* Decoding is dear where there are many connections, and most names differ. */
 static bool matches_dn(const struct identity *configured, const struct identity *received)
 {
-	if (!configured->pattern && configured->hash && received->hash && configured->hash != received->hash)
+	struct span one = { configured->data, configured->len }, other = { received->data, received->len };
+
+	if (configured->pattern)
+		return dn_matches(one, other);
+	return configured->hash == received->hash && dn_equal(one, other);
+}
+
+bool identity_equal(const struct identity *a, const struct identity *b)
+{
+	if (a->type != b->type)
 		return false;
-	return dn_matches((struct span){ configured->data, configured->len },
-			  (struct span){ received->data, received->len });
+	if (a->type == ID_DER_ASN1_DN)
+		return a->hash == b->hash && dn_equal((struct span){ a->data, a->len }, (struct span){ b->data, b->len });
+	return a->len == b->len && !memcmp(a->data, b->data, a->len);
 }
 
 bool identity_matches(const struct identity *configured, const struct identity *received)

@@ -28,6 +28,8 @@ void sa_index_free(struct sa_index *index)
 
 static uint64_t hash_identity(uint64_t from, const struct identity *id)
 {
+	if (id->type == ID_DER_ASN1_DN) /* a name may be encoded in several ways */
+		return table_hash(from + id->type, &id->hash, sizeof(id->hash));
 	return table_hash(from + id->type, id->data, id->len);
 }
 

@@ -14,7 +14,7 @@
 
 #define PKI_NOW 1790000000ll /* as WALL_CLOCK in pair.h */
 #define PKI_DAY 86400ll
-#define PKI_MAX 128
+#define PKI_MAX 256
 
 struct pki_cert {
 	X509 *x509;

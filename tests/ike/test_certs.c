@@ -563,6 +563,44 @@ static void chosen_by_request(void **state)
 	comes_up(&a, &b, NULL, "ecdsa-sha256");
 }
 
+/* Peers that may be anybody are told apart by who has issued their certificates. */
+static void connections_by_ca(void **state)
+{
+	struct pki_cert *other = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=other ca", .ca = true, .key = "P-384" });
+	struct pki_cert *cert[2] = {
+		issue("a", NULL),
+		pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=a", .names = "DNS:a.example.com", .issuer = other })
+	};
+
+	for (int which = 0; which < 2; which++) {
+		struct party a = { .own = { cert[which] }, .cas = { ca } };
+		struct party b = { .own = { issue("b", NULL) }, .cas = { ca, other }, .remote_id = "%any", .only_ca = ca };
+		struct world *w = world_new();
+		struct params params = default_b();
+		struct conf_conn *second;
+		struct config *cfg;
+		struct sa_list list;
+
+		params.remote_id = "%any";
+		configure(&w->a, default_a(), &a);
+		configure(&w->b, params, &b);
+		cfg = ((struct engine *)w->b.e)->cfg;
+		second = make_conn("other", &params);
+		second->local_auth = cfg->conns->local_auth;
+		second->remote_auth = cfg->conns->remote_auth;
+		for (const struct cert *c = cfg->credentials->certs; c; c = c->next)
+			if (!X509_cmp(c->x509, other->x509))
+				second->remote_auth.cacerts[0] = c;
+		cfg->conns->next = second;
+		assert_int_equal(engine_initiate(w->a.e, "gw", "net", NULL, w->now), 0);
+		world_run(w, 5 * SEC);
+		list = list_sas(&w->b);
+		assert_int_equal(list.count, 1);
+		assert_string_equal(list.sa[0].conn->name, which ? "other" : "gw");
+		world_free(w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -586,6 +624,7 @@ int main(void)
 		cmocka_unit_test(no_common_hash),
 		cmocka_unit_test(stolen_certificate),
 		cmocka_unit_test(chosen_by_request),
+		cmocka_unit_test(connections_by_ca),
 	};
 
 	return cmocka_run_group_tests(tests, make_pki, free_pki);

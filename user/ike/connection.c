@@ -120,6 +120,20 @@ static bool asks_the_same(const struct conf_auth *a, const struct conf_auth *b)
 	       !memcmp(a->cacerts, b->cacerts, a->cacert_count * sizeof(a->cacerts[0]));
 }
 
+const struct conf_conn *connection_next_like(const struct ike_sa *sa, const struct identity *peer,
+					     const struct identity *asked, const struct conf_conn *best,
+					     const struct conf_conn *after)
+{
+	int score = score_ids(sa, best, peer, asked);
+
+	for (const struct conf_conn *conn = after ? after->next : sa->cfg->conns; conn; conn = conn->next) {
+		if (conn->remote_auth.kind == best->remote_auth.kind &&
+		    !asks_the_same(&conn->remote_auth, &best->remote_auth) && score_ids(sa, conn, peer, asked) == score)
+			return conn;
+	}
+	return NULL;
+}
+
 bool connection_is_alike(const struct ike_sa *sa, const struct conf_conn *conn)
 {
 	struct identity local = connection_local_id(conn, &sa->local.addr);

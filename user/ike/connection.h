@@ -26,6 +26,11 @@ const struct conf_conn *connection_for_init(const struct config *cfg, const stru
 const struct conf_conn *connection_for_ids(const struct ike_sa *sa, const struct identity *peer,
 					   const struct identity *asked, enum auth_kind kind);
 
+/* Those that match as well as `best`, and ask something else of the peer: `after` NULL begins, NULL ends. */
+const struct conf_conn *connection_next_like(const struct ike_sa *sa, const struct identity *peer,
+					     const struct identity *asked, const struct conf_conn *best,
+					     const struct conf_conn *after);
+
 /* Would this one do as well as sa->conn: the same identities, as specific, and the same asked of the peer? */
 bool connection_is_alike(const struct ike_sa *sa, const struct conf_conn *conn);
 

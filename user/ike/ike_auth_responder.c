@@ -33,6 +33,19 @@ static enum auth_kind kind_of(const struct payloads *in)
 											       : AUTH_BY_PSK;
 }
 
+/* Of several that the identities leave, the one whose CA has issued the peer's certificate. */
+static const struct conf_conn *prefer(struct ike_sa *sa, const struct payloads *in, const struct conf_conn *best,
+				      const struct identity *asked)
+{
+	const struct conf_conn *conn = connection_next_like(sa, &sa->remote_id, asked, best, NULL);
+
+	if (!conn || best->remote_auth.kind != AUTH_BY_CERT || ike_cert_fits(sa, in, best))
+		return best;
+	while (conn && !ike_cert_fits(sa, in, conn))
+		conn = connection_next_like(sa, &sa->remote_id, asked, best, conn);
+	return conn ? conn : best;
+}
+
 /* Who is it, and which connection is that? */
 static int identify(struct ike_sa *sa, const struct payloads *in)
 {
@@ -50,7 +63,7 @@ static int identify(struct ike_sa *sa, const struct payloads *in)
 		ike_cert_hint(sa, in, &x);
 		return fail(sa, &x);
 	}
-	sa->conn = conn;
+	sa->conn = conn = prefer(sa, in, conn, &asked);
 	sa->local_id = connection_local_id(conn, &sa->local.addr);
 	return 0;
 }

@@ -26,6 +26,9 @@ int ike_cert_choose(struct ike_sa *sa, const struct cert **cert, struct auth_cho
 	__attribute__((warn_unused_result));
 void ike_cert_write(struct ike_sa *sa, const struct cert *cert, struct message *m); /* and what leads to its CA */
 
+/* Would its certificate be good for this connection? Nothing is said or counted. */
+bool ike_cert_fits(struct ike_sa *sa, const struct payloads *in, const struct conf_conn *conn);
+
 /* No connection for the peer's identity: says what its certificate is for. */
 void ike_cert_hint(const struct ike_sa *sa, const struct payloads *in, struct explanation *x);
 /*

@@ -106,17 +106,22 @@ static void log_good(struct ike_sa *sa, X509 *leaf, const struct auth_signature 
 		   v->revocation[0] ? v->revocation : "checked");
 }
 
+static int64_t wall_clock(const struct ike_sa *sa)
+{
+	const struct engine_callbacks *cb = &sa->engine->cb;
+
+	return cb->wall_clock ? cb->wall_clock(cb->ctx) : 0;
+}
+
 static int check_cert(struct ike_sa *sa, STACK_OF(X509) *sent, const struct auth_signature *sig, struct span octets,
 		      struct explanation *x)
 {
-	const struct engine_callbacks *cb = &sa->engine->cb;
-	int64_t now = cb->wall_clock ? cb->wall_clock(cb->ctx) : 0;
 	struct cert_verdict v;
 	X509 *leaf;
 
 	if (find_leaf(sa, sent, sig->by.scheme, &leaf, x))
 		return -EACCES;
-	if (cert_chain_verify(leaf, sent, sa->cfg->credentials, &sa->conn->remote_auth, now, &v)) {
+	if (cert_chain_verify(leaf, sent, sa->cfg->credentials, &sa->conn->remote_auth, wall_clock(sa), &v)) {
 		explain_cert(x, sa, faults[v.fault].reason, v.received, v.configured, v.change);
 		engine_count(sa->engine, faults[v.fault].counter);
 		return -EACCES;
@@ -145,4 +150,16 @@ int ike_cert_check(struct ike_sa *sa, const struct payloads *in, struct span oct
 	ret = sent ? check_cert(sa, sent, &sig, octets, x) : -ENOMEM;
 	sk_X509_pop_free(sent, X509_free);
 	return ret;
+}
+
+bool ike_cert_fits(struct ike_sa *sa, const struct payloads *in, const struct conf_conn *conn)
+{
+	STACK_OF(X509) *sent = parse_all(in);
+	X509 *leaf = find_sent(sent, &sa->remote_id);
+	struct cert_verdict v;
+	bool fits;
+
+	fits = leaf && !cert_chain_verify(leaf, sent, sa->cfg->credentials, &conn->remote_auth, wall_clock(sa), &v);
+	sk_X509_pop_free(sent, X509_free);
+	return fits;
 }

@@ -65,9 +65,16 @@ class Sender:
 
     def ike_spis_in_use(self):
         for p in reversed(self.to_b):
-            if UDP in p and 500 in (p[UDP].sport, p[UDP].dport):
-                spis = bytes(p[UDP].payload)[:16]
-                if spis[8:] != bytes(8):
+            if UDP not in p:
+                continue
+            message = bytes(p[UDP].payload)
+            if p[UDP].dport == 4500:
+                if message[:4] != bytes(4):
+                    continue  # ESP in UDP
+                message = message[4:]
+            if p[UDP].dport in (500, 4500):
+                spis = message[:16]
+                if spis[8:] not in (b"", bytes(8)):
                     return spis
         raise SystemExit("no IKE message with both SPIs in the capture")
 

@@ -22,7 +22,7 @@ static int load_dir(struct config **cfg, char why[1024])
 	int err;
 
 	strcpy(why, "(no reason given)");
-	err = config_load(cfg, files_dir, why, 1024);
+	err = config_load(cfg, files_dir, NULL, why, 1024);
 	files_relative(why);
 	return err;
 }
@@ -520,7 +520,7 @@ static void example(void **state)
 	char why[1024];
 	struct config *cfg;
 
-	if (config_load(&cfg, "docs/examples", why, sizeof(why)) < 0)
+	if (config_load(&cfg, "docs/examples", NULL, why, sizeof(why)) < 0)
 		fail_msg("%s", why);
 	assert_non_null(config_find_conn(cfg, "site-b"));
 	assert_non_null(config_find_conn(cfg, "edge"));

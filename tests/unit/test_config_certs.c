@@ -89,7 +89,7 @@ static int load(struct config **cfg, const char *local, const char *remote, cons
 		 remote, after ? after : "");
 	files_put("swanctl.conf", text);
 	strcpy(why, "(no reason given)");
-	err = config_load(cfg, files_dir, why, 1024);
+	err = config_load(cfg, files_dir, NULL, why, 1024);
 	files_relative(why);
 	return err;
 }

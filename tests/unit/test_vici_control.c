@@ -12,7 +12,7 @@
 #include "../../user/vici/client.h"
 #include "../ike/pair.h"
 
-struct setting {
+struct setup_row {
 	struct world *w;
 	struct daemon *d;
 	char dir[32], path[64];
@@ -51,7 +51,7 @@ static int no_dp(void *ctx, struct xswan_dp_sa_add *m)
 	return -ENOTCONN;
 }
 
-static void make_daemon(struct setting *s)
+static void make_daemon(struct setup_row *s)
 {
 	const struct sa_store_config store = { .dp.add = no_dp };
 	const struct udp_config udp = { .input = on_datagram, .drained = on_drained };
@@ -77,7 +77,7 @@ static void make_daemon(struct setting *s)
 static int setup(void **state)
 {
 	struct params a = default_a(), b = default_b();
-	struct setting *s = calloc(1, sizeof(*s));
+	struct setup_row *s = calloc(1, sizeof(*s));
 	struct world *w = s->w = calloc(1, sizeof(*w));
 
 	a.local = b.remote = "127.0.0.1";
@@ -96,7 +96,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	struct setting *s = *state;
+	struct setup_row *s = *state;
 	struct daemon *d = s->d;
 
 	world_free(s->w); /* and with it the daemon's engine */
@@ -138,7 +138,7 @@ static void *ask(void *arg)
 	return NULL;
 }
 
-static struct asked terminate(struct setting *s)
+static struct asked terminate(struct setup_row *s)
 {
 	struct asked asked = { .path = s->path };
 	pthread_t thread;
@@ -155,7 +155,7 @@ static struct asked terminate(struct setting *s)
 /* Somebody else's attempt: not an SA of ours yet, and nothing that would ever end with an event. */
 static void half_open_is_none(void **state)
 {
-	struct setting *s = *state;
+	struct setup_row *s = *state;
 	struct asked asked;
 
 	assert_int_equal(engine_initiate(s->w->a.e, "gw", "net", NULL, s->w->now), 0);
@@ -168,7 +168,7 @@ static void half_open_is_none(void **state)
 
 static void attempt_ends_by_failing(void **state)
 {
-	struct setting *s = *state;
+	struct setup_row *s = *state;
 	struct asked asked;
 
 	assert_int_equal(engine_initiate(s->d->engine, "gw", "net", NULL, daemon_now()), 0);
@@ -184,7 +184,7 @@ static void attempt_ends_by_failing(void **state)
 /* Its end is under way already, and the peer does not answer: there is nothing to add, and nothing to wait for. */
 static void deleting_is_not_waited_for(void **state)
 {
-	struct setting *s = *state;
+	struct setup_row *s = *state;
 	struct asked asked;
 
 	bring_up(s->w);

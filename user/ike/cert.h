@@ -66,6 +66,11 @@ int credentials_add_crls(struct credentials *c, struct span content, const char 
  */
 int credentials_add_key(struct credentials *c, struct span content, struct span *passphrase, int *matched, char *why,
 			size_t why_size) __attribute__((warn_unused_result));
+/*
+ * SHA-1 of a private key's public half, the bits of its SubjectPublicKeyInfo: how strongSwan names keys. 0, -EBADMSG: it is
+ * no key, or encrypted; -EKEYREJECTED: one of a kind that is not supported.
+ */
+int key_public_digest(struct span content, uint8_t digest[static 20]) __attribute__((warn_unused_result));
 /* Gives a new certificate its key, if that is there. */
 void credentials_match_key(const struct credentials *c, struct cert *cert);
 /* Once everything is there: who issued what. 0 or -ENOMEM. */

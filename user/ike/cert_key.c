@@ -103,3 +103,29 @@ int credentials_add_key(struct credentials *c, struct span content, struct span 
 	EVP_PKEY_free(key);
 	return -ENOMEM;
 }
+
+static int digest_of(const EVP_PKEY *key, uint8_t digest[static 20])
+{
+	X509_PUBKEY *public = NULL;
+	const uint8_t *bits;
+	int len, ret = -EIO;
+
+	if (X509_PUBKEY_set(&public, (EVP_PKEY *)key) && X509_PUBKEY_get0_param(NULL, &bits, &len, NULL, public) &&
+	    EVP_Digest(bits, len, digest, NULL, EVP_sha1(), NULL))
+		ret = 0;
+	X509_PUBKEY_free(public);
+	ERR_clear_error();
+	return ret;
+}
+
+int key_public_digest(struct span content, uint8_t digest[static 20])
+{
+	struct asked asked = { 0 };
+	EVP_PKEY *key = decode(content, &asked);
+	int ret = -EBADMSG;
+
+	if (key)
+		ret = key_schemes(key) ? digest_of(key, digest) : -EKEYREJECTED;
+	EVP_PKEY_free(key);
+	return ret;
+}

@@ -197,6 +197,30 @@ static void check_key_sections(struct loading *l, struct problems *p)
 	}
 }
 
+static int add_loaded_cert(struct loading *l, const struct loaded_blob *b, enum cert_role role, struct cert **first,
+			   char *why, size_t why_size)
+{
+	return credentials_add_certs(l->cfg->credentials, role, (struct span){ b->data, b->len }, b->name, first, why,
+				     why_size);
+}
+
+static void add_loaded(struct loading *l, const struct loaded_blob *b, struct problems *p)
+{
+	const struct span content = { b->data, b->len };
+	struct cert *first;
+	char why[160];
+	int matched, ret;
+
+	if (b->kind == LOADED_KEY)
+		ret = credentials_add_key(l->cfg->credentials, content, NULL, &matched, why, sizeof(why));
+	else if (b->kind == LOADED_CRL)
+		ret = credentials_add_crls(l->cfg->credentials, content, b->name, why, sizeof(why));
+	else
+		ret = add_loaded_cert(l, b, b->kind == LOADED_CA ? CERT_CA : CERT_END, &first, why, sizeof(why));
+	if (ret)
+		problem_text(p, "%s: %s", b->name, why);
+}
+
 void config_load_credentials(struct loading *l, struct problems *p)
 {
 	l->cfg->credentials = credentials_new();
@@ -210,13 +234,21 @@ void config_load_credentials(struct loading *l, struct problems *p)
 	for (size_t i = 0; i < KEY_DIRS; i++)
 		load_directory(l, key_dirs[i], load_key, p);
 	check_key_sections(l, p);
+	for (const struct loaded_blob *b = l->loaded ? l->loaded->blobs : NULL; b; b = b->next)
+		add_loaded(l, b, p);
 }
 
 const struct cert *config_load_cert(struct loading *l, struct setting *k, const char *file, bool ca, struct problems *p)
 {
+	const struct loaded_blob *blob = l->loaded ? loaded_find_blob(l->loaded, file) : NULL;
 	struct cert *first = NULL;
 	char path[PATH_MAX], why[160];
 
+	if (blob && l->cfg->credentials) {
+		if (add_loaded_cert(l, blob, ca ? CERT_CA : CERT_END, &first, why, sizeof(why)))
+			problem_setting(p, k, "%s", why);
+		return first;
+	}
 	if (*file == '/')
 		snprintf(path, sizeof(path), "%s", file);
 	else

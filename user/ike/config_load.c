@@ -11,19 +11,72 @@
 #include "config_index.h"
 #include "config_section.h"
 
-static void load_connections(struct loading *l, struct section *root, struct problems *p)
+struct tail {
+	struct conf_conn **conns;
+	struct conf_shunt **shunts;
+};
+
+static void load_connections(struct loading *l, struct section *root, bool from_file, struct tail *end,
+			     struct problems *p)
 {
-	struct config *cfg = l->cfg;
 	struct section *all = section_find(root, "connections");
-	struct conf_conn **end = &cfg->conns;
-	struct conf_shunt **shunts = &cfg->shunts;
 
 	for (struct section *s = all ? all->sections : NULL; s; s = s->next) {
-		*end = config_load_conn(l, s, shunts, p);
-		if (*end)
-			end = &(*end)->next;
-		while (*shunts)
-			shunts = &(*shunts)->next;
+		if (from_file && l->loaded && loaded_find_conn(l->loaded, s->name)) {
+			s->referenced = true; /* what is in it is not asked for */
+			continue;
+		}
+		*end->conns = config_load_conn(l, s, end->shunts, p);
+		if (*end->conns)
+			end->conns = &(*end->conns)->next;
+		while (*end->shunts)
+			end->shunts = &(*end->shunts)->next;
+	}
+}
+
+static void load_all_connections(struct loading *l, struct section *root, struct problems *p)
+{
+	struct tail end = { &l->cfg->conns, &l->cfg->shunts };
+
+	load_connections(l, root, true, &end, p);
+	for (const struct loaded_conn *c = l->loaded ? l->loaded->conns : NULL; c; c = c->next) {
+		load_connections(l, settings_root(c->settings), false, &end, p);
+		problems_unused(p, settings_root(c->settings));
+	}
+}
+
+static struct conf_secret *copy_secret(const struct loaded_secret *from)
+{
+	struct conf_secret *s = malloc(sizeof(*s));
+
+	if (!s)
+		return NULL;
+	*s = from->secret;
+	s->next = NULL;
+	s->name = strdup(from->id);
+	s->data = malloc(s->len + 1);
+	if (s->name && s->data) {
+		memcpy(s->data, from->secret.data, s->len);
+		return s;
+	}
+	free(s->name);
+	free(s->data);
+	free(s);
+	return NULL;
+}
+
+/* Before those of the files: of two for the same identities the first is taken. */
+static void load_loaded_secrets(struct config *cfg, const struct loaded *loaded, struct problems *p)
+{
+	for (const struct loaded_secret *from = loaded ? loaded->secrets : NULL; from; from = from->next) {
+		struct conf_secret *s = copy_secret(from);
+
+		if (!s) {
+			problem_text(p, "secret '%s': out of memory", from->id);
+			return;
+		}
+		s->next = cfg->secrets;
+		cfg->secrets = s;
 	}
 }
 
@@ -32,6 +85,8 @@ static void load_secrets(struct config *cfg, struct section *root, struct proble
 	struct section *all = section_find(root, "secrets");
 	struct conf_secret **end = &cfg->secrets;
 
+	while (*end)
+		end = &(*end)->next;
 	for (struct section *s = all ? all->sections : NULL; s; s = s->next) {
 		if (s->used) /* a passphrase of a private key */
 			continue;
@@ -81,24 +136,27 @@ static void check_secret(const struct config *cfg, const struct conf_conn *conn,
 }
 
 /* Keys need their passphrases, connections their certificates. */
-static void load(struct config *cfg, struct section *root, const char *dir, struct problems *p)
+static void load(struct config *cfg, struct section *root, const char *dir, const struct loaded *loaded,
+		 struct problems *p)
 {
-	struct loading l = { .cfg = cfg, .dir = dir, .secrets = section_find(root, "secrets") };
+	struct loading l = { .cfg = cfg, .dir = dir, .secrets = section_find(root, "secrets"), .loaded = loaded };
 
 	config_load_credentials(&l, p);
-	load_connections(&l, root, p);
+	load_all_connections(&l, root, p);
 	if (cfg->credentials && credentials_complete(cfg->credentials))
 		problem_text(p, "%s: out of memory", dir);
+	load_loaded_secrets(cfg, loaded, p);
 	load_secrets(cfg, root, p);
 	refuse_content(root, "pools", "address pools", p);
 	refuse_content(root, "authorities", "certification authorities", p);
 	problems_unused(p, root);
 	config_index(cfg);
 	for (const struct conf_conn *conn = cfg->conns; conn && !p->count; conn = conn->next)
-		check_secret(cfg, conn, p);
+		if (!loaded || !loaded_find_conn(loaded, conn->name)) /* a client may bring it later */
+			check_secret(cfg, conn, p);
 }
 
-int config_load(struct config **cfg, const char *dir, char *why, size_t why_size)
+int config_load(struct config **cfg, const char *dir, const struct loaded *loaded, char *why, size_t why_size)
 {
 	struct problems p = { .why = why, .why_size = why_size };
 	struct settings *settings = NULL;
@@ -120,7 +178,7 @@ int config_load(struct config **cfg, const char *dir, char *why, size_t why_size
 		goto out;
 	}
 	out->refs = 1;
-	load(out, settings_root(settings), dir, &p);
+	load(out, settings_root(settings), dir, loaded, &p);
 	err = problems_end(&p);
 	if (err < 0)
 		goto out;

@@ -9,11 +9,13 @@
 #include <stddef.h>
 
 #include "config.h"
+#include "loaded.h"
 
 /*
- * Reads DIR/swanctl.conf and what it includes. Returns 0 and a configuration with one
+ * Reads DIR/swanctl.conf and what it includes, and adds what clients have loaded (NULL: nothing). Returns 0 and a configuration with one
  * reference, or -errno with "file:line: what is wrong" in why, and nothing left behind.
  */
-int config_load(struct config **cfg, const char *dir, char *why, size_t why_size) __attribute__((warn_unused_result));
+int config_load(struct config **cfg, const char *dir, const struct loaded *loaded, char *why, size_t why_size)
+	__attribute__((warn_unused_result));
 
 #endif

@@ -5,12 +5,14 @@
 
 #include "../lib/settings.h"
 #include "config.h"
+#include "loaded.h"
 
 /* What is loaded, and from where. */
 struct loading {
 	struct config *cfg;
 	const char *dir; /* of swanctl.conf */
 	struct section *secrets; /* NULL: none */
+	const struct loaded *loaded; /* NULL: files alone */
 };
 
 /* A key that may be written as long as it says what is done anyway. */
@@ -49,7 +51,10 @@ void config_load_headers(struct section *s, struct conf_child *child, struct pro
 
 /* The directories beside swanctl.conf, into cfg->credentials. */
 void config_load_credentials(struct loading *l, struct problems *p);
-/* The first certificate of a file that k names, from x509 or x509ca unless its path is absolute. NULL: a problem. */
+/*
+ * The first certificate of a file that k names, from x509 or x509ca unless its path is absolute, or of what a client has
+ * loaded. NULL: a problem.
+ */
 const struct cert *config_load_cert(struct loading *l, struct setting *k, const char *file, bool ca, struct problems *p);
 
 /* One section each; NULL: out of memory (a problem) */

@@ -431,6 +431,7 @@ void daemon_destroy(struct daemon *d)
 	log_set_hook(NULL, NULL);
 	if (d->vici)
 		vici_server_free(d->vici);
+	vici_loaded_free(d);
 	policy_free(d->policy);
 	daemon_dp_close(d);
 	daemon_maps_close(d);

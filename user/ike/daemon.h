@@ -29,6 +29,7 @@
 #include "dp_client.h"
 #include "engine.h"
 #include "gateway_maps.h"
+#include "loaded.h"
 #include "icmp.h"
 #include "policy.h"
 #include "refusal.h"
@@ -50,6 +51,9 @@ struct daemon {
 	struct daemon_options options;
 	struct gateway_conf gateway;
 	struct config *cfg;
+	struct loaded loaded; /* over vici, and part of cfg, but for what is pending */
+	bool loaded_pending;
+	struct event *loaded_timer;
 	struct event_base *base;
 	struct engine *engine;
 	struct udp *udp;
@@ -98,6 +102,8 @@ void daemon_pump(struct daemon *d);
 int daemon_config_load(struct daemon *d, struct config **cfg, char *why, size_t why_size);
 int daemon_config_apply(struct daemon *d, struct config *cfg); /* takes over the caller's reference */
 void daemon_config_reload(struct daemon *d);
+/* The same files, with what clients have loaded. 0 or -errno, said in why, and everything stays. */
+int daemon_config_rebuild(struct daemon *d, char *why, size_t why_size);
 void daemon_set_wanted(struct daemon *d, const struct gateway_conf *conf);
 /* xswan.conf again: log and reconnecting change at once, the rest waits for the next start. 0 or -errno, said in why. */
 int daemon_settings_reload(struct daemon *d, char *why, size_t why_size);

@@ -27,7 +27,7 @@ static int check_names(const struct config *cfg, char *why, size_t why_size)
 
 int daemon_config_load(struct daemon *d, struct config **cfg, char *why, size_t why_size)
 {
-	int err = config_load(cfg, d->options.config_dir, why, why_size);
+	int err = config_load(cfg, d->options.config_dir, &d->loaded, why, why_size);
 
 	if (err)
 		return err;
@@ -129,17 +129,65 @@ static bool is_stale_attempt(const struct daemon *d, const struct ike_sa_info *s
 	return sa->state == IKE_CONNECTING && sa->initiator && sa->conn && !config_find_conn(d->cfg, sa->conn->name);
 }
 
-void daemon_config_reload(struct daemon *d)
+int daemon_config_rebuild(struct daemon *d, char *why, size_t why_size)
 {
 	struct config *cfg;
-	char why[512];
+	int err = daemon_config_load(d, &cfg, why, why_size);
 
-	if (daemon_config_load(d, &cfg, why, sizeof(why))) {
-		log_error("reload: %s; the running configuration stays", why);
-		return;
+	if (err)
+		return err;
+	err = daemon_config_apply(d, cfg);
+	if (err)
+		snprintf(why, why_size, "the new configuration could not be applied: %s; see the log", strerror(-err));
+	else
+		daemon_pump(d);
+	return err;
+}
+
+/* Connections that clients have loaded, and that the files have, too: out of the store, as a list. */
+static int take_superseded(struct daemon *d, struct loaded_conn **list, char *why, size_t why_size)
+{
+	struct config *files;
+	int err = config_load(&files, d->options.config_dir, NULL, why, why_size);
+
+	if (err)
+		return err;
+	for (const struct conf_conn *conn = files->conns; conn; conn = conn->next) {
+		struct loaded_conn *taken = loaded_take_conn(&d->loaded, conn->name);
+
+		if (taken) {
+			taken->next = *list;
+			*list = taken;
+		}
 	}
-	if (daemon_config_apply(d, cfg)) {
-		log_error("reload: the new configuration could not be applied; the running one stays");
+	config_unref(files);
+	return 0;
+}
+
+static void end_superseded(struct daemon *d, struct loaded_conn *list, bool put_back)
+{
+	while (list) {
+		struct loaded_conn *next = list->next;
+
+		if (put_back)
+			loaded_swap_conn(&d->loaded, list);
+		else
+			loaded_free_conn(list);
+		list = next;
+	}
+}
+
+void daemon_config_reload(struct daemon *d)
+{
+	struct loaded_conn *superseded = NULL;
+	char why[512];
+	int err = d->loaded.conns ? take_superseded(d, &superseded, why, sizeof(why)) : 0;
+
+	if (!err)
+		err = daemon_config_rebuild(d, why, sizeof(why));
+	end_superseded(d, superseded, err);
+	if (err) {
+		log_error("reload: %s; the running configuration stays", why);
 		return;
 	}
 	daemon_delete_sas(d, is_stale_attempt);

@@ -140,15 +140,3 @@ enum vici_verdict vici_list_conns(void *daemon, struct vici_request *req, const 
 	list_shunts(req, d->cfg, all ? NULL : ike);
 	return VICI_REPLY;
 }
-
-enum vici_verdict vici_get_conns(void *daemon, struct vici_request *req, const struct vici_message *msg,
-				 struct vici_builder *reply)
-{
-	const struct daemon *d = daemon;
-
-	vici_begin_list(reply, "conns");
-	for (const struct conf_conn *conn = d->cfg->conns; conn; conn = conn->next)
-		vici_add_item(reply, conn->name);
-	vici_end_list(reply);
-	return VICI_REPLY;
-}

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon.h"
+#include "vici_handlers.h"
 
 #define NAME_SIZE 256
 #define TIMEOUT_NO_WAIT (-1)
@@ -186,6 +187,7 @@ enum vici_verdict vici_control_initiate(void *daemon, struct vici_request *req, 
 	char why[256];
 	int err;
 
+	vici_loaded_settle(d);
 	if (!w) {
 		vici_put_failure(reply, "out of memory");
 	} else if (!w->child[0]) {

@@ -130,22 +130,6 @@ static enum vici_verdict refuse(struct vici_builder *reply, const char *name)
 /* strongSwan's other commands; each needs a function, since a handler is not told its name. */
 #define UNSUPPORTED(X)                          \
 	X(rekey, "rekey")                       \
-	X(list_certs, "list-certs")             \
-	X(list_authorities, "list-authorities") \
-	X(get_authorities, "get-authorities")   \
-	X(load_conn, "load-conn")               \
-	X(unload_conn, "unload-conn")           \
-	X(load_cert, "load-cert")               \
-	X(load_key, "load-key")                 \
-	X(unload_key, "unload-key")             \
-	X(get_keys, "get-keys")                 \
-	X(load_shared, "load-shared")           \
-	X(unload_shared, "unload-shared")       \
-	X(get_shared, "get-shared")             \
-	X(flush_certs, "flush-certs")           \
-	X(clear_creds, "clear-creds")           \
-	X(load_authority, "load-authority")     \
-	X(unload_authority, "unload-authority") \
 	X(get_counters, "get-counters")         \
 	X(reset_counters, "reset-counters")
 
@@ -177,6 +161,22 @@ static const struct vici_command commands[] = {
 	{ "redirect", vici_redirect },
 	{ "load-token", vici_load_token },
 	{ "reload-settings", vici_reload_settings },
+	{ "load-conn", vici_load_conn },
+	{ "unload-conn", vici_unload_conn },
+	{ "load-cert", vici_load_cert },
+	{ "load-key", vici_load_key },
+	{ "unload-key", vici_unload_key },
+	{ "get-keys", vici_get_keys },
+	{ "load-shared", vici_load_shared },
+	{ "unload-shared", vici_unload_shared },
+	{ "get-shared", vici_get_shared },
+	{ "flush-certs", vici_flush_certs },
+	{ "clear-creds", vici_clear_creds },
+	{ "list-certs", vici_list_certs },
+	{ "list-authorities", vici_list_authorities },
+	{ "get-authorities", vici_get_authorities },
+	{ "load-authority", vici_load_authority },
+	{ "unload-authority", vici_unload_authority },
 	{ "xswan-failures", on_failures },
 #define X(id, name) { name, refuse_##id },
 	UNSUPPORTED(X)

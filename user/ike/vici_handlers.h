@@ -26,8 +26,6 @@ enum vici_verdict vici_list_sas(void *daemon, struct vici_request *req, const st
 /* vici_conns.c */
 enum vici_verdict vici_list_conns(void *daemon, struct vici_request *req, const struct vici_message *msg,
 				  struct vici_builder *reply);
-enum vici_verdict vici_get_conns(void *daemon, struct vici_request *req, const struct vici_message *msg,
-				 struct vici_builder *reply);
 
 /* vici_policies.c */
 enum vici_verdict vici_list_policies(void *daemon, struct vici_request *req, const struct vici_message *msg,
@@ -52,5 +50,45 @@ enum vici_verdict vici_load_token(void *daemon, struct vici_request *req, const 
 				  struct vici_builder *reply);
 enum vici_verdict vici_reload_settings(void *daemon, struct vici_request *req, const struct vici_message *msg,
 				       struct vici_builder *reply);
+
+/* vici_load.c */
+void vici_loaded_settle(struct daemon *d); /* the configuration is made of what has come so far */
+void vici_loaded_free(struct daemon *d);
+enum vici_verdict vici_get_conns(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				 struct vici_builder *reply);
+enum vici_verdict vici_load_conn(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				 struct vici_builder *reply);
+enum vici_verdict vici_unload_conn(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				   struct vici_builder *reply);
+enum vici_verdict vici_load_cert(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				 struct vici_builder *reply);
+enum vici_verdict vici_load_key(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				struct vici_builder *reply);
+enum vici_verdict vici_unload_key(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				  struct vici_builder *reply);
+enum vici_verdict vici_get_keys(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				struct vici_builder *reply);
+enum vici_verdict vici_load_shared(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				   struct vici_builder *reply);
+enum vici_verdict vici_unload_shared(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				     struct vici_builder *reply);
+enum vici_verdict vici_get_shared(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				  struct vici_builder *reply);
+enum vici_verdict vici_flush_certs(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				   struct vici_builder *reply);
+enum vici_verdict vici_clear_creds(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				   struct vici_builder *reply);
+
+/* vici_certs.c */
+enum vici_verdict vici_list_certs(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				  struct vici_builder *reply);
+enum vici_verdict vici_list_authorities(void *daemon, struct vici_request *req, const struct vici_message *msg,
+					struct vici_builder *reply);
+enum vici_verdict vici_get_authorities(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				       struct vici_builder *reply);
+enum vici_verdict vici_load_authority(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				      struct vici_builder *reply);
+enum vici_verdict vici_unload_authority(void *daemon, struct vici_request *req, const struct vici_message *msg,
+					struct vici_builder *reply);
 
 #endif

@@ -125,6 +125,9 @@ enum xswan_drop {
 	X(PEER_MOVED, "peer_moved", "peers that moved to another address or port: by MOBIKE, or followed behind a NAT") \
 	X(KEEPALIVE_TX, "keepalive_tx", "NAT keepalives sent") \
 	X(PATH_MTU, "path_mtu", "path MTUs lowered, as a router on the path asked for") \
+	X(FRAGMENT_TX, "fragment_tx", "fragments of IKE messages sent") \
+	X(FRAGMENT_RX, "fragment_rx", "fragments of IKE messages received") \
+	X(FRAGMENT_DROP, "fragment_drop", "fragments of IKE messages refused: not agreed upon, contradictory, or too many") \
 	X(TOO_BIG_REFUSED, "too_big_refused", "ICMP \"too big\" about ESP that fits no live SA, or asks for nonsense") \
 	X(OWN_MOVED, "own_moved", "moves of our own to another path (MOBIKE)") \
 	X(ADDRESSES_REFUSED, "addresses_refused", "paths that a peer asked for, and did not get (MOBIKE)") \

@@ -117,6 +117,7 @@ struct params {
 	const char *local_ts, *remote_ts; /* several with spaces between; "": dynamic */
 	bool encap, transport, mobike;
 	uint32_t dpd;
+	enum fragmentation fragmentation;
 };
 
 static inline void parse_list(const char *text, struct xswan_ts *out, int *count)
@@ -167,6 +168,7 @@ static inline struct conf_conn *make_conn(const char *name, const struct params 
 	conn->encap = p->encap;
 	conn->mobike = p->mobike;
 	conn->dpd_delay = p->dpd;
+	conn->fragmentation = p->fragmentation;
 	conn->children = child;
 	child->name = strdup("net");
 	child->proposal_count = parse_proposals(p->esp ? p->esp : "aes256gcm16", child->proposals, false);

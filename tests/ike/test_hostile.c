@@ -6,6 +6,7 @@
  * to what is inside the SK payload, where a peer gone mad could do it.
  */
 #include "../../user/ike/engine_state.h"
+#include "../../user/ike/fragment.h"
 #include "../../user/ike/ike_sa.h"
 #include "pair.h"
 
@@ -213,17 +214,19 @@ static void send_inner(struct world *w, struct side *to, const struct inner *in,
 				.id = response ? sa->window.id : sa->window.expected_id,
 				.flags = (initiator ? IKE_FLAG_INITIATOR : 0) | (response ? IKE_FLAG_RESPONSE : 0) };
 	struct ike_keys keys = sa->keys;
+	struct blob sealed = { 0 };
 	struct message m;
 	size_t sk;
 
 	keys.iv = world_random(w);
 	message_begin(&m, &h);
-	message_begin_sk(&m, &keys);
+	message_begin_sk(&m);
 	sk = m.sk;
 	m.buf[sk] = in->first;
 	writer_bytes(&m.w, in->data, in->len);
-	assert_int_equal(message_finish(&m, &keys, initiator), 0);
-	engine_input(to->e, &to->addr, to == &w->a ? &w->b.addr : &w->a.addr, m.buf, m.w.len, w->now);
+	assert_int_equal(message_seal(&m, &keys, initiator, 0, &sealed), 0);
+	engine_input(to->e, &to->addr, to == &w->a ? &w->b.addr : &w->a.addr, sealed.data, sealed.len, w->now);
+	blob_free(&sealed);
 }
 
 static void damage(struct world *w, struct inner *in)

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "../../user/ike/engine_state.h"
+#include "../../user/ike/fragment.h"
 #include "../../user/ike/ike_sa.h"
 #include "pair.h"
 
@@ -299,7 +300,7 @@ static void forge_answer(struct world *w, uint16_t type, const void *data, size_
 
 	message_begin(&m, &h);
 	chain_notify(&m.chain, 0, type, data, len);
-	assert_int_equal(message_finish(&m, NULL, false), 0);
+	assert_int_equal(message_finish(&m), 0);
 	inject(w, &w->a, m.buf, m.w.len);
 }
 
@@ -463,14 +464,16 @@ static void ask(struct world *w, uint8_t exchange, void (*fill)(struct message *
 	};
 	struct payloads outer;
 	struct ike_datagram d;
+	struct blob sealed = { 0 };
 	struct message m;
 	struct span text, all;
 
 	message_begin(&m, &h);
-	message_begin_sk(&m, &sa->keys);
+	message_begin_sk(&m);
 	fill(&m);
-	assert_int_equal(message_finish(&m, &sa->keys, true), 0);
-	inject(w, &w->b, m.buf, m.w.len);
+	assert_int_equal(message_seal(&m, &sa->keys, true, 0, &sealed), 0);
+	inject(w, &w->b, sealed.data, sealed.len);
+	blob_free(&sealed);
 	assert_true(engine_output(w->b.e, &d, w->now));
 	all = (struct span){ d.data, d.len };
 	assert_int_equal(d.data[19], IKE_FLAG_RESPONSE);
@@ -491,6 +494,7 @@ static void answer_unreadable(void **state)
 	struct world *w = world_new();
 	struct ike_sa *sa;
 	struct ike_header h = { .exchange = IKE_AUTH, .id = 1, .flags = IKE_FLAG_RESPONSE };
+	struct blob sealed = { 0 };
 	struct ike_keys keys;
 	struct message m;
 
@@ -503,11 +507,12 @@ static void answer_unreadable(void **state)
 	h.spi_r = sa->spi_r;
 	keys = sa->keys;
 	message_begin(&m, &h);
-	message_begin_sk(&m, &keys);
+	message_begin_sk(&m);
 	chain_begin(&m.chain, PAYLOAD_TYPE_IDR); /* shorter than any */
 	chain_end(&m.chain);
-	assert_int_equal(message_finish(&m, &keys, false), 0);
-	inject(w, &w->a, m.buf, m.w.len);
+	assert_int_equal(message_seal(&m, &keys, false, 0, &sealed), 0);
+	inject(w, &w->a, sealed.data, sealed.len);
+	blob_free(&sealed);
 	world_run(w, SEC);
 	assert_int_equal(list_sas(&w->a).count + list_sas(&w->b).count, 0);
 	assert_int_equal(list_sas(&w->a).connecting, 0);

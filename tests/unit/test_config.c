@@ -168,6 +168,7 @@ static void everything(void **state)
 	assert_int_equal(conn->dpd_delay, 120);
 	assert_true(conn->encap);
 	assert_false(conn->mobike);
+	assert_int_equal(conn->fragmentation, FRAGMENTATION_NO);
 
 	child = conn_find_child(conn, "one");
 	assert_int_equal(child->local_ts_count, 2);
@@ -200,8 +201,8 @@ static void refused(void **state)
 	} t[] = {
 		{ { .conn = "version = 1" }, "3: connections.gw.version: '1' is not supported: write 2" },
 		{ { .conn = "mobike = perhaps" }, "3: connections.gw.mobike: 'perhaps' is neither yes nor no" },
-		{ { .conn = "fragmentation = yes" },
-		  "3: connections.gw.fragmentation: 'yes' is not supported: write no" },
+		{ { .conn = "fragmentation = sometimes" },
+		  "3: connections.gw.fragmentation: 'sometimes' is not one of: yes, accept, force, no" },
 		{ { .conn = "unique = replace" }, "3: connections.gw.unique: 'replace' is not supported: write no" },
 		{ { .conn = "rekey_time = 4h" },
 		  "3: connections.gw.rekey_time: '4h' is not supported yet: write 0, the IKE SA lives until it is "
@@ -415,6 +416,9 @@ static void accepted(void **state)
 		{ .conn = "reauth_time = 0" },
 		{ .conn = "over_time = 10m" },
 		{ .conn = "encap = no" },
+		{ .conn = "fragmentation = yes" },
+		{ .conn = "fragmentation = accept" },
+		{ .conn = "fragmentation = force" },
 		{ .local = "id = %any" },
 		{ .local = "id = \"@#6b6579\"" },
 		{ .local = "round = 0" },

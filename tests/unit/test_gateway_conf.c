@@ -52,6 +52,7 @@ static void defaults(void **state)
 	assert_int_equal(c.init_rate, 5000);
 	assert_int_equal(c.init_rate_prefix, 200);
 	assert_int_equal(c.init_rate_peer, 50);
+	assert_int_equal(c.fragment_size, 1280);
 	assert_int_equal(c.retransmit_tries, 5);
 	assert_int_equal(c.retransmit_timeout, 1000000);
 	assert_int_equal(c.keep_alive, 20000000);
@@ -69,7 +70,7 @@ static void everything(void **state)
 		 "outside\n }\n}\n"
 		 "dataplane {\n attach = external\n crypto = openssl\n workers = 64\n cpus = 2-5,1\n frames = 1048576\n tunnel = "
 		 "tunnel123456\n fragment = after\n tcp_mss = 1200\n}\n"
-		 "ike {\n half_open_limit = 65535\n cookie_threshold = 1\n init_rate = 1000000\n init_rate_prefix = 0\n init_rate_peer = 7\n path_mtu_floor = 1000\n retransmit_tries = 7\n retransmit_timeout = 250ms\n keep_alive = 1m\n}\n"
+		 "ike {\n half_open_limit = 65535\n cookie_threshold = 1\n init_rate = 1000000\n init_rate_prefix = 0\n init_rate_peer = 7\n path_mtu_floor = 1000\n fragment_size = 576\n retransmit_tries = 7\n retransmit_timeout = 250ms\n keep_alive = 1m\n}\n"
 		 "log {\n level = debug\n}\n",
 		 why) < 0)
 		fail_msg("%s", why);
@@ -98,6 +99,7 @@ static void everything(void **state)
 	assert_int_equal(c.init_rate, 1000000);
 	assert_int_equal(c.init_rate_prefix, 0);
 	assert_int_equal(c.init_rate_peer, 7);
+	assert_int_equal(c.fragment_size, 576);
 	assert_int_equal(c.retransmit_tries, 7);
 	assert_int_equal(c.retransmit_timeout, 250000);
 	assert_int_equal(c.keep_alive, 60000000);
@@ -164,6 +166,8 @@ static void mistakes(void **state)
 		  "xswan.conf:8: dataplane.tcp_mss: 40 is out of range: 88 to 65495" },
 		{ WAN "dataplane {\n fragment = never\n}\n",
 		  "xswan.conf:8: dataplane.fragment: 'never' is not one of: before, after" },
+		{ WAN "ike {\n fragment_size = 255\n}\n",
+		  "xswan.conf:8: ike.fragment_size: 255 is out of range: 256 to 16384" },
 		{ WAN "ike {\n path_mtu_floor = 67\n}\n",
 		  "xswan.conf:8: ike.path_mtu_floor: 67 is out of range: 68 to 1500" },
 		{ WAN "dataplane {\n frames = 512\n}\n",

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "../../user/ike/fragment.h"
 #include "../../user/ike/ike_message.h"
 #include "../../user/ike/narrow.h"
 #include "../../user/ike/proposal.h"
@@ -67,7 +68,7 @@ static void patches(void **state)
 
 /* ---- chains ---- */
 
-static void build(struct message *m, bool sealed, struct ike_keys *keys)
+static void build(struct message *m, bool sealed)
 {
 	struct ike_header h = { .spi_i = 0x1122334455667788,
 				.spi_r = 0x99aabbccddeeff00,
@@ -77,7 +78,7 @@ static void build(struct message *m, bool sealed, struct ike_keys *keys)
 
 	message_begin(m, &h);
 	if (sealed)
-		message_begin_sk(m, keys);
+		message_begin_sk(m);
 	chain_begin(&m->chain, PAYLOAD_TYPE_NONCE);
 	writer_zero(&m->w, 32);
 	chain_end(&m->chain);
@@ -85,7 +86,6 @@ static void build(struct message *m, bool sealed, struct ike_keys *keys)
 	chain_begin(&m->chain, PAYLOAD_TYPE_IDI);
 	writer_bytes(&m->w, "\2\0\0\0gw.example.com", 18);
 	chain_end(&m->chain);
-	assert_int_equal(message_finish(m, keys, true), 0);
 }
 
 static void check_parsed(const struct payloads *p)
@@ -107,7 +107,8 @@ static void round_trip(void **state)
 	struct payloads p;
 	struct message m;
 
-	build(&m, false, NULL);
+	build(&m, false);
+	assert_int_equal(message_finish(&m), 0);
 	ike_header_read(&h, (struct span){ m.buf, m.w.len });
 	assert_true(h.spi_i == 0x1122334455667788 && h.spi_r == 0x99aabbccddeeff00);
 	assert_int_equal(h.exchange, IKE_AUTH);
@@ -119,42 +120,152 @@ static void round_trip(void **state)
 	check_parsed(&p);
 }
 
+static struct ike_keys some_keys(int alg)
+{
+	struct ike_keys keys = { .alg = esp_alg(alg) };
+
+	memset(keys.sk_ei, 0x11, sizeof(keys.sk_ei));
+	memset(keys.sk_er, 0x22, sizeof(keys.sk_er));
+	memset(keys.sk_ai, 0x33, sizeof(keys.sk_ai));
+	memset(keys.sk_ar, 0x44, sizeof(keys.sk_ar));
+	return keys;
+}
+
+static int open_one(const struct ike_keys *keys, bool initiator, struct span one, struct payloads *outer,
+		    uint8_t *plain, struct span *text)
+{
+	assert_int_equal(payloads_parse(outer, one.data[16], (struct span){ one.data + 28, one.len - 28 }), 0);
+	assert_int_equal(outer->seen, PAYLOAD_BIT(SK));
+	return message_open(keys, initiator, one, outer, plain, text);
+}
+
 static void sealed_round_trip(void **state)
 {
 	for (int alg = XSWAN_ALG_NONE + 1; alg < XSWAN_ALGS; alg++) {
-		struct ike_keys keys = { .alg = esp_alg(alg) };
+		struct ike_keys keys = some_keys(alg);
+		struct blob sealed = { 0 }, again = { 0 };
 		uint8_t plain[MESSAGE_MAX];
 		struct payloads outer, p;
-		struct message m, again;
+		struct message m;
 		struct span text, all;
 
 		if (keys.alg->cipher == ESP_AES_GMAC)
 			continue;
-		memset(keys.sk_ei, 0x11, sizeof(keys.sk_ei));
-		memset(keys.sk_er, 0x22, sizeof(keys.sk_er));
-		memset(keys.sk_ai, 0x33, sizeof(keys.sk_ai));
-		memset(keys.sk_ar, 0x44, sizeof(keys.sk_ar));
-		build(&m, true, &keys);
-		all = (struct span){ m.buf, m.w.len };
-		assert_int_equal(payloads_parse(&outer, m.buf[16], (struct span){ m.buf + 28, m.w.len - 28 }), 0);
-		assert_int_equal(outer.seen, PAYLOAD_BIT(SK));
-		assert_int_equal(message_open(&keys, true, all, &outer, plain, &text), 0);
+		build(&m, true);
+		assert_int_equal(message_seal(&m, &keys, true, 0, &sealed), 0);
+		all = blob_span(&sealed);
+		assert_int_equal(open_one(&keys, true, all, &outer, plain, &text), 0);
 		assert_int_equal(payloads_parse(&p, outer.sk_first, text), 0);
 		check_parsed(&p);
 		assert_int_not_equal(message_open(&keys, false, all, &outer, plain, &text),
 				     0); /* the other direction's key */
 
-		build(&again, true, &keys); /* the same once more: another IV, another ciphertext */
-		assert_memory_not_equal(again.buf + 32, m.buf + 32, 8);
-		for (size_t i = 0; i < m.w.len; i++) { /* every octet is authenticated */
+		/* the same once more: another IV, another ciphertext */
+		assert_int_equal(message_seal(&m, &keys, true, 0, &again), 0);
+		assert_int_equal(again.len, sealed.len);
+		assert_memory_not_equal(again.data + 32, sealed.data + 32, keys.alg->iv_len);
+		for (size_t i = 0; i < sealed.len; i++) { /* every octet is authenticated */
 			if (i == 16 || (i >= 28 && i < 32))
 				continue; /* how the SK payload is found: checked below by parsing */
-			m.buf[i] ^= 1;
+			sealed.data[i] ^= 1;
 			assert_int_equal(message_open(&keys, true, all, &outer, plain, &text), -EBADMSG);
 			assert_int_equal(text.len, 0);
-			m.buf[i] ^= 1;
+			sealed.data[i] ^= 1;
 		}
+		blob_free(&sealed);
+		blob_free(&again);
 	}
+}
+
+/* ---- fragments (RFC 7383) ---- */
+
+/* Opens each of the datagrams, as long as they may be, numbered as they must be, and joins them. */
+static size_t open_fragments(const struct ike_keys *keys, const struct blob *sealed, size_t max, uint8_t *first,
+			     uint8_t *plain)
+{
+	struct cursor c = cursor_over(blob_span(sealed));
+	struct sk_key key = ike_keys_sk(keys, true);
+	size_t at = 0, len;
+	struct span one;
+	int number = 0, total = 0;
+
+	while (datagrams_next(&c, &one)) {
+		struct cursor numbers;
+		struct payloads p;
+
+		assert_true(one.len <= max);
+		assert_int_equal(payloads_parse(&p, one.data[16], (struct span){ one.data + 28, one.len - 28 }), 0);
+		assert_int_equal(p.seen, PAYLOAD_BIT(SKF));
+		numbers = cursor_over(p.body[PAYLOAD_SKF]);
+		assert_int_equal(cursor_u16(&numbers), ++number);
+		total = cursor_u16(&numbers);
+		assert_int_equal(sk_open(&key, one, p.body[PAYLOAD_SKF].data + 4 - one.data, plain + at, &len), 0);
+		assert_true(len || total == 1);
+		if (number == 1)
+			*first = p.sk_first;
+		else
+			assert_int_equal(p.sk_first, PAYLOAD_TYPE_NONE);
+		at += len;
+	}
+	assert_int_equal(number, total);
+	assert_false(c.error);
+	return at;
+}
+
+static void fragments_round_trip(void **state)
+{
+	for (int alg = XSWAN_ALG_NONE + 1; alg < XSWAN_ALGS; alg++) {
+		struct ike_keys keys = some_keys(alg);
+		struct blob sealed = { 0 };
+		uint8_t plain[MESSAGE_MAX], first;
+		struct message m;
+
+		if (keys.alg->cipher == ESP_AES_GMAC)
+			continue;
+		build(&m, true);
+		for (size_t max = 120; max < 200; max++) {
+			size_t len;
+
+			assert_int_equal(message_seal(&m, &keys, true, max, &sealed), 0);
+			if (sealed.data[16] == PAYLOAD_TYPE_SK) {
+				assert_true(sealed.len <= max);
+				continue;
+			}
+			len = open_fragments(&keys, &sealed, max, &first, plain);
+			assert_int_equal(first, PAYLOAD_TYPE_NONCE);
+			assert_int_equal(len, m.w.len - m.sk - 4);
+			assert_memory_equal(plain, m.buf + m.sk + 4, len);
+		}
+		blob_free(&sealed);
+	}
+}
+
+/* A message that is longer, whole at first, and then smaller and smaller fragments of it */
+static void fragments_shrink(void **state)
+{
+	struct ike_keys keys = some_keys(XSWAN_ALG_AES_GCM_16_256);
+	struct ike_header h = { .exchange = IKE_AUTH, .flags = IKE_FLAG_INITIATOR };
+	uint8_t plain[MESSAGE_MAX], first;
+	struct blob sealed = { 0 };
+	struct message m;
+
+	message_begin(&m, &h);
+	message_begin_sk(&m);
+	for (int i = 0; i < 100; i++)
+		chain_notify(&m.chain, 0, 40000 + i, plain, 60);
+	assert_int_equal(message_seal(&m, &keys, true, 0, &sealed), 0);
+	assert_int_equal(datagrams_longest(&sealed), sealed.len);
+	for (size_t max = 4000; max > 110; max = max * 3 / 4) {
+		assert_int_equal(datagrams_shrink(&sealed, &keys, true, max), 0);
+		assert_true(datagrams_longest(&sealed) <= max && datagrams_longest(&sealed) > max - 16);
+		assert_int_equal(open_fragments(&keys, &sealed, max, &first, plain), 6800);
+		assert_memory_equal(plain, m.buf + m.sk + 4, 6800);
+		assert_int_equal(first, PAYLOAD_TYPE_NOTIFY);
+	}
+	assert_int_equal(datagrams_shrink(&sealed, &keys, true, 80), -EMSGSIZE); /* more than 255 */
+	assert_int_equal(datagrams_shrink(&sealed, &keys, true, 50), -EMSGSIZE); /* nothing fits */
+	assert_int_equal(open_fragments(&keys, &sealed, 200, &first, plain), 6800); /* as it was */
+	blob_free(&sealed);
 }
 
 static void too_large(void **state)
@@ -166,7 +277,7 @@ static void too_large(void **state)
 	message_begin(&m, &h);
 	for (int i = 0; i < 300; i++)
 		chain_notify(&m.chain, 0, 40000, data, sizeof(data));
-	assert_int_equal(message_finish(&m, NULL, true), -EMSGSIZE);
+	assert_int_equal(message_finish(&m), -EMSGSIZE);
 }
 
 /* ---- malformed: hexadecimal, the first payload's type in front ---- */
@@ -364,9 +475,17 @@ static void names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(cursor_and_writer), cmocka_unit_test(patches),       cmocka_unit_test(round_trip),
-		cmocka_unit_test(sealed_round_trip), cmocka_unit_test(too_large),     cmocka_unit_test(malformed),
-		cmocka_unit_test(how_many),          cmocka_unit_test(random_chains), cmocka_unit_test(names),
+		cmocka_unit_test(cursor_and_writer),
+		cmocka_unit_test(patches),
+		cmocka_unit_test(round_trip),
+		cmocka_unit_test(sealed_round_trip),
+		cmocka_unit_test(fragments_round_trip),
+		cmocka_unit_test(fragments_shrink),
+		cmocka_unit_test(too_large),
+		cmocka_unit_test(malformed),
+		cmocka_unit_test(how_many),
+		cmocka_unit_test(random_chains),
+		cmocka_unit_test(names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

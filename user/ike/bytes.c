@@ -1,7 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bytes.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+
+int blob_set(struct blob *b, struct span from)
+{
+	uint8_t *copy = malloc(from.len ? from.len : 1);
+
+	if (!copy)
+		return -ENOMEM;
+	if (from.len)
+		memcpy(copy, from.data, from.len);
+	free(b->data);
+	*b = (struct blob){ .data = copy, .len = from.len };
+	return 0;
+}
+
+void blob_free(struct blob *b)
+{
+	free(b->data);
+	*b = (struct blob){ 0 };
+}
+
+struct span blob_span(const struct blob *b)
+{
+	return (struct span){ b->data, b->len };
+}
 
 struct cursor cursor_over(struct span s)
 {

@@ -15,6 +15,15 @@ struct span {
 	size_t len;
 };
 
+/* Bytes of its own. */
+struct blob {
+	uint8_t *data;
+	size_t len;
+};
+int blob_set(struct blob *b, struct span from) __attribute__((warn_unused_result)); /* replaces what it held */
+void blob_free(struct blob *b);
+struct span blob_span(const struct blob *b);
+
 struct cursor {
 	const uint8_t *pos, *end;
 	bool error; /* something was read past the end; every later read gives zeros */

@@ -57,6 +57,9 @@ struct conf_proposal {
 	uint8_t esn[2]; /* ESP only: 1 (ESN), 0 (no ESN), in order of preference */
 };
 
+/* RFC 7383: fragments go both ways, only to us, or not at all. */
+enum fragmentation { FRAGMENTATION_YES, FRAGMENTATION_ACCEPT, FRAGMENTATION_NO };
+
 /* How one side of a connection shows who it is. */
 enum auth_kind { AUTH_BY_PSK, AUTH_BY_CERT };
 /* What a chain needs: no list that names one of its certificates; lists where a certificate says that there are; all lists. */
@@ -124,6 +127,7 @@ struct conf_conn {
 	bool encap; /* force UDP encapsulation by a NAT_DETECTION hash that does not match */
 	bool mobike; /* RFC 4555 */
 	int keyingtries; /* attempts in a row; 0: without end; KEYINGTRIES_DEFAULT */
+	enum fragmentation fragmentation;
 	uint32_t dpd_delay; /* seconds; 0: no liveness checks */
 	struct conf_child *children;
 	char *origin; /* "file:line" of the section, for messages */

@@ -18,7 +18,6 @@ static const struct fixed_key fixed[] = {
 	{ "pull", FIXED_YES, NULL },
 	{ "dscp", FIXED_WORD, "000000" },
 	{ "dpd_timeout", FIXED_TIME, NULL }, /* IKEv1 only, in strongSwan too */
-	{ "fragmentation", FIXED_NO, NULL },
 	{ "childless", FIXED_WORD, "never" },
 	{ "ppk_required", FIXED_NO, NULL },
 	{ "unique", FIXED_WORD, "no" },
@@ -131,6 +130,30 @@ static void load_dpd_delay(struct section *s, struct conf_conn *conn, struct pro
 	conn->dpd_delay = usec / 1000000;
 }
 
+/* `force` is about IKEv1, in strongSwan too. */
+static void load_fragmentation(struct section *s, struct conf_conn *conn, struct problems *p)
+{
+	static const struct {
+		const char *word;
+		enum fragmentation value;
+	} words[] = {
+		{ "yes", FRAGMENTATION_YES },
+		{ "force", FRAGMENTATION_YES },
+		{ "accept", FRAGMENTATION_ACCEPT },
+		{ "no", FRAGMENTATION_NO },
+	};
+	struct setting *k = section_get(s, "fragmentation");
+
+	for (size_t i = 0; k && i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(k->value, words[i].word))
+			continue;
+		conn->fragmentation = words[i].value;
+		return;
+	}
+	if (k)
+		problem_setting(p, k, "'%s' is not one of: yes, accept, force, no", k->value);
+}
+
 static struct conf_conn *new_conn(struct section *s)
 {
 	struct conf_conn *conn = calloc(1, sizeof(*conn));
@@ -163,6 +186,7 @@ struct conf_conn *config_load_conn(struct loading *l, struct section *s, struct 
 	section_get_bool(s, "encap", &conn->encap, p);
 	conn->mobike = true;
 	section_get_bool(s, "mobike", &conn->mobike, p);
+	load_fragmentation(s, conn, p);
 	load_dpd_delay(s, conn, p);
 	load_sending(s, conn, p);
 	ike = has_ike(s);

@@ -319,6 +319,7 @@ static int make_engine(struct daemon *d)
 		.keepalive = d->gateway.keep_alive,
 		.half_open_max = d->gateway.half_open_limit,
 		.cookie_threshold = d->gateway.cookie_threshold,
+		.fragment_size = d->gateway.fragment_size,
 	};
 	struct engine_callbacks callbacks;
 

@@ -115,7 +115,7 @@ static void serve_request(struct ike_sa *sa, const struct payloads *in, int pars
 
 	check_path(sa);
 	message_begin(&reply, &h);
-	message_begin_sk(&reply, &sa->keys);
+	message_begin_sk(&reply);
 	ret = answer(sa, in, parsed, &reply);
 	if (!ret)
 		ret = window_answer(sa, &reply);
@@ -145,7 +145,7 @@ static void serve_response(struct ike_sa *sa, const struct payloads *in, int par
 }
 
 /* Is it the request that comes next, or the answer that we wait for? */
-static bool in_window(struct ike_sa *sa)
+static bool in_window(struct ike_sa *sa, const struct payloads *outer)
 {
 	const struct ike_header *h = &sa->engine->rx.header;
 	const struct window *w = &sa->window;
@@ -155,7 +155,7 @@ static bool in_window(struct ike_sa *sa)
 			return true;
 	} else if (h->id == w->expected_id) {
 		return true;
-	} else if (h->id + 1 == w->expected_id && window_answer_again(sa)) {
+	} else if (h->id + 1 == w->expected_id && window_answer_again(sa, outer)) {
 		return false;
 	}
 	engine_count(sa->engine, XSWAN_IKE_RX_MESSAGE_ID);
@@ -175,33 +175,55 @@ static bool wanted_now(const struct ike_sa *sa, const struct ike_header *h)
 	return ike_sa_in(sa, PHASES_UP);
 }
 
-static void sealed_input(struct ike_sa *sa, const struct payloads *outer)
+/* It is authentic. */
+static void opened_input(struct ike_sa *sa, uint8_t first, struct span text)
 {
 	struct engine *e = sa->engine;
 	struct payloads in;
-	struct span text;
 	int parsed;
 
-	if (!sa->keys.alg || !wanted_now(sa, &e->rx.header)) {
-		engine_count(e, XSWAN_IKE_RX_UNEXPECTED);
-		return;
-	}
-	if (!in_window(sa))
-		return;
-	if (message_open(&sa->keys, !sa->initiator, e->rx.datagram, outer, e->plain, &text)) {
-		engine_count(e, XSWAN_IKE_RX_INTEGRITY);
-		return;
-	}
 	ike_sa_follow(sa);
 	if (ike_is_response(&e->rx.header) || same_path(sa)) /* else it says nothing about the way that ESP takes */
 		sa->last_seen = e->now;
-	parsed = payloads_parse(&in, outer->sk_first, text);
+	parsed = payloads_parse(&in, first, text);
 	if (ike_is_response(&e->rx.header)) {
 		mobike_answered(sa);
 		serve_response(sa, &in, parsed);
 	} else {
 		serve_request(sa, &in, parsed);
 	}
+}
+
+static void fragment_input(struct ike_sa *sa, const struct payloads *outer)
+{
+	struct engine *e = sa->engine;
+	struct span text;
+	uint8_t first;
+	int ret = sa->fragments_in ? reassembly_add(sa, outer, &first, &text) : -EINVAL;
+
+	if (ret < 0)
+		engine_count(e, ret == -EBADMSG ? XSWAN_IKE_RX_INTEGRITY : XSWAN_IKE_FRAGMENT_DROP);
+	else
+		engine_count(e, XSWAN_IKE_FRAGMENT_RX);
+	if (ret == 1)
+		opened_input(sa, first, text);
+}
+
+static void sealed_input(struct ike_sa *sa, const struct payloads *outer)
+{
+	struct engine *e = sa->engine;
+	struct span text;
+
+	if (!sa->keys.alg || !wanted_now(sa, &e->rx.header))
+		engine_count(e, XSWAN_IKE_RX_UNEXPECTED);
+	else if (!in_window(sa, outer))
+		return;
+	else if (outer->seen & PAYLOAD_BIT(SKF))
+		fragment_input(sa, outer);
+	else if (message_open(&sa->keys, !sa->initiator, e->rx.datagram, outer, e->plain, &text))
+		engine_count(e, XSWAN_IKE_RX_INTEGRITY);
+	else
+		opened_input(sa, outer->sk_first, text);
 }
 
 /* In the clear only the answer to IKE_SA_INIT is expected; an error can be forged, so it is only told. */
@@ -218,7 +240,7 @@ static void clear_input(struct ike_sa *sa, const struct payloads *in)
 				   endpoint_format(&e->rx.remote, ep), notify_name(error->type, name, sizeof(name)));
 		return;
 	}
-	if (in_window(sa))
+	if (in_window(sa, in))
 		exchange_ike_sa_init->on_response(sa, NULL, in);
 }
 
@@ -229,11 +251,6 @@ void exchange_input(struct ike_sa *sa)
 	struct payloads outer;
 	int ret;
 
-	if (ike_sa_in(sa, PHASE_LINGER | PHASE_DEAD)) {
-		if (ike_is_response(&e->rx.header) || !window_answer_again(sa))
-			engine_count(e, XSWAN_IKE_RX_SPI_UNKNOWN);
-		return;
-	}
 	ret = payloads_parse(&outer, e->rx.header.next, body);
 	if (ret) {
 		engine_count(e, ret == -EPROTO ? XSWAN_IKE_RX_CRITICAL : XSWAN_IKE_RX_MALFORMED);
@@ -241,7 +258,12 @@ void exchange_input(struct ike_sa *sa)
 			log_bad(sa, &outer);
 		return;
 	}
-	if (outer.seen & PAYLOAD_BIT(SK))
+	if (ike_sa_in(sa, PHASE_LINGER | PHASE_DEAD)) {
+		if (ike_is_response(&e->rx.header) || !window_answer_again(sa, &outer))
+			engine_count(e, XSWAN_IKE_RX_SPI_UNKNOWN);
+		return;
+	}
+	if (outer.seen & (PAYLOAD_BIT(SK) | PAYLOAD_BIT(SKF)))
 		sealed_input(sa, &outer);
 	else
 		clear_input(sa, &outer);

@@ -17,6 +17,7 @@
 #include "child.h"
 #include "config_index.h"
 #include "exchange.h"
+#include "fragment.h"
 #include "ike_init.h"
 #include "ike_sa_index.h"
 #include "mobike.h"
@@ -34,6 +35,7 @@ static const struct engine_settings defaults = {
 	.half_open_max = 4096,
 	.cookie_threshold = 256,
 	.keepalive = 20 * SECOND,
+	.fragment_size = FRAGMENT_SIZE,
 };
 
 static void take_settings(struct engine_settings *to, const struct engine_settings *from)
@@ -51,6 +53,8 @@ static void take_settings(struct engine_settings *to, const struct engine_settin
 		to->half_open_max = defaults.half_open_max;
 	if (to->half_open_max > HALF_OPEN_MAX)
 		to->half_open_max = HALF_OPEN_MAX;
+	if (!to->fragment_size)
+		to->fragment_size = defaults.fragment_size;
 	if (!to->cookie_threshold)
 		to->cookie_threshold = defaults.cookie_threshold < to->half_open_max / 2 ? defaults.cookie_threshold
 											  : to->half_open_max / 2;
@@ -354,7 +358,7 @@ static bool repeated_init(struct engine *e)
 
 		if (!endpoint_equal(&sa->init_remote, &e->rx.remote) || memcmp(sa->init_digest, digest, sizeof(digest)))
 			continue;
-		if (!ike_sa_in(sa, PHASE_HALF_OPEN) || !window_answer_again(sa))
+		if (!ike_sa_in(sa, PHASE_HALF_OPEN) || !window_answer_again(sa, NULL))
 			engine_count(e, XSWAN_IKE_RETRANSMIT_RX);
 		return true;
 	}

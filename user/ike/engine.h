@@ -170,6 +170,7 @@ struct engine_settings { /* microseconds; 0 takes the default */
 	uint64_t half_open_timeout; /* responder: from IKE_SA_INIT to IKE_AUTH; default 30 s */
 	unsigned int half_open_max; /* default 4096, at most HALF_OPEN_MAX (half_open.h) */
 	uint64_t keepalive; /* behind a NAT, when nothing else has been sent for so long; 0: never; without settings 20 s */
+	unsigned int fragment_size; /* bytes of the IP datagrams that messages are cut to (RFC 7383); default 1280 */
 	unsigned int cookie_threshold; /* half-open IKE SAs from which on a COOKIE is demanded; default 256, or half of
 					  half_open_max if that is less */
 };

@@ -11,6 +11,7 @@
 #include "half_open.h"
 #include "ike_message.h"
 #include "impair.h"
+#include "reassembly.h"
 #include "refusal.h"
 #include "timers.h"
 
@@ -69,6 +70,7 @@ struct engine {
 	struct queued_datagram *out, **out_end;
 	struct queued_datagram *handed_out; /* by the last engine_output */
 
+	struct partials unproven;
 	struct refusals refusals;
 	struct budget budget; /* for what anybody can make us log or answer */
 	uint64_t rng;

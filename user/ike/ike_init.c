@@ -55,6 +55,21 @@ void ike_init_write_nonce(struct message *m, struct span nonce)
 	chain_end(&m->chain);
 }
 
+void ike_init_write_fragmentation(const struct ike_sa *sa, struct message *m)
+{
+	if (sa->conn->fragmentation != FRAGMENTATION_NO)
+		chain_notify(&m->chain, PROTOCOL_NONE, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, NULL, 0);
+}
+
+void ike_init_take_fragmentation(struct ike_sa *sa, const struct payloads *in)
+{
+	const bool both = sa->conn->fragmentation != FRAGMENTATION_NO &&
+			  payloads_notify(in, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED);
+
+	sa->fragments_in = both;
+	sa->fragments_out = both && sa->conn->fragmentation == FRAGMENTATION_YES;
+}
+
 static void export_keys(const struct ike_sa *sa)
 {
 #ifdef XSWAN_KEYLOG
@@ -104,7 +119,7 @@ static int prepare(struct setup *s)
 	return dh_new(&s->dh, s->group);
 }
 
-/* [N(COOKIE)], SAi1, KEi, Ni, N(NAT_DETECTION_*) */
+/* [N(COOKIE)], SAi1, KEi, Ni, N(NAT_DETECTION_*), N(IKEV2_FRAGMENTATION_SUPPORTED) */
 int ike_init_build(struct ike_sa *sa, struct child *child, struct message *m)
 {
 	struct setup *s = sa->setup;
@@ -125,6 +140,7 @@ int ike_init_build(struct ike_sa *sa, struct child *child, struct message *m)
 	ike_init_write_nonce(m, setup_ni(s));
 	nat_write(sa, &m->chain);
 	ike_cert_write_init(sa, &m->chain);
+	ike_init_write_fragmentation(sa, m);
 	return 0;
 }
 
@@ -277,6 +293,7 @@ void ike_init_response(struct ike_sa *sa, struct child *child, const struct payl
 	}
 	sa->local = sa->engine->rx.local; /* until now perhaps unset, for the kernel to choose */
 	nat_detect(sa, in, sa->spi_r);
+	ike_init_take_fragmentation(sa, in);
 	if (ike_sa_encap(sa) || mobike_wants_port(sa))
 		sa->local.port = sa->remote.port = PORT_IKE_NAT; /* RFC 7296 section 2.23, RFC 4555 section 3.3 */
 	sa->setup->give_up_at = 0;

@@ -11,6 +11,10 @@ void ike_init_timeout(struct ike_sa *sa);
 
 void ike_init_request(struct engine *e); /* the request in e->rx, for which there is no IKE SA yet */
 
+/* Both sides: that we take fragments (RFC 7383 section 2.3), if we do; and what follows from the peer's saying so. */
+void ike_init_write_fragmentation(const struct ike_sa *sa, struct message *m);
+void ike_init_take_fragmentation(struct ike_sa *sa, const struct payloads *in);
+
 /* Both sides: SA, KE, nonce and NAT detection notifies; the keys; what a key exchange of the peer's gives. */
 int ike_init_derive(struct ike_sa *sa, struct dh *dh, struct span peer_public) __attribute__((warn_unused_result));
 void ike_init_write_ke(struct message *m, const struct dh *dh);

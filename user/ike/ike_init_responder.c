@@ -123,12 +123,13 @@ static int take_request(struct ike_sa *sa, const struct payloads *in, const stru
 	nat_detect(sa, in, 0);
 	if (ike_cert_read_init(sa, in))
 		return -ENOMEM;
+	ike_init_take_fragmentation(sa, in);
 	if (digest_sha256(rx->datagram, sa->init_digest))
 		return -EIO;
 	return blob_set(&s->init_request, rx->datagram);
 }
 
-/* SAr1, KEr, Nr, N(NAT_DETECTION_*) */
+/* SAr1, KEr, Nr, N(NAT_DETECTION_*), [N(IKEV2_FRAGMENTATION_SUPPORTED)] */
 static int reply(struct ike_sa *sa, const struct dh *dh)
 {
 	struct ike_header h = window_header(sa, IKE_SA_INIT, 0, true);
@@ -143,6 +144,8 @@ static int reply(struct ike_sa *sa, const struct dh *dh)
 	ike_init_write_nonce(&m, setup_nr(sa->setup));
 	nat_write(sa, &m.chain);
 	ike_cert_write_init(sa, &m.chain);
+	if (sa->fragments_in)
+		ike_init_write_fragmentation(sa, &m);
 	ret = window_answer(sa, &m);
 	if (!ret)
 		ret = blob_set(&sa->setup->init_response, (struct span){ m.buf, m.w.len });

@@ -20,48 +20,39 @@ void ike_header_read(struct ike_header *h, struct span datagram)
 	h->length = cursor_u32(&c);
 }
 
+void ike_header_write(struct writer *w, const struct ike_header *h)
+{
+	writer_u64(w, h->spi_i);
+	writer_u64(w, h->spi_r);
+	writer_u8(w, h->next);
+	writer_u8(w, h->version);
+	writer_u8(w, h->exchange);
+	writer_u8(w, h->flags);
+	writer_u32(w, h->id);
+	writer_u32(w, h->length);
+}
+
 void message_begin(struct message *m, const struct ike_header *h)
 {
+	struct ike_header blank = *h;
+
+	blank.next = PAYLOAD_TYPE_NONE;
+	blank.version = IKE_VERSION;
+	blank.length = 0;
 	writer_init(&m->w, m->buf, sizeof(m->buf));
 	m->sk = 0;
-	writer_u64(&m->w, h->spi_i);
-	writer_u64(&m->w, h->spi_r);
-	writer_u8(&m->w, PAYLOAD_TYPE_NONE);
-	writer_u8(&m->w, IKE_VERSION);
-	writer_u8(&m->w, h->exchange);
-	writer_u8(&m->w, h->flags);
-	writer_u32(&m->w, h->id);
-	writer_u32(&m->w, 0);
+	ike_header_write(&m->w, &blank);
 	chain_init(&m->chain, &m->w, NEXT_PAYLOAD_AT);
 }
 
-void message_begin_sk(struct message *m, const struct ike_keys *keys)
+void message_begin_sk(struct message *m)
 {
 	chain_begin(&m->chain, PAYLOAD_TYPE_SK);
 	m->sk = m->chain.start;
-	writer_zero(&m->w, keys->alg->iv_len);
-	m->text = m->w.len;
 }
 
-static int seal(struct message *m, struct ike_keys *keys, bool initiator)
+int message_finish(struct message *m)
 {
-	struct sk_key key = ike_keys_sk(keys, initiator);
-	size_t padding = sk_padding(keys->alg, m->w.len - m->text);
-
-	writer_zero(&m->w, padding);
-	writer_u8(&m->w, padding);
-	writer_zero(&m->w, keys->alg->icv_len);
-	writer_patch_u16(&m->w, m->sk + 2, m->w.len - m->sk);
-	writer_patch_u32(&m->w, LENGTH_AT, m->w.len);
-	if (m->w.error)
-		return -EMSGSIZE;
-	return sk_seal(&key, ++keys->iv, m->buf, m->sk + PAYLOAD_HEADER, m->w.len);
-}
-
-int message_finish(struct message *m, struct ike_keys *keys, bool initiator)
-{
-	if (m->sk)
-		return seal(m, keys, initiator);
 	writer_patch_u32(&m->w, LENGTH_AT, m->w.len);
 	return m->w.error ? -EMSGSIZE : 0;
 }

@@ -9,7 +9,7 @@
 
 #define IKE_HEADER 28
 #define IKE_VERSION 0x20
-#define MESSAGE_MAX 16384 /* the largest that we write: eight certificates of usual size fit */
+#define MESSAGE_MAX 16384 /* the largest that we write, and the largest content of an SK payload: eight certificates fit */
 
 enum exchange_type { IKE_SA_INIT = 34, IKE_AUTH = 35, CREATE_CHILD_SA = 36, INFORMATIONAL = 37 };
 enum ike_flag { IKE_FLAG_INITIATOR = 0x08, IKE_FLAG_RESPONSE = 0x20 };
@@ -30,14 +30,14 @@ struct message {
 	struct writer w;
 	struct chain chain;
 	size_t sk; /* where the SK payload starts; 0: in the clear */
-	size_t text; /* where its content starts */
 	uint8_t buf[MESSAGE_MAX];
 };
 
+void ike_header_write(struct writer *w, const struct ike_header *h);
+
 void message_begin(struct message *m, const struct ike_header *h); /* next, version and length are filled in */
-void message_begin_sk(struct message *m, const struct ike_keys *keys); /* what follows goes inside */
-/* Patches lengths and, where there is an SK payload, seals. 0, -EMSGSIZE or -EIO. */
-int message_finish(struct message *m, struct ike_keys *keys, bool initiator) __attribute__((warn_unused_result));
+void message_begin_sk(struct message *m); /* what follows goes inside; message_seal (fragment.h) makes it so */
+int message_finish(struct message *m) __attribute__((warn_unused_result)); /* in the clear: 0 or -EMSGSIZE */
 
 /*
  * Opens the SK payload that `outer` found into `plain` (as large as the datagram). -EBADMSG: it does

@@ -18,30 +18,6 @@
 #include "ike_auth.h"
 #include "ike_sa_index.h"
 
-int blob_set(struct blob *b, struct span from)
-{
-	uint8_t *copy = malloc(from.len ? from.len : 1);
-
-	if (!copy)
-		return -ENOMEM;
-	if (from.len)
-		memcpy(copy, from.data, from.len);
-	free(b->data);
-	*b = (struct blob){ .data = copy, .len = from.len };
-	return 0;
-}
-
-void blob_free(struct blob *b)
-{
-	free(b->data);
-	*b = (struct blob){ 0 };
-}
-
-struct span blob_span(const struct blob *b)
-{
-	return (struct span){ b->data, b->len };
-}
-
 struct span setup_ni(const struct setup *s)
 {
 	return (struct span){ s->ni, s->ni_len };
@@ -93,6 +69,7 @@ struct ike_sa *ike_sa_new(struct engine *e, bool initiator)
 	}
 	sa->engine = e;
 	sa->initiator = initiator;
+	sa->fragment_size = e->settings.fragment_size;
 	sa->phase = initiator ? PHASE_INIT : PHASE_HALF_OPEN;
 	sa->uniqueid = ++e->last_ike_id;
 	sa->cfg = config_ref(e->cfg);

@@ -31,14 +31,6 @@ enum phase {
 };
 #define PHASES_UP (PHASE_ESTABLISHED | PHASE_DELETING)
 
-struct blob {
-	uint8_t *data;
-	size_t len;
-};
-int blob_set(struct blob *b, struct span from) __attribute__((warn_unused_result)); /* replaces what it held */
-void blob_free(struct blob *b);
-struct span blob_span(const struct blob *b);
-
 #define GROUPS_TRIED 8
 
 /* Needed only until IKE_AUTH is done. */
@@ -82,6 +74,8 @@ struct ike_sa {
 	const char *ending; /* why it ends as soon as the answer being written is sent; NULL: it does not */
 	bool nat_local, nat_remote, nat_fake;
 	bool natt; /* the peer knows NAT traversal */
+	bool fragments_in, fragments_out; /* RFC 7383: agreed upon for what we receive, and send */
+	unsigned int fragment_size; /* of what we send, as in struct engine_settings */
 	uint64_t spi_i, spi_r;
 	struct endpoint local, remote;
 	struct endpoint init_remote; /* responder: where IKE_SA_INIT came from */

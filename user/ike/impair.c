@@ -122,7 +122,7 @@ static struct span find_payload(struct message *m, uint8_t type)
 
 		next = m->buf[at];
 		if (this == PAYLOAD_TYPE_SK) {
-			at = m->text;
+			at += PAYLOAD_HEADER;
 			continue;
 		}
 		if (this == type && len >= PAYLOAD_HEADER && at + len <= m->w.len)

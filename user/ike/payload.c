@@ -182,7 +182,7 @@ int payloads_parse(struct payloads *p, uint8_t first, struct span chain)
 		ret = entry ? keep(p, entry, body, counts) : 0;
 		if (ret)
 			return ret;
-		if (type == PAYLOAD_TYPE_SK) { /* always the last; its "next" is the first one inside (section 3.14) */
+		if (type == PAYLOAD_TYPE_SK || type == PAYLOAD_TYPE_SKF) { /* the last; "next" is inside (section 3.14) */
 			p->sk_first = next;
 			break;
 		}

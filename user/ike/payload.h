@@ -16,29 +16,30 @@
  *
  * The most is a bound on what a message may make us do; the RFC allows one of each where it is 1.
  */
-#define PAYLOADS(X)                               \
-	X(SA, 33, "SA", 8, 1, check_sa)           \
-	X(KE, 34, "KE", 5, 1, NULL)               \
-	X(IDI, 35, "IDi", 4, 1, NULL)             \
-	X(IDR, 36, "IDr", 4, 1, NULL)             \
-	X(CERT, 37, "CERT", 1, CERT_MAX, NULL)          \
-	X(CERTREQ, 38, "CERTREQ", 1, CERT_MAX, NULL)    \
-	X(AUTH, 39, "AUTH", 4, 1, NULL)           \
-	X(NONCE, 40, "NONCE", 16, 1, check_nonce) \
-	X(NOTIFY, 41, "N", 4, 64, check_notify)   \
-	X(DELETE, 42, "D", 4, 8, check_delete)    \
-	X(VENDOR, 43, "V", 0, 64, NULL)           \
-	X(TSI, 44, "TSi", 4, 1, check_ts)         \
-	X(TSR, 45, "TSr", 4, 1, check_ts)         \
-	X(SK, 46, "SK", 25, 1, NULL)              \
-	X(CP, 47, "CP", 4, 1, NULL)               \
-	X(EAP, 48, "EAP", 4, 1, NULL)
+#define PAYLOADS(X)                                  \
+	X(SA, 33, "SA", 8, 1, check_sa)              \
+	X(KE, 34, "KE", 5, 1, NULL)                  \
+	X(IDI, 35, "IDi", 4, 1, NULL)                \
+	X(IDR, 36, "IDr", 4, 1, NULL)                \
+	X(CERT, 37, "CERT", 1, CERT_MAX, NULL)       \
+	X(CERTREQ, 38, "CERTREQ", 1, CERT_MAX, NULL) \
+	X(AUTH, 39, "AUTH", 4, 1, NULL)              \
+	X(NONCE, 40, "NONCE", 16, 1, check_nonce)    \
+	X(NOTIFY, 41, "N", 4, 64, check_notify)      \
+	X(DELETE, 42, "D", 4, 8, check_delete)       \
+	X(VENDOR, 43, "V", 0, 64, NULL)              \
+	X(TSI, 44, "TSi", 4, 1, check_ts)            \
+	X(TSR, 45, "TSr", 4, 1, check_ts)            \
+	X(SK, 46, "SK", 25, 1, NULL)                 \
+	X(CP, 47, "CP", 4, 1, NULL)                  \
+	X(EAP, 48, "EAP", 4, 1, NULL)                \
+	X(SKF, 53, "SKF", 29, 1, NULL)
 
 enum payload_index {
 #define X(id, type, text, min, most, check) PAYLOAD_##id,
 	PAYLOADS(X)
 #undef X
-	PAYLOAD_COUNT
+		PAYLOAD_COUNT
 };
 
 enum payload_type {
@@ -52,39 +53,40 @@ enum payload_type {
 #define PAYLOAD_BIT(id) (1u << PAYLOAD_##id)
 
 /* RFC 7296 section 3.10.1; below 16384 are errors */
-#define NOTIFIES(X)                            \
-	X(UNSUPPORTED_CRITICAL_PAYLOAD, 1)     \
-	X(INVALID_IKE_SPI, 4)                  \
-	X(INVALID_MAJOR_VERSION, 5)            \
-	X(INVALID_SYNTAX, 7)                   \
-	X(INVALID_MESSAGE_ID, 9)               \
-	X(INVALID_SPI, 11)                     \
-	X(NO_PROPOSAL_CHOSEN, 14)              \
-	X(INVALID_KE_PAYLOAD, 17)              \
-	X(AUTHENTICATION_FAILED, 24)           \
-	X(SINGLE_PAIR_REQUIRED, 34)            \
-	X(NO_ADDITIONAL_SAS, 35)               \
-	X(INTERNAL_ADDRESS_FAILURE, 36)        \
-	X(FAILED_CP_REQUIRED, 37)              \
-	X(TS_UNACCEPTABLE, 38)                 \
-	X(INVALID_SELECTORS, 39)               \
-	X(UNACCEPTABLE_ADDRESSES, 40)          \
-	X(UNEXPECTED_NAT_DETECTED, 41)         \
-	X(TEMPORARY_FAILURE, 43)               \
-	X(CHILD_SA_NOT_FOUND, 44)              \
-	X(INITIAL_CONTACT, 16384)              \
-	X(NAT_DETECTION_SOURCE_IP, 16388)      \
-	X(NAT_DETECTION_DESTINATION_IP, 16389) \
-	X(COOKIE, 16390)                       \
-	X(USE_TRANSPORT_MODE, 16391)           \
+#define NOTIFIES(X)                             \
+	X(UNSUPPORTED_CRITICAL_PAYLOAD, 1)      \
+	X(INVALID_IKE_SPI, 4)                   \
+	X(INVALID_MAJOR_VERSION, 5)             \
+	X(INVALID_SYNTAX, 7)                    \
+	X(INVALID_MESSAGE_ID, 9)                \
+	X(INVALID_SPI, 11)                      \
+	X(NO_PROPOSAL_CHOSEN, 14)               \
+	X(INVALID_KE_PAYLOAD, 17)               \
+	X(AUTHENTICATION_FAILED, 24)            \
+	X(SINGLE_PAIR_REQUIRED, 34)             \
+	X(NO_ADDITIONAL_SAS, 35)                \
+	X(INTERNAL_ADDRESS_FAILURE, 36)         \
+	X(FAILED_CP_REQUIRED, 37)               \
+	X(TS_UNACCEPTABLE, 38)                  \
+	X(INVALID_SELECTORS, 39)                \
+	X(UNACCEPTABLE_ADDRESSES, 40)           \
+	X(UNEXPECTED_NAT_DETECTED, 41)          \
+	X(TEMPORARY_FAILURE, 43)                \
+	X(CHILD_SA_NOT_FOUND, 44)               \
+	X(INITIAL_CONTACT, 16384)               \
+	X(NAT_DETECTION_SOURCE_IP, 16388)       \
+	X(NAT_DETECTION_DESTINATION_IP, 16389)  \
+	X(COOKIE, 16390)                        \
+	X(USE_TRANSPORT_MODE, 16391)            \
 	X(ESP_TFC_PADDING_NOT_SUPPORTED, 16394) \
-	X(MOBIKE_SUPPORTED, 16396)             \
-	X(ADDITIONAL_IP4_ADDRESS, 16397)       \
-	X(ADDITIONAL_IP6_ADDRESS, 16398)       \
-	X(NO_ADDITIONAL_ADDRESSES, 16399)      \
-	X(UPDATE_SA_ADDRESSES, 16400)          \
-	X(COOKIE2, 16401)                      \
-	X(NO_NATS_ALLOWED, 16402) \
+	X(MOBIKE_SUPPORTED, 16396)              \
+	X(ADDITIONAL_IP4_ADDRESS, 16397)        \
+	X(ADDITIONAL_IP6_ADDRESS, 16398)        \
+	X(NO_ADDITIONAL_ADDRESSES, 16399)       \
+	X(UPDATE_SA_ADDRESSES, 16400)           \
+	X(COOKIE2, 16401)                       \
+	X(NO_NATS_ALLOWED, 16402)               \
+	X(IKEV2_FRAGMENTATION_SUPPORTED, 16430) \
 	X(SIGNATURE_HASH_ALGORITHMS, 16431)
 
 enum notify_type {
@@ -125,7 +127,7 @@ struct payloads {
 	int delete_count;
 	struct span certs[CERT_MAX], certreqs[CERT_MAX];
 	int cert_count, certreq_count;
-	uint8_t sk_first; /* type of the first payload inside SK */
+	uint8_t sk_first; /* type of the first payload inside SK or SKF */
 	uint8_t critical; /* -EPROTO: the unknown payload's type */
 	const char *error; /* -EBADMSG: what was wrong */
 	const char *error_payload; /* and in which payload */

@@ -36,7 +36,7 @@ static void answer(struct engine *e, uint16_t type, const void *data, size_t len
 	h.flags = IKE_FLAG_RESPONSE | (~h.flags & IKE_FLAG_INITIATOR);
 	message_begin(&m, &h);
 	chain_notify(&m.chain, PROTOCOL_NONE, type, data, len);
-	if (!message_finish(&m, NULL, false))
+	if (!message_finish(&m))
 		engine_send(e, &e->rx.local, &e->rx.remote, (struct span){ m.buf, m.w.len });
 }
 

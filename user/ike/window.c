@@ -7,8 +7,10 @@
 
 #include "child.h"
 #include "exchange.h"
+#include "fragment.h"
 #include "ike_sa.h"
 #include "mobike.h"
+#include "nat.h"
 
 #define PROBE_AFTER 2 /* retransmissions over the path that there was */
 
@@ -20,8 +22,7 @@ void window_init(struct window *w)
 
 static void drop_request(struct window *w)
 {
-	free(w->request);
-	w->request = NULL;
+	blob_free(&w->request);
 	w->exchange = NULL;
 	w->child = NULL;
 }
@@ -29,8 +30,7 @@ static void drop_request(struct window *w)
 void window_free(struct window *w)
 {
 	drop_request(w);
-	free(w->response);
-	w->response = NULL;
+	blob_free(&w->response);
 }
 
 static void enqueue(struct window *w, struct want *want)
@@ -97,6 +97,8 @@ void window_clear(struct ike_sa *sa)
 	while (dequeue(&sa->window))
 		;
 	drop_request(&sa->window);
+	reassembly_drop(sa, false);
+	reassembly_drop(sa, true);
 }
 
 struct ike_header window_header(const struct ike_sa *sa, uint8_t exchange, uint32_t id, bool response)
@@ -110,24 +112,57 @@ struct ike_header window_header(const struct ike_sa *sa, uint8_t exchange, uint3
 	};
 }
 
-static int keep(uint8_t **where, size_t *len, const struct message *m)
+size_t window_overhead(const struct ike_sa *sa)
 {
-	uint8_t *copy = malloc(m->w.len);
+	size_t ip = sa->remote.addr.family == 6 ? 40 : 20, udp = 8, marker = sa->local.port == PORT_IKE_NAT ? 4 : 0;
 
-	if (!copy)
-		return -ENOMEM;
-	memcpy(copy, m->buf, m->w.len);
-	free(*where);
-	*where = copy;
-	*len = m->w.len;
-	return 0;
+	return ip + udp + marker;
+}
+
+/* Ready to be sent, as often as it must be. */
+static int finish(struct ike_sa *sa, struct message *m, struct blob *out)
+{
+	int ret;
+
+	if (m->sk)
+		return message_seal(m, &sa->keys, sa->initiator,
+				    sa->fragments_out ? sa->fragment_size - window_overhead(sa) : 0, out);
+	ret = message_finish(m);
+	return ret ? ret : blob_set(out, (struct span){ m->buf, m->w.len });
+}
+
+/*
+ * It has been sent more than once, and seems not to arrive: what is longer than fits everywhere goes in smaller
+ * fragments, as does all that follows (RFC 7383 section 2.5.1).
+ */
+static void shrink(struct ike_sa *sa, struct blob *sealed)
+{
+	size_t max = FRAGMENT_SIZE_SMALL - window_overhead(sa);
+
+	if (!sa->fragments_out || sa->fragment_size <= FRAGMENT_SIZE_SMALL || datagrams_longest(sealed) <= max ||
+	    datagrams_shrink(sealed, &sa->keys, sa->initiator, max))
+		return;
+	sa->fragment_size = FRAGMENT_SIZE_SMALL;
+	ike_sa_log(sa, LOG_LEVEL_INFO, "a message seems not to arrive: sent again in fragments of %u bytes",
+		   FRAGMENT_SIZE_SMALL);
+}
+
+static void send_all(struct ike_sa *sa, const struct endpoint *local, const struct endpoint *remote,
+		     const struct blob *sealed)
+{
+	struct cursor c = cursor_over(blob_span(sealed));
+	struct span one;
+
+	while (datagrams_next(&c, &one)) {
+		engine_send(sa->engine, local, remote, one);
+		if (one.len < sealed->len)
+			engine_count(sa->engine, XSWAN_IKE_FRAGMENT_TX);
+	}
 }
 
 void window_send(struct ike_sa *sa, const struct endpoint *local, const struct endpoint *remote)
 {
-	struct window *w = &sa->window;
-
-	engine_send(sa->engine, local, remote, (struct span){ w->request, w->request_len });
+	send_all(sa, local, remote, &sa->window.request);
 }
 
 static void transmit(struct ike_sa *sa)
@@ -156,16 +191,14 @@ static int start(struct ike_sa *sa, const struct exchange *exchange, struct chil
 
 	message_begin(&m, &h);
 	if (!exchange->clear)
-		message_begin_sk(&m, &sa->keys);
+		message_begin_sk(&m);
 	ret = exchange->build(sa, child, &m);
 	if (ret)
 		return ret;
 	impair_message(sa->engine, &m);
-	ret = message_finish(&m, &sa->keys, sa->initiator);
-	if (!ret)
-		ret = keep(&w->request, &w->request_len, &m);
+	ret = finish(sa, &m, &w->request);
 	if (!ret && exchange->clear) /* AUTH signs the first message (RFC 7296 section 2.15) */
-		ret = blob_set(&sa->setup->init_request, (struct span){ w->request, w->request_len });
+		ret = blob_set(&sa->setup->init_request, blob_span(&w->request));
 	if (ret) {
 		sa->reason = sa->reason ? sa->reason : IKE_REASON_RESOURCES;
 		ike_sa_end(sa, ret == -ENOMEM ? "out of memory" : "the request could not be built");
@@ -192,6 +225,7 @@ void window_run(struct ike_sa *sa)
 
 void window_done(struct ike_sa *sa)
 {
+	reassembly_drop(sa, true);
 	drop_request(&sa->window);
 }
 
@@ -222,6 +256,8 @@ void window_resend(struct ike_sa *sa)
 	w->tries++;
 	engine_count(sa->engine, XSWAN_IKE_RETRANSMIT_TX);
 	back_off(sa);
+	if (w->tries > 1)
+		shrink(sa, &w->request);
 	transmit(sa);
 	if (w->tries >= PROBE_AFTER)
 		mobike_probe(sa);
@@ -242,28 +278,42 @@ int window_answer(struct ike_sa *sa, struct message *m)
 	int ret;
 
 	impair_message(sa->engine, m);
-	ret = message_finish(m, &sa->keys, sa->initiator);
+	ret = finish(sa, m, &w->response);
 	if (!ret)
 		ret = digest_sha256(rx->datagram, w->answered);
-	if (!ret)
-		ret = keep(&w->response, &w->response_len, m);
 	if (ret)
 		return ret;
 	w->expected_id = rx->header.id + 1;
+	w->repeats = 0;
+	reassembly_drop(sa, false);
 	sa->sent_at = sa->engine->now;
-	engine_send(sa->engine, &rx->local, &rx->remote, (struct span){ w->response, w->response_len });
+	send_all(sa, &rx->local, &rx->remote, &w->response);
 	return 0;
 }
 
-bool window_answer_again(struct ike_sa *sa)
+/*
+ * The same bytes, or in fragments, which the peer may have cut otherwise this time, the first one (RFC 7383 section
+ * 2.6.1): the others ask for nothing more.
+ */
+static bool is_repetition(struct ike_sa *sa, const struct payloads *outer)
+{
+	uint8_t digest[DIGEST_MAX];
+
+	if (outer && outer->seen & PAYLOAD_BIT(SKF))
+		return sa->engine->rx.header.id + 1 == sa->window.expected_id && reassembly_is_first(sa, outer);
+	return !digest_sha256(sa->engine->rx.datagram, digest) && !memcmp(digest, sa->window.answered, sizeof(digest));
+}
+
+bool window_answer_again(struct ike_sa *sa, const struct payloads *outer)
 {
 	struct window *w = &sa->window;
 	const struct received *rx = &sa->engine->rx;
-	uint8_t digest[DIGEST_MAX];
 
-	if (!w->response || digest_sha256(rx->datagram, digest) || memcmp(digest, w->answered, sizeof(digest)))
+	if (!w->response.data || !is_repetition(sa, outer))
 		return false;
 	engine_count(sa->engine, XSWAN_IKE_RETRANSMIT_RX);
-	engine_send(sa->engine, &rx->local, &rx->remote, (struct span){ w->response, w->response_len });
+	if (++w->repeats > 1)
+		shrink(sa, &w->response);
+	send_all(sa, &rx->local, &rx->remote, &w->response);
 	return true;
 }

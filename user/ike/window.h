@@ -11,6 +11,7 @@
 
 #include "ike_message.h"
 #include "prf.h"
+#include "reassembly.h"
 
 struct endpoint;
 struct ike_sa;
@@ -33,8 +34,7 @@ struct window {
 	const struct exchange *exchange; /* of the request under way; NULL: none */
 	struct child *child; /* that it is about; NULL: none, or gone in the meantime */
 	uint32_t id;
-	uint8_t *request;
-	size_t request_len;
+	struct blob request; /* one datagram, or its fragments (fragment.h) */
 	unsigned int tries;
 	bool spread; /* it has gone over other paths than the IKE SA's, too (mobike.h) */
 	uint64_t interval, resend_at;
@@ -43,9 +43,10 @@ struct window {
 
 	/* the peer's */
 	uint32_t expected_id;
-	uint8_t *response; /* to expected_id - 1 */
-	size_t response_len;
+	struct blob response; /* to expected_id - 1; like request */
+	unsigned int repeats; /* how often it was asked for again */
 	uint8_t answered[DIGEST_MAX]; /* the request it answers: a repetition is the same bytes */
+	struct partial *partial[2]; /* a request, and a response, of which fragments are missing */
 };
 
 void window_init(struct window *w);
@@ -64,7 +65,10 @@ void window_send(struct ike_sa *sa, const struct endpoint *local, const struct e
 
 /* Keeps and sends the answer to the request in engine->rx. */
 int window_answer(struct ike_sa *sa, struct message *m) __attribute__((warn_unused_result));
-bool window_answer_again(struct ike_sa *sa); /* false: not the request that was answered last */
+/* False: engine->rx, whose payloads `outer` is (NULL: of IKE_SA_INIT), is not the request that was answered last. */
+bool window_answer_again(struct ike_sa *sa, const struct payloads *outer);
+
+size_t window_overhead(const struct ike_sa *sa); /* bytes of an IP datagram before the IKE message */
 
 /* A header for our next message; `response` to the request with this ID. */
 struct ike_header window_header(const struct ike_sa *sa, uint8_t exchange, uint32_t id, bool response);

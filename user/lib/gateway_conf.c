@@ -13,6 +13,8 @@
 #define FRAMES_MAX 1048576u
 #define PATH_MTU_FLOOR_MIN 68u /* RFC 791 */
 #define PATH_MTU_FLOOR_MAX 1500u
+#define FRAGMENT_SIZE_MIN 256u /* 255 of them are still more than the longest message */
+#define FRAGMENT_SIZE_MAX 16384u
 #define MSS_MIN 88u /* less is not worth the headers: Linux takes none */
 #define MSS_MAX 65495u
 #define INIT_RATE_MAX 1000000u
@@ -323,6 +325,7 @@ static void load_ike(struct gateway_conf *conf, struct section *s, struct proble
 	load_count(s, "init_rate", 0, INIT_RATE_MAX, &conf->init_rate, p);
 	load_count(s, "init_rate_prefix", 0, INIT_RATE_MAX, &conf->init_rate_prefix, p);
 	load_count(s, "init_rate_peer", 0, INIT_RATE_MAX, &conf->init_rate_peer, p);
+	load_count(s, "fragment_size", FRAGMENT_SIZE_MIN, FRAGMENT_SIZE_MAX, &conf->fragment_size, p);
 }
 
 static void load_log(struct gateway_conf *conf, struct section *s, struct problems *p)
@@ -379,6 +382,7 @@ int gateway_conf_load(struct gateway_conf *conf, const char *dir, char *why, siz
 		.init_rate_prefix = 200,
 		.init_rate_peer = 50,
 		.log = { .level = LOG_LEVEL_INFO },
+		.fragment_size = 1280,
 	};
 	struct problems p = { .why = why, .why_size = why_size };
 	struct settings *settings;

@@ -35,6 +35,7 @@
  *       attempts = 512           # to connect at once
  *       attempts_per_peer = 64   # with one address
  *       keep_alive = 20s     # behind a NAT; 0: never
+ *       fragment_size = 1280 # bytes of an IP datagram: longer IKE messages go in fragments
  *       path_mtu_floor = 576 # bytes: no router talks us into smaller IPv4 packets
  *       half_open_limit = 4096 # IKE SAs whose peer has not authenticated yet,
  *       cookie_threshold = 256 # and from how many on a cookie is demanded
@@ -93,6 +94,7 @@ struct gateway_conf {
 	uint64_t reconnect_delay, reconnect_limit; /* microseconds */
 	uint32_t attempts, attempts_per_peer;
 	uint64_t keep_alive; /* microseconds; 0: none */
+	uint32_t fragment_size; /* bytes */
 	uint32_t path_mtu_floor;
 	uint32_t half_open_limit, cookie_threshold;
 	uint32_t init_rate, init_rate_prefix, init_rate_peer; /* per second; 0: no limit */

@@ -6,7 +6,8 @@
 # with a /run of its own; its vici socket is $STATE/$PEER_SIDE/vici. Not executable: it is no test.
 
 : "${PEER_IKE:=aes256gcm16-prfsha256-x25519}" "${PEER_ESP:=aes256gcm16}" "${PEER_PSK:=correct horse battery staple}"
-: "${PEER_SIDE:=b}" "${PEER_MOBIKE:=no}" "${PEER_LOCAL:=}"
+: "${PEER_SIDE:=b}" "${PEER_MOBIKE:=no}" "${PEER_LOCAL:=}" "${PEER_FRAGMENT_SIZE:=1280}" "${PEER_FRAGMENTATION:=yes}"
+: "${PEER_CHILD_KEYS:=}" # more lines of children.net
 CHARON=/usr/lib/ipsec/charon
 
 # What a test needs that is not there, or nothing.
@@ -40,6 +41,7 @@ charon_conf()
 		    load = random nonce openssl aes sha1 sha2 hmac kdf gcm ctr chapoly curve25519 drbg pem pkcs1 pkcs8 x509 constraints pubkey vici kernel-libipsec kernel-netlink socket-default updown
 		    retransmit_tries = 3
 		    retransmit_timeout = 1
+		    fragment_size = $PEER_FRAGMENT_SIZE
 		    plugins {
 		        vici {
 		            socket = unix://$dir/vici
@@ -62,6 +64,7 @@ charon_conf()
 		        proposals = $PEER_IKE
 		        mobike = $PEER_MOBIKE
 		        encap = yes
+		        fragmentation = $PEER_FRAGMENTATION
 		        local {
 		            auth = psk
 		            id = $local_addr
@@ -76,6 +79,7 @@ charon_conf()
 		                remote_ts = $remote_ts
 		                esp_proposals = $PEER_ESP
 		                rekey_time = 0
+		                $PEER_CHILD_KEYS
 		            }
 		        }
 		    }

@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# IKE fragmentation (RFC 7383) with strongSwan, in both roles, each side's fragments so small that IKE_AUTH takes several:
+# with AEAD and with HMAC; when strongSwan only takes them, and when it knows nothing of them; and with certificates.
+set -u
+. "$(dirname "$0")/../netns/setup.sh"
+. "$(dirname "$0")/charon.sh"
+. "$(dirname "$0")/tshark.sh"
+
+missing=$(charon_missing)
+[ -z "$missing" ] || {
+	echo "1..0 # SKIP $missing"
+	exit 0
+}
+
+none_left()
+{
+	[ "$(xswan a --json status | jq '[.connections[].ike_sas[], .connections[].children[].sas[]] | length')" = 0 ] &&
+		! peer --list-sas | grep -q .
+}
+
+up()
+{
+	case $1 in
+	we) xswan a up net ;;
+	it) peer --initiate --child net --timeout 20 ;;
+	esac && pings client $SERVER 2
+}
+
+down()
+{
+	case $1 in
+	we) peer --terminate --ike site --timeout 10 ;;
+	it) xswan a down site ;;
+	esac && wait_for 5 none_left
+}
+
+# fragments NAME BEFORE WANTED: has the counter risen, as it should or should not?
+fragments()
+{
+	if [ "$3" = yes ]; then
+		wait_for 3 above a "$1" $(($2 + 1))
+	else
+		equal "$(counter a "$1")" "$2"
+	fi
+}
+
+# tunnel WHAT SENT RECEIVED: does gateway A send fragments, and receive them?
+tunnel()
+{
+	local who sent received
+
+	need "$1: strongSwan takes its configuration" charon_load b
+	for who in we it; do
+		sent=$(counter a fragment_tx) received=$(counter a fragment_rx)
+		check "$1, $who initiate: the tunnel carries" up $who
+		check "$1, $who initiate: fragments sent: $2" fragments fragment_tx "$sent" "$2"
+		check "$1, $who initiate: fragments received: $3" fragments fragment_rx "$received" "$3"
+		check "$1, $who initiate: deleted" down $who
+	done
+}
+
+need "topology" topology_up
+SNAPLEN=65535 need "a capture of IKE between the gateways" capture ike udp port 500 or 'udp[8:4] = 0'
+IKE_PROGRAM=xswan-ike-keylog IKE_OPTIONS="--keylog $STATE/keys"
+IKE_PROPOSAL=aes256gcm16-prfsha256-x25519,aes256-sha512-x25519
+# selectors that make every IKE_AUTH longer than that
+a_ts=$A_NET
+for i in 1 3 5 7 9 11 13 15 17 19 21; do
+	a_ts+=,10.31.$i.0/24
+done
+CHILD_KEYS="local_ts = $a_ts" PEER_CHILD_KEYS="remote_ts = $a_ts"
+FRAGMENT_SIZE=256 need "configuration" gateway_conf a
+PEER_FRAGMENT_SIZE=256
+need "configuration of strongSwan" charon_conf b
+need "xswan on gateway A" gateway_start a
+need "strongSwan on gateway B" charon_start b
+
+PEER_IKE=aes256gcm16-prfsha256-x25519 charon_conf b
+tunnel "AES-GCM" yes yes
+PEER_IKE=aes256-sha512-x25519 charon_conf b
+tunnel "AES-CBC with HMAC-SHA2-512" yes yes
+PEER_FRAGMENTATION=accept charon_conf b
+tunnel "it only takes them" yes no
+PEER_FRAGMENTATION=no charon_conf b
+tunnel "it knows nothing of them" no no
+PEER_FRAGMENT_SIZE=1280 charon_conf b
+need "strongSwan takes other settings" peer --reload-settings
+tunnel "its are larger than its messages" yes no
+check "no fragment was refused" equal "$(counter a fragment_drop)" 0
+
+capture_end ike
+if command -v tshark >/dev/null; then
+	need "keys for tshark" tshark_keys
+	check "tshark: no message is malformed" nothing_malformed
+else
+	skip "tshark: the exchanges decrypted" "tshark is not installed"
+fi
+check_end

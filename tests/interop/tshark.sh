@@ -1,0 +1,49 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# tshark's reading of $STATE/ike.pcap: it decrypts the exchanges with $STATE/keys, from a test build of xswan-ike, and judges
+# their form. Source setup.sh first. Not executable: it is no test.
+
+# fields FILTER FIELD…: of the captured IKE messages, one line per message
+fields()
+{
+	local filter=$1 field args=()
+
+	shift
+	for field; do
+		args+=(-e "$field")
+	done
+	HOME=$STATE/home XDG_CONFIG_HOME='' tshark -r "$STATE/ike.pcap" -Y "$filter" -T fields "${args[@]}" 2>/dev/null
+}
+
+tshark_keys()
+{
+	mkdir -p "$STATE/home/.config/wireshark" &&
+		cp "$STATE/keys" "$STATE/home/.config/wireshark/ikev2_decryption_table" &&
+		[ -s "$STATE/keys" ]
+}
+
+nothing_malformed()
+{
+	local bad
+
+	bad=$(fields 'isakmp && (_ws.malformed || isakmp.ikev2.icv.bad || _ws.expert.severity == "error")' \
+		frame.number isakmp.exchangetype _ws.expert.message)
+	equal "$bad" ""
+}
+
+# every message of EXCHANGE, requests and responses, has all the payload TYPEs in clear after decryption
+has_payloads()
+{
+	local exchange=$1 flag=$2 lines type
+
+	shift 2
+	lines=$(fields "isakmp.exchangetype == $exchange && isakmp.flag_r == $flag" isakmp.typepayload)
+	[ -n "$lines" ] || { echo "no such message in the capture" && return 1; }
+	for type; do
+		if printf '%s\n' "$lines" | grep -Evq "(^|,)$type(,|\$)"; then
+			printf 'a message without payload %s:\n%s\n' "$type" "$lines"
+			return 1
+		fi
+	done
+}

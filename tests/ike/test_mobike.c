@@ -159,6 +159,7 @@ static void responder_moves(void **state)
 	struct world *w = mobile(A1, B1);
 
 	side_addresses(&w->b, B2, w->now);
+	assert_true(is_at(&only_sa(&w->b)->local, B2)); /* from the old one nothing can be sent any more */
 	world_run(w, SEC);
 	assert_path(w, A1, B2);
 	side_addresses(&w->b, B1 " " B2, w->now); /* what is in use stays in use */

@@ -9,6 +9,7 @@
 
 #include "../lib/esp_alg.h"
 #include "exchange.h"
+#include "mobike.h"
 #include "move.h"
 #include "transport.h"
 
@@ -164,6 +165,7 @@ int child_install(struct ike_sa *sa, struct child *child)
 	child->installed = true;
 	table_add(&sa->engine->index.sink_ids, &child->by_sink_id, child->sink_id);
 	child->state = CHILD_INSTALLED;
+	mobike_child_installed(sa, child);
 	child->installed_at = sa->engine->now;
 	engine_count(sa->engine, XSWAN_IKE_CHILD_UP);
 	log_up(sa, child);

@@ -70,6 +70,8 @@ int mobike_additional(const struct ike_sa *sa, struct addr *list, int max);
 bool mobike_may_use(const struct ike_sa *sa, const struct addr *local); /* says the configuration */
 void mobike_set_path(struct ike_sa *sa, const struct endpoint *local, const struct endpoint *remote); /* as initiator */
 void mobike_move_children(struct ike_sa *sa, unsigned int directions); /* to the path of the IKE SA */
+/* Made on the path of outbound ESP, while a check of the IKE SA's new one is under way: what comes in comes by that. */
+void mobike_child_installed(struct ike_sa *sa, struct child *child);
 /* The responder has told its addresses anew, or refused the path. */
 void mobike_peer_addresses_changed(struct ike_sa *sa);
 void mobike_refused(struct ike_sa *sa);

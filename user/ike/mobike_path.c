@@ -102,9 +102,8 @@ static bool choose_path(const struct ike_sa *sa, bool refused, struct endpoint *
 	return false;
 }
 
-void mobike_move_children(struct ike_sa *sa, unsigned int directions)
+static void move_child(struct ike_sa *sa, struct child *child, unsigned int directions)
 {
-	struct mobike *mb = sa->mobike;
 	const struct child_path path = {
 		.local = sa->local,
 		.remote = sa->remote,
@@ -113,13 +112,28 @@ void mobike_move_children(struct ike_sa *sa, unsigned int directions)
 		.directions = directions,
 	};
 
+	child_move(sa, child, &path);
+}
+
+void mobike_move_children(struct ike_sa *sa, unsigned int directions)
+{
+	struct mobike *mb = sa->mobike;
+
 	if (directions & CHILD_OUT) {
-		mb->esp_local = path.local;
-		mb->esp_remote = path.remote;
-		mb->esp_encap = path.encap;
+		mb->esp_local = sa->local;
+		mb->esp_remote = sa->remote;
+		mb->esp_encap = ike_sa_encap(sa);
 	}
 	for (struct child *c = sa->children; c; c = c->next)
-		child_move(sa, c, &path);
+		move_child(sa, c, directions);
+}
+
+void mobike_child_installed(struct ike_sa *sa, struct child *child)
+{
+	const struct mobike *mb = sa->mobike;
+
+	if (mb && (mb->wanted | mb->asked) & MOBIKE_CHECK)
+		move_child(sa, child, CHILD_IN);
 }
 
 /* Section 3.5: to another address of the peer's ESP goes once the peer has answered from there. */
@@ -151,17 +165,24 @@ static bool leave_path(struct ike_sa *sa)
 	return true;
 }
 
-/* The responder says from where it is now; the initiator will choose (section 3.6). */
+/*
+ * The responder says from where it is now, and the initiator will choose (section 3.6). Its SAs leave the old address at
+ * once, which leads nowhere: strongSwan takes the new one without an UPDATE_SA_ADDRESSES.
+ */
 static bool leave_local(struct ike_sa *sa)
 {
-	struct addr local;
+	const bool known = addr_equal(&sa->remote.addr, &sa->mobike->verified);
+	struct endpoint local = sa->local;
 	char was[ADDR_TEXT], is[ADDR_TEXT];
 
-	if (!choose_local(sa, &sa->remote.addr, &local))
+	if (!choose_local(sa, &sa->remote.addr, &local.addr))
 		return false;
 	ike_sa_log(sa, LOG_LEVEL_INFO, "the address %s is gone: telling the peer from %s (MOBIKE)",
-		   addr_format(&sa->local.addr, was), addr_format(&local, is));
-	sa->local.addr = local;
+		   addr_format(&sa->local.addr, was), addr_format(&local.addr, is));
+	engine_count(sa->engine, XSWAN_IKE_OWN_MOVED);
+	ike_sa_raise_moved(sa, &local, &sa->remote);
+	sa->local = local;
+	mobike_move_children(sa, known ? CHILD_IN | CHILD_OUT : CHILD_IN);
 	mobike_want(sa, MOBIKE_LIST);
 	window_resend_now(sa);
 	return true;

@@ -188,7 +188,7 @@ static void limits(void **state)
 
 	memset(text, '\n', sizeof(text) - 1);
 	files_put("main.conf", text);
-	expect_error("large file", "main.conf: larger than 1 MiB");
+	expect_error("large file", "main.conf: larger than 64 MiB");
 
 	/* each section refers to the one before it twice over: 2^n without a bound */
 	used = sprintf(text, "s0 { a { } b { } }\n");
@@ -196,7 +196,7 @@ static void limits(void **state)
 		used += sprintf(text + used, "s%d { a : s%d { }\n b : s%d { }\n c : s%d { }\n d : s%d { } }\n", i,
 				i - 1, i - 1, i - 1, i - 1);
 	files_put("main.conf", text);
-	expect_error("exponential", "main.conf:33: references make too many sections and keys");
+	expect_error("exponential", "main.conf:39: references make too many sections and keys");
 }
 
 static void includes(void **state)

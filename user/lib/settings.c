@@ -53,6 +53,7 @@ void settings_free(struct settings *t)
 	if (!t)
 		return;
 	free_content(&t->root);
+	table_free(&t->sections);
 	while ((f = t->files)) {
 		t->files = f->next;
 		free(f);
@@ -65,7 +66,8 @@ int settings_load(struct settings **settings, const char *path, char *why, size_
 	struct settings *t = calloc(1, sizeof(*t));
 	int err;
 
-	if (!t) {
+	if (!t || table_init(&t->sections)) {
+		free(t);
 		snprintf(why, why_size, "%s: out of memory", path);
 		return -ENOMEM;
 	}
@@ -165,10 +167,28 @@ static int count_node(struct settings *t)
 	return 0;
 }
 
+static uint64_t section_key(const struct section *parent, const char *name)
+{
+	return table_hash_text((uintptr_t)parent, name);
+}
+
+static struct section *known_section(const struct settings *t, const struct section *parent, const char *name)
+{
+	struct table_entry *entry = table_find(&t->sections, section_key(parent, name));
+
+	for (; entry; entry = table_next(entry)) {
+		struct section *s = table_container(entry, struct section, by_name);
+
+		if (s->parent == parent && !strcmp(s->name, name))
+			return s;
+	}
+	return NULL;
+}
+
 int tree_add_section(struct settings *t, struct section *parent, const char *name, struct place place,
 		     struct section **out)
 {
-	struct section *s = lookup_section(parent, name), **end = &parent->sections;
+	struct section *s = known_section(t, parent, name);
 	int err;
 
 	if (s) {
@@ -187,9 +207,12 @@ int tree_add_section(struct settings *t, struct section *parent, const char *nam
 	s->line = place.line;
 	s->parent = parent;
 	s->depth = parent->depth + 1;
-	while (*end)
-		end = &(*end)->next;
-	*end = s;
+	if (parent->last)
+		parent->last->next = s;
+	else
+		parent->sections = s;
+	parent->last = s;
+	table_add(&t->sections, &s->by_name, section_key(parent, name));
 	*out = s;
 	return 0;
 }

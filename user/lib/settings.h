@@ -14,11 +14,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "table.h"
+
 #define SETTINGS_DEPTH 16 /* of sections, and of includes */
-#define SETTINGS_FILE_MAX (1u << 20) /* bytes in one file */
+#define SETTINGS_FILE_MAX (64u << 20) /* bytes in one file */
 #define SETTINGS_FILES_MAX 4096u
 #define SETTINGS_VALUE_MAX 8192u
-#define SETTINGS_NODES_MAX 262144u /* keys and sections, with those inherited by reference */
+#define SETTINGS_NODES_MAX (2u << 20) /* keys and sections, with those inherited by reference */
 #define SETTINGS_PATH 256
 
 struct setting {
@@ -40,7 +42,8 @@ struct section {
 	bool used;
 	bool referenced; /* a template for others, so need not be asked for */
 	struct setting *settings;
-	struct section *sections; /* in order of appearance, inherited ones last */
+	struct section *sections, *last; /* in order of appearance, inherited ones last */
+	struct table_entry by_name; /* in its parent */
 	struct reference *references;
 	int resolved;
 };

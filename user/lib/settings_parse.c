@@ -390,7 +390,7 @@ static int read_all(struct parser *p, int fd)
 		p->size += got;
 	}
 	if (p->size > SETTINGS_FILE_MAX)
-		return fail_file(p, "larger than 1 MiB");
+		return fail_file(p, "larger than 64 MiB");
 	p->pos = p->text;
 	p->end = p->text + p->size;
 	return 0;

@@ -14,6 +14,7 @@ struct settings {
 	struct section root;
 	struct file_name *files; /* names live as long as the tree */
 	unsigned int file_count, node_count;
+	struct table sections; /* by parent and name */
 };
 
 /* A section that lends its keys: by name as written, or, for what is below such a section, itself. */

@@ -370,6 +370,124 @@ static void test_ipv6(void **state)
 	assert_string_equal(fates(w, "2001:db8::1", "2001:db8::2"), "3");
 }
 
+/* ---- what stands alone is the same as when all is compiled together ---- */
+
+#define CHILDREN 10
+#define SAS 24
+#define STEPS 600
+
+struct walk {
+	struct world *w;
+	struct conf_child child[CHILDREN];
+	const struct conf_child *sas[SAS]; /* whose, by id; NULL: none */
+	bool configured;
+	unsigned int seed;
+};
+
+static unsigned int upto(struct walk *walk, unsigned int count)
+{
+	return rand_r(&walk->seed) % count;
+}
+
+static const char *some_net(struct walk *walk)
+{
+	static const char *const nets[] = { "10.2.0.0/16", "10.2.1.0/24", "10.2.1.128/25", "10.4.0.0/16",  "10.5.0.0/24",
+					    "10.5.1.0/24", "10.5.0.0/23", "10.6.0.7",	   "2001:db8:7::/48", "0.0.0.0/0",
+					    "10.7.0.0/24", "10.7.1.0/24", "10.7.2.0-10.7.4.255", "10.8.0.0/24" };
+
+	return nets[upto(walk, sizeof(nets) / sizeof(nets[0]))];
+}
+
+static void expect(struct selector_set *set, const struct conf_child *child)
+{
+	const struct selector_action action = { .action = XSWAN_ACTION_PROTECT,
+						.tunnel = child->tunnel,
+						.priority = child->priority };
+
+	assert_int_equal(selectors_add(set, &action, child->local_ts, 1, child->remote_ts, child->remote_ts_count), 0);
+}
+
+static void compare_maps(struct walk *walk)
+{
+	struct selector_table is = { 0 }, should = { 0 };
+	struct selector_problem problem;
+	struct selector_set set = { 0 };
+
+	if (walk->configured)
+		expect(&set, &walk->w->trap);
+	for (int i = 0; i < SAS; i++)
+		if (walk->sas[i])
+			expect(&set, walk->sas[i]);
+	assert_int_equal(selectors_compile(&should, &set, &problem), 0);
+	assert_int_equal(selectors_read_map(&is, walk->w->fds), 0);
+	assert_int_equal(is.selector_count, should.selector_count);
+	assert_int_equal(is.rules_count, should.rules_count);
+	if (is.rules_count) {
+		assert_memory_equal(is.selectors, should.selectors, is.selector_count * sizeof(is.selectors[0]));
+		assert_memory_equal(is.rules, should.rules, is.rules_count * sizeof(is.rules[0]));
+	}
+	selector_table_clear(&is);
+	selector_table_clear(&should);
+	selectors_clear(&set);
+}
+
+static void step(struct walk *walk)
+{
+	unsigned int id = upto(walk, SAS);
+	const struct conf_child *child = &walk->child[upto(walk, CHILDREN)];
+	struct child_install sa = { .conn = &walk->w->conn,
+				    .child = child,
+				    .local_ts = child->local_ts,
+				    .remote_ts = child->remote_ts,
+				    .local_ts_count = 1,
+				    .remote_ts_count = child->remote_ts_count };
+
+	if (!upto(walk, 20)) {
+		walk->configured = !walk->configured;
+		assert_int_equal(policy_configure(walk->w->policy, walk->configured ? &walk->w->cfg : &walk->w->empty), 0);
+	} else if (walk->sas[id]) {
+		policy_remove(walk->w->policy, id + 1);
+		walk->sas[id] = NULL;
+	} else {
+		assert_int_equal(policy_add(walk->w->policy, &sa, id + 1), 0);
+		walk->sas[id] = child;
+	}
+}
+
+static void test_alone(void **state)
+{
+	struct walk walk = { .w = *state };
+
+	need_bpf(walk.w);
+	walk.w->trap.next = NULL;
+	for (unsigned int round = 0; round < 8; round++) {
+		walk.seed = round + 1;
+		for (int i = 0; i < CHILDREN; i++) {
+			struct conf_child *c = &walk.child[i];
+			int count = 1 + upto(&walk, 3);
+			bool six;
+
+			*c = (struct conf_child){ .name = "walk", .tunnel = 10 + i, .priority = 1 + i };
+			for (; c->remote_ts_count < count; c->remote_ts_count++)
+				c->remote_ts[c->remote_ts_count] = ts(some_net(&walk));
+			six = c->remote_ts[0].family == 6;
+			c->local_ts[0] = ts(six ? "2001:db8:9::/48" : upto(&walk, 2) ? "10.1.0.0/16" : "10.1.1.0/24");
+			for (int k = 1; k < count; k++)
+				if ((c->remote_ts[k].family == 6) != six)
+					c->remote_ts_count = 1;
+		}
+		for (int i = 0; i < STEPS; i++) {
+			step(&walk);
+			compare_maps(&walk);
+		}
+		for (int i = 0; i < SAS; i++) {
+			if (walk.sas[i])
+				policy_remove(walk.w->policy, i + 1);
+			walk.sas[i] = NULL;
+		}
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -378,6 +496,7 @@ int main(void)
 		TEST(test_start_actions), TEST(test_reload),     TEST(test_failed_reload),
 		TEST(test_orphans),       TEST(test_refused_sa), TEST(test_check),
 		TEST(test_check_shunt),   TEST(test_shunts),     TEST(test_ipv6),
+		TEST(test_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,13 +7,18 @@
 #include <string.h>
 
 #include "../lib/log.h"
+#include "../lib/table.h"
+#include "policy_alone.h"
 
-struct active { /* what a Child SA negotiated, or its child is configured to */
-	struct active *next;
-	uint64_t id;
+struct active { /* a Child SA */
+	struct active *next, **at; /* at: what points to it */
+	struct table_entry by_id;
+	struct negotiated *what;
+};
+
+struct configured { /* what a child is configured to */
 	uint32_t tunnel;
 	uint32_t priority;
-	char name[XSWAN_NAME_LEN]; /* "conn/child" */
 	int local_ts_count, remote_ts_count;
 	struct xswan_ts local_ts[CONF_TS], remote_ts[CONF_TS];
 };
@@ -24,7 +29,9 @@ struct policy {
 	struct selector_fds fds;
 	struct config *cfg;
 	struct active *active;
-	struct selector_table installed;
+	struct table by_id; /* the same */
+	struct alone alone;
+	struct selector_table installed; /* besides what stands alone */
 	enum { TRAP_AS_CONFIGURED, TRAP_INSTALLED, TRAP_UNINSTALLED } trap[XSWAN_TUNNELS]; /* by policy_trap */
 	bool covered[XSWAN_TUNNELS]; /* tunnels whose selectors are installed as configured, whatever is negotiated */
 };
@@ -33,35 +40,53 @@ struct policy *policy_new(bool (*keep)(void *ctx, uint32_t tunnel), void *ctx)
 {
 	struct policy *p = calloc(1, sizeof(*p));
 
-	if (!p)
+	if (!p || table_init(&p->by_id)) {
+		free(p);
 		return NULL;
+	}
 	p->keep = keep;
 	p->ctx = ctx;
 	p->fds = (struct selector_fds){ -1, -1, -1 };
 	return p;
 }
 
+static void active_free(struct policy *p, struct active *a)
+{
+	*a->at = a->next;
+	if (a->next)
+		a->next->at = a->at;
+	table_remove(&p->by_id, &a->by_id);
+	if (!--a->what->refs)
+		free(a->what);
+	free(a);
+}
+
 void policy_free(struct policy *p)
 {
 	if (!p)
 		return;
-	while (p->active) {
-		struct active *next = p->active->next;
-
-		free(p->active);
-		p->active = next;
-	}
+	alone_clear(&p->alone);
+	while (p->active)
+		active_free(p, p->active);
+	table_free(&p->by_id);
 	selector_table_clear(&p->installed);
 	if (p->cfg)
 		config_unref(p->cfg);
 	free(p);
 }
 
+/* From now on nothing stands alone. */
+static int read_maps(struct policy *p)
+{
+	alone_clear(&p->alone);
+	selector_table_clear(&p->installed);
+	return selectors_read_map(&p->installed, p->fds);
+}
+
 int policy_attach(struct policy *p, struct selector_fds fds)
 {
 	p->fds = fds;
-	selector_table_clear(&p->installed);
-	return selectors_read_map(&p->installed, fds);
+	return read_maps(p);
 }
 
 static int ts_from_addrs(struct xswan_ts out[static CONF_TS], const struct addr *addrs, int count)
@@ -77,7 +102,7 @@ static int ts_from_addrs(struct xswan_ts out[static CONF_TS], const struct addr 
 }
 
 /* A child's selectors as far as the configuration alone tells them; false when it does not. */
-static bool configured_ts(struct active *a, const struct conf_conn *conn, const struct conf_child *child)
+static bool configured_ts(struct configured *a, const struct conf_conn *conn, const struct conf_child *child)
 {
 	a->tunnel = child->tunnel;
 	a->priority = child->priority;
@@ -92,11 +117,10 @@ static bool configured_ts(struct active *a, const struct conf_conn *conn, const 
 	return a->local_ts_count && a->remote_ts_count;
 }
 
-/* owner: a struct conf_child or, of what was negotiated, a itself */
-static int add_protected(struct selector_set *set, const struct active *a, const void *owner)
+static int add_configured(struct selector_set *set, const struct configured *a, const struct conf_child *child)
 {
 	const struct selector_action action = {
-		.action = XSWAN_ACTION_PROTECT, .tunnel = a->tunnel, .priority = a->priority, .owner = owner
+		.action = XSWAN_ACTION_PROTECT, .tunnel = a->tunnel, .priority = a->priority, .owner = child
 	};
 
 	return selectors_add(set, &action, a->local_ts, a->local_ts_count, a->remote_ts, a->remote_ts_count);
@@ -122,7 +146,7 @@ static bool is_trapped(const struct policy *p, const struct conf_child *child)
 /* Marks the tunnels whose configured selectors are in the set. *owner: whom an error is about. */
 static int collect_configured(struct policy *p, struct selector_set *set, const void **owner)
 {
-	struct active a;
+	struct configured a;
 	int err = 0;
 
 	for (const struct conf_conn *conn = p->cfg->conns; conn; conn = conn->next) {
@@ -130,7 +154,7 @@ static int collect_configured(struct policy *p, struct selector_set *set, const 
 			if (!child->tunnel || !is_trapped(p, child) || !configured_ts(&a, conn, child))
 				continue;
 			*owner = child;
-			err = add_protected(set, &a, child);
+			err = add_configured(set, &a, child);
 			p->covered[child->tunnel] = true;
 		}
 	}
@@ -148,20 +172,69 @@ static bool is_kept(void *ctx, uint32_t tunnel)
 	return tunnel && tunnel < XSWAN_TUNNELS && !p->covered[tunnel] && p->keep(p->ctx, tunnel);
 }
 
+static int compile_negotiated(const struct negotiated *n, struct selector_table *table)
+{
+	struct selector_problem problem;
+	struct selector_set set = { 0 };
+	int err = negotiated_collect(n, &set);
+
+	if (!err)
+		err = selectors_compile(table, &set, &problem);
+	selectors_clear(&set);
+	return err;
+}
+
+/* It does not stand alone any more; what the maps have of it is among all the rest. */
+static int absorb(struct policy *p, struct negotiated *n)
+{
+	struct selector_table table = { 0 };
+	int err = compile_negotiated(n, &table);
+
+	if (!err)
+		err = selector_table_add(&p->installed, &table);
+	if (!err)
+		alone_remove(&p->alone, n, &table);
+	selector_table_clear(&table);
+	return err;
+}
+
+/* Of what stands alone, that which the set meets joins it. */
+static int absorb_met(struct policy *p, struct selector_set *set)
+{
+	const size_t count = set->count;
+	struct negotiated *n;
+	int err = 0;
+
+	for (size_t i = 0; i < count && !err; i++) {
+		while (!err && (n = alone_meets(&p->alone, &set->items[i].dst))) {
+			err = absorb(p, n);
+			if (!err)
+				err = negotiated_collect(n, set);
+		}
+	}
+	return err;
+}
+
 static int collect(struct policy *p, struct selector_set *set, const void **owner)
 {
 	int err;
 
 	memset(p->covered, 0, sizeof(p->covered));
 	err = p->cfg ? collect_configured(p, set, owner) : 0;
-	if (err)
-		return err;
 	for (const struct active *a = p->active; a && !err; a = a->next) {
-		*owner = a;
-		if (!p->covered[a->tunnel])
-			err = add_protected(set, a, a);
+		*owner = a->what;
+		if (a->what->alone && p->covered[a->what->tunnel])
+			err = absorb(p, a->what);
+		else if (!a->what->alone && !p->covered[a->what->tunnel])
+			err = negotiated_collect(a->what, set);
 	}
-	return err ? err : selectors_add_table(set, &p->installed, is_kept, p);
+	*owner = NULL;
+	if (!err)
+		err = selectors_add_table(set, &p->installed, is_kept, p);
+	if (!err)
+		err = absorb_met(p, set);
+	selector_table_sort(&p->installed);
+	return err;
 }
 
 static void explain_where(const char *origin, const char *conn, const char *child, const char *text, char *why,
@@ -179,8 +252,8 @@ static void explain(const struct config *cfg, const struct active *active, const
 	selector_problem_format(problem, text, sizeof(text));
 	snprintf(why, why_size, "selectors: %s", text);
 	for (; problem->owner && active; active = active->next)
-		if (active == problem->owner)
-			snprintf(why, why_size, "'%s': selectors: %s", active->name, text);
+		if (active->what == problem->owner)
+			snprintf(why, why_size, "'%s': selectors: %s", active->what->name, text);
 	if (!cfg || !problem->owner)
 		return;
 	for (const struct conf_conn *conn = cfg->conns; conn; conn = conn->next)
@@ -213,8 +286,7 @@ int policy_refresh(struct policy *p)
 	err = selectors_write_map(&p->installed, &table, p->fds);
 	if (err) {
 		log_error("selectors: writing the maps: %s", strerror(-err));
-		selector_table_clear(&p->installed);
-		if (selectors_read_map(&p->installed, p->fds))
+		if (read_maps(p))
 			log_error("selectors: reading the maps back: out of memory");
 		goto out;
 	}
@@ -230,7 +302,7 @@ out:
 /* As if every child were up with all it may negotiate. */
 static int collect_all(const struct config *cfg, struct selector_set *set, uint32_t *children, const void **owner)
 {
-	struct active a;
+	struct configured a;
 	int err = 0;
 
 	for (const struct conf_conn *conn = cfg->conns; conn; conn = conn->next) {
@@ -238,7 +310,7 @@ static int collect_all(const struct config *cfg, struct selector_set *set, uint3
 			++*children;
 			*owner = child;
 			if (configured_ts(&a, conn, child))
-				err = add_protected(set, &a, child);
+				err = add_configured(set, &a, child);
 		}
 	}
 	for (const struct conf_shunt *shunt = cfg->shunts; shunt && !err; shunt = shunt->next) {
@@ -304,24 +376,89 @@ bool policy_is_trapped(const struct policy *p, const struct conf_child *child)
 	return child->tunnel && is_trapped(p, child);
 }
 
-int policy_add(struct policy *p, const struct child_install *sa, uint64_t id)
+/* False: it meets something, or goes wrong, which the compilation of all then explains. */
+static bool write_alone(struct policy *p, struct negotiated *n)
+{
+	const struct selector_table nothing = { 0 };
+	struct selector_table table = { 0 };
+	bool done = false;
+
+	if (p->fds.rules < 0 || compile_negotiated(n, &table))
+		return false;
+	if (alone_fits(&p->alone, &table, &p->installed) && !alone_add(&p->alone, n, &table)) {
+		done = !selectors_write_map(&nothing, &table, p->fds);
+		if (!done) {
+			alone_remove(&p->alone, n, &table);
+			selectors_write_map(&table, &nothing, p->fds);
+		}
+	}
+	selector_table_clear(&table);
+	return done;
+}
+
+static bool erase_alone(struct policy *p, struct negotiated *n)
+{
+	const struct selector_table nothing = { 0 };
+	struct selector_table table = { 0 };
+	int err = compile_negotiated(n, &table);
+
+	if (!err) {
+		alone_remove(&p->alone, n, &table);
+		err = selectors_write_map(&table, &nothing, p->fds);
+	}
+	selector_table_clear(&table);
+	return !err;
+}
+
+/* The same as what stands alone already: a Child SA that takes another's place. NULL: there is no such. */
+static struct negotiated *find_alike(struct policy *p, const struct negotiated *n)
+{
+	struct prefix remote[RANGE_PREFIXES];
+	struct negotiated *alike;
+
+	if (!n->remote_ts_count)
+		return NULL;
+	prefixes_of_ts(&n->ts[n->local_ts_count], remote);
+	alike = alone_meets(&p->alone, &remote[0]);
+	return alike && negotiated_equal(alike, n) ? alike : NULL;
+}
+
+static struct active *active_new(struct policy *p, const struct child_install *sa, uint64_t id)
 {
 	struct active *a = calloc(1, sizeof(*a));
+	struct negotiated *alike;
+
+	if (a)
+		a->what = negotiated_new(sa);
+	if (!a || !a->what) {
+		free(a);
+		return NULL;
+	}
+	alike = find_alike(p, a->what);
+	if (alike) {
+		free(a->what);
+		a->what = alike;
+		alike->refs++;
+	}
+	a->next = p->active;
+	a->at = &p->active;
+	if (a->next)
+		a->next->at = &a->next;
+	p->active = a;
+	table_add(&p->by_id, &a->by_id, id);
+	return a;
+}
+
+int policy_add(struct policy *p, const struct child_install *sa, uint64_t id)
+{
+	struct active *a = active_new(p, sa, id);
 	int err;
 
 	if (!a)
 		return -ENOMEM;
-	a->id = id;
-	a->tunnel = sa->child->tunnel;
-	a->priority = sa->child->priority;
-	snprintf(a->name, sizeof(a->name), "%s/%s", sa->conn->name, sa->child->name);
-	a->local_ts_count = sa->local_ts_count;
-	a->remote_ts_count = sa->remote_ts_count;
-	memcpy(a->local_ts, sa->local_ts, sa->local_ts_count * sizeof(a->local_ts[0]));
-	memcpy(a->remote_ts, sa->remote_ts, sa->remote_ts_count * sizeof(a->remote_ts[0]));
-	a->next = p->active;
-	p->active = a;
-	err = p->covered[a->tunnel] ? 0 : policy_refresh(p);
+	if (p->covered[a->what->tunnel] || a->what->alone || write_alone(p, a->what))
+		return 0;
+	err = policy_refresh(p);
 	if (err)
 		policy_remove(p, id);
 	return err;
@@ -329,15 +466,20 @@ int policy_add(struct policy *p, const struct child_install *sa, uint64_t id)
 
 void policy_remove(struct policy *p, uint64_t id)
 {
-	for (struct active **at = &p->active; *at; at = &(*at)->next) {
-		struct active *a = *at;
+	struct table_entry *entry = table_find(&p->by_id, id);
+	struct active *a = entry ? table_container(entry, struct active, by_id) : NULL;
+	bool last, refresh;
 
-		if (a->id != id)
-			continue;
-		*at = a->next;
-		if (!p->covered[a->tunnel])
-			policy_refresh(p);
-		free(a);
+	if (!a)
 		return;
-	}
+	last = a->what->refs == 1;
+	if (a->what->alone && last && p->keep(p->ctx, a->what->tunnel))
+		absorb(p, a->what);
+	if (a->what->alone)
+		refresh = last && !erase_alone(p, a->what);
+	else
+		refresh = !p->covered[a->what->tunnel];
+	active_free(p, a);
+	if (refresh)
+		policy_refresh(p);
 }

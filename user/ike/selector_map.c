@@ -50,6 +50,38 @@ static const struct shape {
 _Static_assert(offsetof(struct selector_entry, value) == sizeof(struct xswan_selector_key), "padding");
 _Static_assert(offsetof(struct rules_entry, value) == sizeof(struct xswan_rules_key), "padding");
 
+int selector_table_add(struct selector_table *table, const struct selector_table *more)
+{
+	const size_t rules = table->rules_count + more->rules_count;
+	const size_t selectors = table->selector_count + more->selector_count;
+	struct rules_entry *longer = reallocarray(table->rules, rules + 1, sizeof(*longer));
+	struct selector_entry *longer_selectors;
+
+	if (!longer)
+		return -ENOMEM;
+	table->rules = longer;
+	longer_selectors = reallocarray(table->selectors, selectors + 1, sizeof(*longer_selectors));
+	if (!longer_selectors)
+		return -ENOMEM;
+	table->selectors = longer_selectors;
+	if (more->rules_count)
+		memcpy(table->rules + table->rules_count, more->rules, more->rules_count * sizeof(*longer));
+	if (more->selector_count)
+		memcpy(table->selectors + table->selector_count, more->selectors,
+		       more->selector_count * sizeof(*longer_selectors));
+	table->rules_count = rules;
+	table->selector_count = selectors;
+	return 0;
+}
+
+void selector_table_sort(struct selector_table *table)
+{
+	if (table->selector_count)
+		qsort(table->selectors, table->selector_count, sizeof(table->selectors[0]), selector_compare);
+	if (table->rules_count)
+		qsort(table->rules, table->rules_count, sizeof(table->rules[0]), rules_compare);
+}
+
 static struct half half_of(const struct selector_table *t, enum selector_map map)
 {
 	if (map == SELECTOR_MAP)

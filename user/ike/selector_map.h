@@ -27,6 +27,10 @@ struct selector_writer {
 int selectors_switch(const struct selector_table *from, const struct selector_table *to,
 		     const struct selector_writer *w);
 
+/* Entries of another table at the end, with no rules of theirs for the same addresses; then it has to be sorted. */
+int selector_table_add(struct selector_table *table, const struct selector_table *more);
+void selector_table_sort(struct selector_table *table);
+
 struct selector_fds {
 	int selector, rules, state; /* -1 before they are there */
 };

@@ -2,6 +2,8 @@
 #include "prf.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include <openssl/core_names.h>
@@ -39,18 +41,54 @@ size_t prf_len(uint16_t prf)
 	}
 }
 
-static int hmac(EVP_MAC_CTX *ctx, const char *digest, struct span key, const struct span *parts, int count,
-		uint8_t *out, size_t len)
+/*
+ * A context for each PRF, without a key: looking algorithms up by name takes longer than the PRF itself, so they are looked
+ * up once, and contexts are copies.
+ */
+static struct {
+	uint16_t prf;
+	EVP_MAC_CTX *ctx; /* NULL: the library has none */
+} keyless[] = { { PRF_HMAC_SHA2_256, NULL }, { PRF_HMAC_SHA2_384, NULL }, { PRF_HMAC_SHA2_512, NULL } };
+static pthread_once_t keyless_once = PTHREAD_ONCE_INIT;
+
+static void make_keyless(void)
 {
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)digest, 0),
-		OSSL_PARAM_END,
-	};
+	EVP_MAC *mac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
+
+	for (size_t i = 0; mac && i < sizeof(keyless) / sizeof(keyless[0]); i++) {
+		EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(mac);
+		OSSL_PARAM params[] = {
+			OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)digest_of(keyless[i].prf), 0),
+			OSSL_PARAM_END,
+		};
+
+		if (ctx && EVP_MAC_CTX_set_params(ctx, params))
+			keyless[i].ctx = ctx;
+		else
+			EVP_MAC_CTX_free(ctx);
+	}
+	EVP_MAC_free(mac); /* the contexts hold references of their own */
+}
+
+static EVP_MAC_CTX *new_hmac(uint16_t prf)
+{
+	pthread_once(&keyless_once, make_keyless);
+	for (size_t i = 0; i < sizeof(keyless) / sizeof(keyless[0]); i++)
+		if (keyless[i].prf == prf && keyless[i].ctx)
+			return EVP_MAC_CTX_dup(keyless[i].ctx);
+	return NULL;
+}
+
+static bool set_key(EVP_MAC_CTX *ctx, struct span key)
+{
 	const uint8_t nothing = 0;
 
 	/* a NULL key would mean "keep the last one", also when its length is 0 */
-	if (!EVP_MAC_init(ctx, key.len ? key.data : &nothing, key.len, params))
-		return -EIO;
+	return EVP_MAC_init(ctx, key.len ? key.data : &nothing, key.len, NULL);
+}
+
+static int hmac(EVP_MAC_CTX *ctx, const struct span *parts, int count, uint8_t *out, size_t len)
+{
 	for (int i = 0; i < count; i++) {
 		if (parts[i].len && !EVP_MAC_update(ctx, parts[i].data, parts[i].len))
 			return -EIO;
@@ -58,25 +96,17 @@ static int hmac(EVP_MAC_CTX *ctx, const char *digest, struct span key, const str
 	return EVP_MAC_final(ctx, out, &len, len) ? 0 : -EIO;
 }
 
-static EVP_MAC_CTX *new_hmac(void)
-{
-	EVP_MAC *mac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
-	EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
-
-	EVP_MAC_free(mac); /* the context holds its own reference */
-	return ctx;
-}
-
 int prf_compute(uint16_t prf, struct span key, const struct span *parts, int count, uint8_t *out)
 {
-	const char *digest = digest_of(prf);
 	EVP_MAC_CTX *ctx;
 	int ret;
 
-	if (!digest)
+	if (!digest_of(prf))
 		return -EOPNOTSUPP;
-	ctx = new_hmac();
-	ret = ctx ? hmac(ctx, digest, key, parts, count, out, prf_len(prf)) : -ENOMEM;
+	ctx = new_hmac(prf);
+	if (!ctx)
+		return -ENOMEM;
+	ret = set_key(ctx, key) ? hmac(ctx, parts, count, out, prf_len(prf)) : -EIO;
 	EVP_MAC_CTX_free(ctx);
 	return ret;
 }
@@ -88,15 +118,16 @@ int prf_plus(uint16_t prf, struct span key, const struct span *parts, int count,
 	struct span input[PARTS_MAX + 2];
 	uint8_t t[PRF_MAX], n = 0;
 	EVP_MAC_CTX *ctx;
-	int ret = 0;
+	int ret;
 
 	if (!block)
 		return -EOPNOTSUPP;
 	if (count > PARTS_MAX || out_len > 255 * block)
 		return -EINVAL;
-	ctx = new_hmac();
+	ctx = new_hmac(prf);
 	if (!ctx)
 		return -ENOMEM;
+	ret = set_key(ctx, key) ? 0 : -EIO;
 
 	input[0] = (struct span){ .data = t, .len = 0 };
 	for (int i = 0; i < count; i++)
@@ -107,7 +138,9 @@ int prf_plus(uint16_t prf, struct span key, const struct span *parts, int count,
 		size_t use = out_len < block ? out_len : block;
 
 		n++;
-		ret = hmac(ctx, digest_of(prf), key, input, count + 2, t, block);
+		ret = hmac(ctx, input, count + 2, t, block);
+		if (!ret && out_len > use && !EVP_MAC_init(ctx, NULL, 0, NULL)) /* the same key again */
+			ret = -EIO;
 		if (!ret)
 			memcpy(out, t, use);
 		input[0].len = block;

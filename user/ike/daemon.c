@@ -408,6 +408,7 @@ int daemon_engine_restart(struct daemon *d)
 	daemon_delete_sas(d, NULL);
 	send_all(d);
 	engine_foreach_sa(d->engine, add_totals_of, d); /* the engine ends without events */
+	vici_listings_cut(d);
 	vici_control_free(d->control);
 	engine_free(d->engine);
 	wanted_forget_sas(&d->wanted, daemon_now());

@@ -38,6 +38,7 @@
 #include "udp.h"
 #include "wanted.h"
 
+struct vici_listing;
 struct vici_control; /* vici requests that wait for the engine */
 struct ring_buffer;
 
@@ -63,6 +64,7 @@ struct daemon {
 	struct policy *policy;
 	struct wanted wanted;
 	struct totals totals;
+	struct vici_listing *listings; /* list-sas requests that are being answered */
 	bool tunnel_configured[XSWAN_TUNNELS];
 
 	struct gateway_maps maps;

@@ -27,6 +27,7 @@ void daemon_add_totals(struct daemon *d, const struct ike_sa_info *sa, const str
 	identity_format(&sa->remote_id, peer, sizeof(peer));
 	if (totals_add(&d->totals, sa->conn->name, child->name, peer, &in, &out))
 		log_debug("'%s/%s': what the SA with '%s' carried is not kept", sa->conn->name, child->name, peer);
+	vici_listings_end(d, sa, child, peer, &in, &out);
 }
 
 /* Where a peer has authenticated, it will come from again, perhaps through a flood. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a person or the daemon asks of the engine. Nothing is sent here: work is queued, and engine_output does it. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "child.h"
@@ -193,14 +194,37 @@ int engine_terminate_child(struct engine *e, const char *conn, const char *child
 	return count;
 }
 
-void engine_foreach_sa(const struct engine *e, void (*fn)(void *ctx, const struct ike_sa_info *sa), void *ctx)
+static void describe(struct ike_sa *sa, void (*fn)(void *ctx, const struct ike_sa_info *sa), void *ctx)
 {
 	struct ike_sa_info info;
 
-	for (struct ike_sa *sa = e->sas; sa; sa = sa->next) {
-		if (ike_sa_in(sa, PHASE_LINGER | PHASE_DEAD))
-			continue;
-		ike_sa_info(sa, &info);
-		fn(ctx, &info);
-	}
+	if (ike_sa_in(sa, PHASE_LINGER | PHASE_DEAD))
+		return;
+	ike_sa_info(sa, &info);
+	fn(ctx, &info);
+}
+
+void engine_foreach_sa(const struct engine *e, void (*fn)(void *ctx, const struct ike_sa_info *sa), void *ctx)
+{
+	for (struct ike_sa *sa = e->sas; sa; sa = sa->next)
+		describe(sa, fn, ctx);
+}
+
+uint32_t *engine_list_sas(const struct engine *e, size_t *count)
+{
+	uint32_t *ids = calloc(e->sa_count + 1, sizeof(*ids));
+
+	*count = 0;
+	for (const struct ike_sa *sa = e->sas; ids && sa; sa = sa->next)
+		ids[(*count)++] = sa->uniqueid;
+	return ids;
+}
+
+void engine_with_sa(const struct engine *e, uint32_t uniqueid, void (*fn)(void *ctx, const struct ike_sa_info *sa),
+		    void *ctx)
+{
+	struct ike_sa *sa = ike_sa_by_id(e, uniqueid);
+
+	if (sa)
+		describe(sa, fn, ctx);
 }

@@ -50,6 +50,26 @@ int totals_add(struct totals *t, const char *conn, const char *child, const char
 	return 0;
 }
 
+int totals_copy(struct totals *to, const struct totals *from)
+{
+	struct total **end = &to->list;
+
+	for (const struct total *t = from->list; t; t = t->next) {
+		struct total *copy = total_new(t->conn, t->child, t->peer);
+
+		if (!copy)
+			return -ENOMEM;
+		copy->packets_in = t->packets_in;
+		copy->bytes_in = t->bytes_in;
+		copy->packets_out = t->packets_out;
+		copy->bytes_out = t->bytes_out;
+		*end = copy;
+		end = &copy->next;
+		to->count++;
+	}
+	return 0;
+}
+
 void totals_clear(struct totals *t)
 {
 	while (t->list) {

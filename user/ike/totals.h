@@ -25,6 +25,7 @@ struct totals {
 
 int totals_add(struct totals *t, const char *conn, const char *child, const char *peer, const struct xswan_sa_stat *in,
 	       const struct xswan_sa_stat *out); /* 0, -ENOMEM or -ENOSPC */
+int totals_copy(struct totals *to, const struct totals *from); /* 0 or -ENOMEM; into an empty one */
 void totals_clear(struct totals *t);
 
 #endif

@@ -20,6 +20,11 @@ void vici_raise_updown(struct daemon *d, const struct ike_event *event);
 /* vici_sas.c: the keys of one IKE SA, without child-sas; and one Child SA as a section of it */
 void vici_put_ike_sa(struct vici_builder *b, const struct ike_sa_info *sa);
 void vici_put_child_sa(struct vici_builder *b, struct daemon *d, const struct child_info *child);
+
+/* vici_listing.c; it is told of each Child SA that ends, and that none of the IKE SAs is there any more */
+void vici_listings_end(struct daemon *d, const struct ike_sa_info *sa, const struct child_info *child, const char *peer,
+		       const struct xswan_sa_stat *in, const struct xswan_sa_stat *out);
+void vici_listings_cut(struct daemon *d);
 enum vici_verdict vici_list_sas(void *daemon, struct vici_request *req, const struct vici_message *msg,
 				struct vici_builder *reply);
 

@@ -113,7 +113,7 @@ $(B)/tests/%: $(B)/tests/%.o $(B)/libxswan.a
 $(BENCHES:%=$(B)/tests/%): %: %.o $(call objects,$(BENCH)) $(B)/libxswan.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
-$(B)/tests/bench/bench_bpf: LDLIBS += -lcmocka
+$(B)/tests/bench/bench_bpf $(B)/tests/bench/bench_ike: LDLIBS += -lcmocka
 
 test-programs := $(foreach d,unit bpf ike,$(TESTS.$(d):%=$(B)/tests/$(d)/%)) $(HELPERS:%=$(B)/tests/%) $(BENCHES:%=$(B)/tests/%)
 check-build: all $(B)/xswan-ike-keylog $(test-programs)

@@ -12,13 +12,17 @@
  * The bare operations that an SA cannot do without are measured beside them, in turn: `to_bare` is how many times as long
  * an SA takes as those.
  *
- * Each pair has a connection, names and a secret of its own. psk: a batch on fresh engines. psk-many: they stay up, 20,000 of
- * them, and what the last tenth costs is what one costs beside all the others. `pair` is what these hold in the end: by
+ * Each pair has a connection and names of its own. psk: a batch on fresh engines, each pair with a secret of its own. ecdsa:
+ * the same with certificates of one CA, P-256. psk-many: psk again, but they stay up, 20,000 of them, and what the last
+ * tenth costs is what one costs beside all the others. `pair` is what these hold in the end: by
  * what malloc says, and locked memory for keys; the configuration has a line of its own.
  */
 #include <getopt.h>
 #include <malloc.h>
+#include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,9 +30,12 @@
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 
+#include <cmocka.h>
+
 #include "../../user/ike/engine.h"
 #include "../../user/ike/sa_store.h"
 #include "../../user/lib/secmem.h"
+#include "../ike/pki.h"
 #include "measure.h"
 
 #define BATCH 64u
@@ -206,6 +213,38 @@ static void set_algorithms(struct conf_conn *conn)
 	conn->proposal_count = conn->children->proposal_count = 1;
 }
 
+/* A CA, the gateway's certificate and one for each site of a batch, P-256 all. */
+static struct pki pki;
+static struct pki_cert *ca, *gateway, *sites[BATCH];
+
+static struct pki_cert *issue(const char *fmt, unsigned int number)
+{
+	char subject[96], names[96], name[64];
+
+	snprintf(name, sizeof(name), fmt, number);
+	snprintf(subject, sizeof(subject), "C=CH, CN=%s", name);
+	snprintf(names, sizeof(names), "DNS:%s", name);
+	return pki_issue(&pki, &(struct pki_spec){ .subject = subject, .names = names, .issuer = ca });
+}
+
+static void pki_init(void)
+{
+	ca = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=ca", .ca = true });
+	gateway = issue(NAME_RESPONDER, 0);
+	for (unsigned int i = 0; i < BATCH; i++)
+		sites[i] = issue(NAME_INITIATOR, i);
+}
+
+static void set_certificate(struct config *cfg, struct conf_conn *conn, const struct pki_cert *own)
+{
+	char why[256];
+
+	if (conf_auth_parse(&conn->local_auth, "pubkey", why, sizeof(why)) ||
+	    conf_auth_parse(&conn->remote_auth, "pubkey", why, sizeof(why)))
+		die("%s", why);
+	conn->local_auth.certs[conn->local_auth.cert_count++] = pki_add(cfg->credentials, CERT_END, own);
+}
+
 /* Sites behind one gateway; to the responder they may come from anywhere. */
 static struct conf_conn *make_conn(int which, unsigned int number)
 {
@@ -244,19 +283,30 @@ static struct conf_secret *make_secret(unsigned int number)
 	return s;
 }
 
-static struct config *make_config(int which, unsigned int pairs)
+static struct config *make_config(int which, unsigned int pairs, enum auth_kind kind)
 {
 	struct config *cfg = need(calloc(1, sizeof(*cfg)));
 	struct conf_secret **secret = &cfg->secrets;
 	struct conf_conn **conn = &cfg->conns;
 
 	cfg->refs = 1;
-	for (unsigned int i = 0; i < pairs; i++) {
+	if (kind == AUTH_BY_CERT) {
+		cfg->credentials = need(credentials_new());
+		pki_add(cfg->credentials, CERT_CA, ca);
+	}
+	for (unsigned int i = 0; i < pairs; i++, conn = &(*conn)->next) {
 		*conn = make_conn(which, i);
-		conn = &(*conn)->next;
+		if (kind == AUTH_BY_CERT) {
+			set_certificate(cfg, *conn, which == INITIATOR ? sites[i] : gateway);
+			continue;
+		}
 		*secret = make_secret(i);
 		secret = &(*secret)->next;
 	}
+	for (unsigned int i = 0; kind == AUTH_BY_CERT && i < (which == INITIATOR ? pairs : 1); i++)
+		pki_add_key(cfg->credentials, which == INITIATOR ? sites[i] : gateway);
+	if (cfg->credentials && credentials_complete(cfg->credentials))
+		die("out of memory");
 	return cfg;
 }
 
@@ -266,6 +316,11 @@ static void on_log(void *ctx, const struct ike_log *line)
 {
 	if (line->level <= LOG_LEVEL_WARN)
 		die("%s: %s", line->conn ? line->conn : "", line->text);
+}
+
+static int64_t on_wall_clock(void *ctx)
+{
+	return PKI_NOW;
 }
 
 /* The maps are made once: how many pages a fresh one costs is not the question. */
@@ -286,16 +341,16 @@ static void end_init(int which, const char *addr)
 }
 
 /* Returns what its configuration takes. */
-static size_t end_start(int which, unsigned int pairs)
+static size_t end_start(int which, unsigned int pairs, enum auth_kind kind)
 {
 	static const struct sa_store_config config = {
 		.dp = { dp_add, dp_remove, dp_move, dp_stat_map_id, dp_connected, NULL },
 	};
 	struct end *end = &ends[which];
-	const struct engine_callbacks cb = { .ctx = end, .log = on_log };
+	const struct engine_callbacks cb = { .ctx = end, .log = on_log, .wall_clock = on_wall_clock };
 	size_t before = allocated(), of_config;
 
-	end->cfg = make_config(which, pairs);
+	end->cfg = make_config(which, pairs, kind);
 	of_config = allocated() - before;
 	before = allocated();
 	end->engine = need(engine_new(&sink, end, &cb, NULL));
@@ -459,7 +514,7 @@ static void bare_init(void)
 enum metric { PER_SECOND, TO_BARE, METRICS };
 static const char *const metric_names[METRICS] = { "sa_per_s_core", "to_bare" };
 
-static struct series bare[BARES], speed[METRICS][ENDS], many[METRICS][ENDS];
+static struct series bare[BARES], psk[METRICS][ENDS], ecdsa[METRICS][ENDS], many[METRICS][ENDS];
 
 static double run_bare(int which)
 {
@@ -481,14 +536,22 @@ static void note(struct series result[METRICS][ENDS], unsigned int count, double
 	}
 }
 
-static void run_psk(void)
+/* What one end cannot do without: its signature, and for the peer's its check and that of the certificate's. */
+static double run_least(enum auth_kind kind)
 {
 	double least = run_bare(X25519_KEYGEN) + run_bare(X25519_DERIVE);
 
+	return kind == AUTH_BY_PSK ? least : least + run_bare(ECDSA_SIGN) + 2 * run_bare(ECDSA_VERIFY);
+}
+
+static void run_batch(enum auth_kind kind, struct series result[METRICS][ENDS])
+{
+	double least = run_least(kind);
+
 	for (int i = 0; i < ENDS; i++)
-		end_start(i, BATCH);
+		end_start(i, BATCH, kind);
 	bring_up(0, BATCH);
-	note(speed, BATCH, least);
+	note(result, BATCH, least);
 	for (int i = 0; i < ENDS; i++)
 		end_stop(i);
 }
@@ -508,10 +571,10 @@ static void run_many(unsigned int pairs)
 	size_t secret = secmem_total();
 
 	for (int i = 0; i < ENDS; i++)
-		of_config[i] = end_start(i, pairs);
+		of_config[i] = end_start(i, pairs, AUTH_BY_PSK);
 	for (unsigned int first = 0; first < pairs; first += BATCH) {
 		unsigned int count = pairs - first < BATCH ? pairs - first : BATCH;
-		double least = run_bare(X25519_KEYGEN) + run_bare(X25519_DERIVE);
+		double least = run_least(AUTH_BY_PSK);
 
 		bring_up(first, count);
 		if (first < pairs - pairs / 10)
@@ -594,11 +657,12 @@ static void run(const struct options *o)
 
 	for (unsigned int round = 0; round < o->rounds && measure_now() < end; round++) {
 		if (strstr("psk", o->part))
-			run_psk();
-		run_bare(ECDSA_SIGN);
-		run_bare(ECDSA_VERIFY);
+			run_batch(AUTH_BY_PSK, psk);
+		if (strstr("ecdsa", o->part))
+			run_batch(AUTH_BY_CERT, ecdsa);
 	}
-	print_ends("psk", speed);
+	print_ends("psk", psk);
+	print_ends("ecdsa", ecdsa);
 	if (strstr("psk-many", o->part)) {
 		run_many(o->pairs);
 		print_ends("psk-many", many);
@@ -624,6 +688,8 @@ int main(int argc, char **argv)
 	end_init(INITIATOR, "192.0.2.1");
 	end_init(RESPONDER, "192.0.2.2");
 	bare_init();
+	pki_init();
 	run(&o);
+	pki_free(&pki);
 	return 0;
 }

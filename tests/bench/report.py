@@ -35,6 +35,7 @@ TARGETS = [
     ("replay drops on two workers", ["cores/one-sa/replay_drops"], "<=", 0),
     ("sealing to moving, 1420 bytes, one process", ["forward/seal-1420/ratio_to_rings"], ">=", 0.80),
     ("IKE SAs a second and core, responder, PSK", ["ike/psk-responder/sa_per_s_core"], ">=", 8000),
+    ("IKE SAs a second and core, responder, ECDSA", ["ike/ecdsa-responder/sa_per_s_core"], ">=", 4000),
     ("bytes of the controller for an IKE and Child SA", ["ike/pair/bytes"], "<=", 8192),
     ("chain, one TCP stream to plain, AF_XDP", ["chain/tcp1/ratio_to_plain"], ">=", 0.75),
     ("chain, one TCP stream to plain, vnet", ["chain/tcp1/vnet_ratio_to_plain"], ">=", 0.75),

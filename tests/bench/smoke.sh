@@ -35,7 +35,7 @@ check "scale has its figures" has scale/aes256gcm-1420-100/{seal,open,lookup}_cy
 check "bpf runs" tests/bench/run.sh --smoke bpf
 check "bpf has its figures" has bpf/{nothing,inside-match,tunnel-match,outside-esp}/ns
 check "ike runs" tests/bench/run.sh --smoke ike
-check "ike has its figures" has ike/psk-{responder,initiator}/{sa_per_s_core,to_bare} ike/psk-many-responder/sa_per_s_core ike/pair/{bytes,config_bytes}
+check "ike has its figures" has ike/{psk,ecdsa}-{responder,initiator}/{sa_per_s_core,to_bare} ike/psk-many-responder/sa_per_s_core ike/pair/{bytes,config_bytes}
 if [ "$(nproc)" -ge 2 ]; then
 	check "cores runs" tests/bench/run.sh --smoke cores
 	check "cores has its figures" has cores/one-sa/speedup

@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Thousands of sites come up against one gateway, each with a connection, names and a secret of its own: how long it takes,
+# what the controllers spend on it and hold, and whether they answer meanwhile and afterwards. TUNNELS says how many.
+set -u
+. "$(dirname "$0")/setup.sh"
+
+# On a machine that is busy with other things an answer may take longer than the 100 ms that are aimed at.
+: "${TUNNELS:=2000}" "${IDLE_SECONDS:=2}" "${ANSWER_MS:=1000}"
+LOG_LEVEL=warning
+
+# sites SIDE: $STATE/SIDE/conf.d/sites.conf
+sites()
+{
+	(umask 077 && awk -v n="$TUNNELS" -v side="$1" -v a=$A_OUTSIDE -v b=$B_OUTSIDE 'BEGIN {
+		print "connections {"
+		for (i = 0; i < n; i++) {
+			site = sprintf("site%d.example.com", i)
+			net = sprintf("10.%d.%d.0/24", 16 + int(i / 256), i % 256)
+			initiator = side == "a"
+			printf "site%d {\n local_addrs = %s\n remote_addrs = %s\n", i, initiator ? a : b, initiator ? b : "%any"
+			printf " proposals = aes256gcm16-prfsha256-x25519\n dpd_delay = 30\n"
+			printf " local {\n auth = psk\n id = %s\n }\n", initiator ? site : "gateway.example.com"
+			printf " remote {\n auth = psk\n id = %s\n }\n", initiator ? "gateway.example.com" : site
+			printf " children {\n net {\n local_ts = %s\n remote_ts = %s\n", initiator ? net : "10.2.0.0/24",
+				initiator ? "10.2.0.0/24" : net
+			printf " esp_proposals = aes256gcm16\n start_action = %s\n }\n }\n}\n", initiator ? "start" : "none"
+		}
+		print "}\nsecrets {"
+		for (i = 0; i < n; i++)
+			printf "ike-%d {\n id = site%d.example.com\n secret = \"secret of site %d\"\n}\n", i, i, i
+		print "}"
+	}' >"$STATE/$1/conf.d/sites.conf")
+}
+
+configured()
+{
+	gateway_conf a && gateway_conf b && mkdir -p "$STATE"/{a,b}/conf.d && sites a && sites b
+}
+
+# cpu SIDE: seconds that the controller has spent
+cpu()
+{
+	awk -v hz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); print ($12 + $13) / hz }' "/proc/$(pid_of "$1-ike")/stat"
+}
+
+resident()
+{
+	awk '/^RssAnon:/ { print $2 }' "/proc/$(pid_of "$1-ike")/status"
+}
+
+progress()
+{
+	python3 "$here/ike_progress.py" "/run/xswan/$RUN_ID-$1/vici" "$TUNNELS" "$2" | tee "$STATE/progress-$1.json"
+	return "${PIPESTATUS[0]}"
+}
+
+# The second gateway first: the sites begin at once.
+come_up()
+{
+	local begin=$EPOCHREALTIME
+
+	ike_start b && printf '# the gateway has loaded its configuration after %s s\n' "$(bc <<<"$EPOCHREALTIME - $begin")" &&
+		ike_start a && progress a $((10 + TUNNELS / 100)) && progress b 5
+}
+
+figure()
+{
+	jq -r ".$2" "$STATE/progress-$1.json"
+}
+
+# idle_cpu SIDE: per cent of a core that the controller takes when only liveness checks are left to do
+idle_cpu()
+{
+	local before after
+
+	before=$(cpu "$1")
+	sleep "$IDLE_SECONDS"
+	after=$(cpu "$1")
+	bc <<<"scale = 2; ($after - $before) * 100 / $IDLE_SECONDS"
+}
+
+all_are_listed()
+{
+	xswan a --json status >"$STATE/status.json" &&
+		jq -e --argjson n "$TUNNELS" '[.. | objects | select(.state? == "INSTALLED")] | length == $n' "$STATE/status.json"
+}
+
+need "topology" topology_up
+need "two gateways are configured, $TUNNELS sites" configured
+need "their dataplanes start" dp_start a
+need "both" dp_start b
+need "$TUNNELS sites come up" come_up
+printf '# after %s s; CPU seconds: sites %s, gateway %s\n' "$(figure a seconds)" "$(cpu a)" "$(cpu b)"
+printf '# slowest answer meanwhile, ms: stats %s, status of one connection %s\n' "$(figure a stats_ms)" "$(figure a list_sas_ms)"
+printf '# bytes a tunnel, with its configuration: sites %s, gateway %s\n' $(($(resident a) * 1024 / TUNNELS)) \
+	$(($(resident b) * 1024 / TUNNELS))
+check "the controller answered meanwhile" compare "$(jq '[.stats_ms, .list_sas_ms] | max | ceil' "$STATE/progress-a.json")" -le "$ANSWER_MS"
+check "all are listed" all_are_listed
+printf '# idle, liveness checks every 30 s, %% of a core: sites %s, gateway %s\n' "$(idle_cpu a)" "$(idle_cpu b)"
+check_end

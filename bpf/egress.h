@@ -28,7 +28,7 @@
 #include "parse.h"
 #include "policy.h"
 
-#define TC_ACT_OK 0
+#define TC_ACT_UNSPEC (-1) /* on to the next filter, of the operator perhaps */
 #define TC_ACT_SHOT 2
 
 /* Ethernet, two tags, the longest IP header there is without extensions, UDP, marker and the start of an IKE header */
@@ -88,7 +88,7 @@ static __always_inline int egress_protected(const struct __sk_buff *skb, const s
 static __always_inline int egress_without_policy(struct __sk_buff *skb, const struct frame *f)
 {
 	if (!skb->ingress_ifindex || is_own_ipsec(skb, &f->flow))
-		return TC_ACT_OK;
+		return TC_ACT_UNSPEC;
 	if (trace_on())
 		trace_frame(f, &(struct trace_told){ .place = XSWAN_TRACE_EGRESS,
 						     .ifindex = skb->ifindex,
@@ -118,21 +118,46 @@ static __always_inline bool pull_and_parse(struct frame *f, struct __sk_buff *sk
 	return parse_frame_skb(f, skb);
 }
 
+/*
+ * What carries IP where no rule can see it: more tags than anybody looks behind, PPPoE, MPLS. A route into such a
+ * device on the port would take protected packets past the policy.
+ */
+static __always_inline bool hides_ip(__be16 ethertype)
+{
+	return is_vlan(ethertype) || ethertype == bpf_htons(ETH_P_PPP_SES) || ethertype == bpf_htons(ETH_P_MPLS_UC) ||
+	       ethertype == bpf_htons(ETH_P_MPLS_MC);
+}
+
+static __always_inline int egress_hidden(const struct __sk_buff *skb, const struct frame *f)
+{
+	const struct trace_told told = { .place = XSWAN_TRACE_EGRESS,
+					 .ifindex = skb->ifindex,
+					 .verdict = XSWAN_TRACE_DROP,
+					 .reason = XSWAN_DROP_HIDDEN };
+
+	if (trace_on())
+		trace_frame(f, &told);
+	count_drop(XSWAN_DROP_HIDDEN);
+	return TC_ACT_SHOT;
+}
+
 SEC("tc/egress")
 int egress(struct __sk_buff *skb)
 {
 	struct policy policy;
 	struct frame f;
 
-	if (!pull_and_parse(&f, skb) || stays_on_link(&f))
-		return TC_ACT_OK;
+	if (!pull_and_parse(&f, skb))
+		return f.l3_offset && hides_ip(f.ethertype) ? egress_hidden(skb, &f) : TC_ACT_UNSPEC;
+	if (stays_on_link(&f))
+		return TC_ACT_UNSPEC;
 	policy = policy_lookup(&f.flow);
 	if (!policy.action && !policy_is_known())
 		return egress_without_policy(skb, &f);
 	if (policy.action != XSWAN_ACTION_PROTECT && policy.action != XSWAN_ACTION_DROP)
-		return TC_ACT_OK;
+		return TC_ACT_UNSPEC;
 	if (is_own_ipsec(skb, &f.flow))
-		return TC_ACT_OK;
+		return TC_ACT_UNSPEC;
 	return egress_protected(skb, &f, policy.action);
 }
 

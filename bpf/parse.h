@@ -20,6 +20,9 @@
 #define ETH_P_IPV6 0x86dd
 #define ETH_P_8021Q 0x8100
 #define ETH_P_8021AD 0x88a8
+#define ETH_P_MPLS_UC 0x8847
+#define ETH_P_MPLS_MC 0x8848
+#define ETH_P_PPP_SES 0x8864
 #define AF_INET 2
 #define AF_INET6 10
 
@@ -408,13 +411,6 @@ static __always_inline bool is_neighbour_discovery(const struct frame *f)
 
 	return f->flow.proto == IPPROTO_ICMPV6 && f->flow.visible == PORTS_KNOWN && f->ttl == 255 && !f->fragment &&
 	       type >= 133 && type <= 137; /* router solicitation to redirect */
-}
-
-/* What never leaves its link, and what makes the link work: no policy is about it (RFC 4291 section 2.5.6). */
-static __always_inline bool stays_on_link(const struct frame *f)
-{
-	return f->flow.family == 6 &&
-	       (is_link_local(f->flow.src[0]) || is_link_local(f->flow.dst[0]) || is_neighbour_discovery(f));
 }
 
 static __always_inline bool to_multicast(const struct frame *f)

@@ -31,6 +31,19 @@ static __always_inline bool policy_is_known(void)
 	return state && state->known;
 }
 
+/*
+ * What never leaves its link, and what makes the link work: no policy is about it (RFC 4291 section 2.5.6). Between
+ * global addresses neighbour discovery is this host's own, or is not on its link.
+ */
+static __always_inline bool stays_on_link(const struct frame *f)
+{
+	if (f->flow.family != 6)
+		return false;
+	if (is_link_local(f->flow.src[0]) || is_link_local(f->flow.dst[0]))
+		return true;
+	return is_neighbour_discovery(f) && (is_local(6, f->flow.dst) || is_local(6, f->flow.src));
+}
+
 static __always_inline struct flow flow_reversed(const struct flow *flow)
 {
 	struct flow reply = *flow;

@@ -11,8 +11,6 @@
 #include "inside.h"
 #include "outside.h"
 
-#define TC_ACT_UNSPEC (-1) /* on to the next filter */
-
 static __always_inline int tc_drop(enum xswan_drop reason)
 {
 	if (reason != XSWAN_DROP_NONE)

@@ -54,7 +54,9 @@
 	X(LOOP, "loop", "an IPsec packet of this gateway itself that routing brought back into a tunnel") \
 	X(NO_POLICY, "no_policy", "to be forwarded while no policy is known yet: has xswan-ike started?") \
 	/* outside, in BPF */ \
-	X(IKE_FLOOD, "ike_flood", "IKE_SA_INIT beyond ike.init_rate: a flood, or very many peers at once")
+	X(IKE_FLOOD, "ike_flood", "IKE_SA_INIT beyond ike.init_rate: a flood, or very many peers at once") \
+	/* outside, in BPF */ \
+	X(HIDDEN, "hidden", "on its way out in three VLAN tags, PPPoE or MPLS, where no selector can see it")
 
 enum xswan_drop {
 #define X(id, name, text) XSWAN_DROP_##id,

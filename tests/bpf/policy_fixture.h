@@ -81,9 +81,12 @@ static inline void set_port_rules(void)
 	set_rule("10.3.4.0", 24, rule_proto(rule("10.1.0.0", 16, XSWAN_ACTION_DROP, 0), IPPROTO_TCP, 23, 23));
 }
 
+#define OURS6 "10.11.0.1" /* an IPv6 address of this gateway's that a rule covers */
+
 static inline void set_tunnels(void)
 {
 	set_tunnel(0, XSWAN_TUNNEL_UP, 21, XSWAN_TUNNEL_TRAP); /* no one may: 0 stands for none */
+	set_local(OURS6, true, true);
 	set_tunnel(TUNNEL_UP, XSWAN_TUNNEL_UP, 21, XSWAN_TUNNEL_TRAP);
 	set_tunnel(TUNNEL_UP_TOO, XSWAN_TUNNEL_UP, 22, 0);
 	set_tunnel(TUNNEL_TRAP, XSWAN_TUNNEL_DOWN, 0, XSWAN_TUNNEL_TRAP);
@@ -194,14 +197,16 @@ static inline int policy_setup(void **state)
 	{ "from a link-local address", { .v6 = true, .src = "febf::1", .dst = "10.11.0.5", UDP(1, 2) }, LEFT_ALONE }, \
 	{ "multicast that stays on the link", { V6_INSIDE("ff02::5"), .proto = 89 }, LEFT_ALONE }, \
 	{ "multicast that stays on the interface", { V6_INSIDE("ff11::5"), .proto = 89 }, LEFT_ALONE }, \
-	{ "router solicitation", { V6_INSIDE("10.11.0.5"), ND(133) }, LEFT_ALONE }, \
-	{ "neighbour solicitation", { V6_INSIDE("10.11.0.5"), ND(135) }, LEFT_ALONE }, \
+	{ "router solicitation", { .v6 = true, .src = OURS6, .dst = "10.11.0.5", ND(133) }, LEFT_ALONE }, \
+	{ "neighbour solicitation", { .v6 = true, .src = OURS6, .dst = "10.11.0.5", ND(135) }, LEFT_ALONE }, \
 	{ "neighbour solicitation before there is an address", \
 	  { .v6 = true, .src = "::", .dst = "ff02::1:ff00:5", ND(135) }, LEFT_ALONE }, \
-	{ "redirect", { V6_INSIDE("10.11.0.5"), ND(137) }, LEFT_ALONE }
+	{ "neighbour solicitation for us", { V6_INSIDE(OURS6), ND(135) }, LEFT_ALONE }, \
+	{ "redirect", { .v6 = true, .src = OURS6, .dst = "10.11.0.5", ND(137) }, LEFT_ALONE }
 
 /* What looks like it, and is not: from behind a router, in fragments, of another type. */
 #define OFF_LINK_ROWS(PROTECTED) \
+	{ "neighbour solicitation, neither from us nor for us", { V6_INSIDE("10.11.0.5"), ND(135) }, PROTECTED(TUNNEL_UP) }, \
 	{ "neighbour solicitation that a router forwarded", \
 	  { V6_INSIDE("10.11.0.5"), .proto = IPPROTO_ICMPV6, .sport = 135, .ttl = 254 }, PROTECTED(TUNNEL_UP) }, \
 	{ "neighbour solicitation in fragments", \

@@ -14,7 +14,7 @@
 #include <poll.h>
 #include <sys/mman.h>
 
-#define TC_OK 0
+#define TC_NEXT UINT32_MAX /* TC_ACT_UNSPEC: on to the next filter */
 #define TC_SHOT 2
 #define TC_REDIRECT 7
 
@@ -28,7 +28,7 @@ struct tc_row {
 
 #define TUNNELED(tunnel) .verdict = TC_REDIRECT
 #define SHOT(reason) .verdict = TC_SHOT, .drop = XSWAN_DROP_##reason
-#define SENT .verdict = TC_OK
+#define SENT .verdict = TC_NEXT
 
 /* clang-format off */
 static const struct tc_row rows[] = {
@@ -55,6 +55,13 @@ static const struct tc_row rows[] = {
 	OFF_LINK_ROWS(TUNNELED),
 	EXTENSION_ROWS(TUNNELED, SHOT(POLICY), SENT),
 	{ "ESP behind extension headers", { V6_INSIDE("10.2.0.5"), .proto = IPPROTO_ESP, .spi = 7, .headers = "hd" }, SENT },
+	{ "three VLAN tags", { FROM_INSIDE("10.9.0.5"), TCP(4000, 80), .tags = 3 }, SHOT(HIDDEN) },
+	{ "four", { FROM_INSIDE("10.2.0.5"), TCP(4000, 80), .tags = 4 }, SHOT(HIDDEN) },
+	{ "a PPPoE session", { .ethertype = 0x8864 }, SHOT(HIDDEN) },
+	{ "its discovery", { .ethertype = 0x8863 }, SENT },
+	{ "MPLS", { .ethertype = 0x8847 }, SHOT(HIDDEN) },
+	{ "multicast MPLS", { .ethertype = 0x8848 }, SHOT(HIDDEN) },
+	{ "LLDP", { .ethertype = 0x88cc }, SENT },
 	{ "ARP", { .ethertype = ETHERTYPE_ARP, .mac = TO_BROADCAST }, SENT },
 };
 /* clang-format on */
@@ -99,7 +106,7 @@ static void check_truncation(const struct packet_spec *spec, uint32_t ip_end, ui
 		bool whole = p.len >= ports_at + 4, parsed = p.len >= ip_end;
 		struct counters before = read_counters();
 
-		assert_int_equal(run_egress(&p), whole ? TC_REDIRECT : parsed ? TC_SHOT : TC_OK);
+		assert_int_equal(run_egress(&p), whole ? TC_REDIRECT : parsed ? TC_SHOT : TC_NEXT);
 		assert_counted(&before, !whole && parsed ? XSWAN_DROP_POLICY : XSWAN_DROP_NONE);
 	}
 }
@@ -177,7 +184,7 @@ static void send_udp(int fd, const char *dst, size_t len)
 static void attach_egress(void)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = if_nametoindex("out0"), .attach_point = BPF_TC_EGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog_fd("egress"));
+	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog_fd("egress"), .handle = 1, .priority = 1);
 
 	assert_int_equal(bpf_tc_hook_create(&hook), 0);
 	assert_int_equal(bpf_tc_attach(&hook, &opts), 0);
@@ -236,6 +243,33 @@ static void test_local_socket(void **state)
 	expect("10.9.0.5", 0, 1);
 	send_udp(fd, "10.6.0.5", 4000); /* three fragments */
 	expect("10.6.0.5", 3, 0);
+	close(fd);
+}
+
+/* A filter behind ours, here one that drops all, has a say in what ours lets pass, and in nothing else. */
+static void test_filter_behind(void **state)
+{
+	const struct bpf_insn insns[] = { { .code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = TC_SHOT },
+					  { .code = BPF_JMP | BPF_EXIT } };
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = if_nametoindex("out0"), .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 2);
+	int fd;
+
+	needs_root();
+	fd = udp_from(0);
+	set_xswn(true);
+	opts.prog_fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "behind", "GPL", insns, COUNT(insns), NULL);
+	assert_true(opts.prog_fd >= 0);
+	assert_int_equal(bpf_tc_attach(&hook, &opts), 0);
+	close(opts.prog_fd);
+	send_udp(fd, "10.9.0.5", 100);
+	expect("10.9.0.5", 0, 0);
+	send_udp(fd, "10.6.0.5", 100);
+	expect("10.6.0.5", 1, 0);
+	opts.prog_fd = opts.prog_id = opts.flags = 0;
+	assert_int_equal(bpf_tc_detach(&hook, &opts), 0);
+	send_udp(fd, "10.9.0.5", 100);
+	expect("10.9.0.5", 0, 1);
 	close(fd);
 }
 
@@ -495,6 +529,7 @@ int main(void)
 		cmocka_unit_test(test_truncation),
 #define real(test) cmocka_unit_test_setup_teardown(test, make_tunnel, remove_tunnel)
 		real(test_local_socket),
+		real(test_filter_behind),
 		real(test_local_socket_without_xswn),
 		real(test_local_gso),
 		real(test_ike_socket),

@@ -205,6 +205,8 @@ static const struct xdp_row rows[] = {
 	  PASSED }, /* routed on */
 	{ "neighbour solicitation from a protected address",
 	  { .v6 = true, .src = "10.6.0.1", .dst = US, ND(135) }, PASSED },
+	{ "neighbour solicitation for somebody behind us",
+	  { .v6 = true, .src = "10.6.0.1", .dst = "10.1.0.5", ND(135) }, DROPPED(POLICY) },
 	{ "neighbour solicitation that came through a router",
 	  { .v6 = true, .src = "10.6.0.1", .dst = US, .proto = IPPROTO_ICMPV6, .sport = 135, .ttl = 254 }, DROPPED(POLICY) },
 	{ "router advertisement", { .v6 = true, .src = "fe80::1", .dst = "ff02::1", ND(134), .mac = TO_MULTICAST }, PASSED },
@@ -273,6 +275,7 @@ static int setup(void **state)
 	set_rules("10.2.0.0", 16, net, 2);
 	set_rule("10.3.0.0", 16, server);
 	set_rule("10.6.0.0", 16, rule("0.0.0.0", 0, XSWAN_ACTION_PROTECT, 1));
+	set_local(US, true, true);
 	set_rule("10.8.0.0", 16, rule("10.1.0.0", 16, XSWAN_ACTION_DROP, 0));
 	return 0;
 }

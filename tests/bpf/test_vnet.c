@@ -7,7 +7,7 @@
 #include "policy_fixture.h"
 
 #define TC_UNSPEC (-1)
-#define TC_OK 0
+#define TC_NEXT (-1)
 #define TC_SHOT 2
 #define TC_REDIRECT 7
 #define DEVICE 1u /* lo */
@@ -141,7 +141,7 @@ static void test_egress(void **state)
 	needs_root();
 	set_port("out0", &port);
 	set_device("out0", true);
-	assert_int_equal(run_tc("egress", &ctx, &p, out), TC_OK);
+	assert_int_equal(run_tc("egress", &ctx, &p, out), TC_NEXT);
 	set_device("out0", false);
 	set_device("in0", true); /* another port's */
 	assert_int_equal(run_tc("egress", &ctx, &p, out), TC_REDIRECT);

@@ -74,6 +74,14 @@ struct {
 } locals SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct xswan_local_bits);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} local_bits SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
 	__uint(max_entries, XSWAN_PORTS * XSWAN_QUEUES);
 	__type(key, __u32);
@@ -162,8 +170,13 @@ static __always_inline void count_drop(enum xswan_drop reason)
 
 static __always_inline bool is_local(__u8 family, const __be32 *addr)
 {
+	const __u32 bit = xswan_local_bit(addr);
 	struct xswan_local local = { .family = family };
+	__u32 index = 0;
+	const struct xswan_local_bits *bits = bpf_map_lookup_elem(&local_bits, &index);
 
+	if (!bits || !(bits->word[bit / 64] >> bit % 64 & 1))
+		return false;
 	__builtin_memcpy(local.ip, addr, sizeof(local.ip));
 	return bpf_map_lookup_elem(&locals, &local);
 }

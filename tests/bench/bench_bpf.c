@@ -62,6 +62,7 @@ static void fill_maps(void)
 	set_port("out0", &port);
 	set_port("lo", &port);
 	set_socket(port.xsk_base, true);
+	map_set("policy_state", 0, &(struct xswan_policy_state){ .known = 1 });
 	set_tunnel(1, XSWAN_TUNNEL_UP, 21, 0);
 	set_rule("10.2.0.0", 16, rule("10.1.0.0", 16, XSWAN_ACTION_PROTECT, 1));
 	for (int v6 = 0; v6 < 2; v6++) {

@@ -233,6 +233,7 @@ static void test_maps(void **state)
 		  XSWAN_SELECTOR_ENTRIES, BPF_F_NO_PREALLOC },
 		{ "policy_state", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct xswan_policy_state), 1, 0 },
 		{ "locals", BPF_MAP_TYPE_HASH, sizeof(struct xswan_local), 1, XSWAN_LOCALS, 0 },
+		{ "local_bits", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct xswan_local_bits), 1, 0 },
 		{ "ports", BPF_MAP_TYPE_HASH, 4, sizeof(struct xswan_port), XSWAN_PORTS, 0 },
 		{ "xsks", BPF_MAP_TYPE_XSKMAP, 4, 4, XSWAN_PORTS * XSWAN_QUEUES, 0 },
 		{ "drops", BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, XSWAN_DROP_SLOTS, 0 },

@@ -184,7 +184,7 @@ int dataplane_open(struct dataplane *dp, const struct gateway_conf *conf, const 
 	if (err)
 		return err;
 	report_log(dp);
-	return locals_sync(dp->programs.locals_fd);
+	return locals_sync(dp->programs.locals_fd, dp->programs.local_bits_fd);
 }
 
 int dataplane_run(struct dataplane *dp, char *why, size_t why_size)
@@ -332,7 +332,7 @@ bool dataplane_refresh(struct dataplane *dp)
 	if (largest_mtu(dp) != mtu && tunnel_if_set_mtu(dp->host.device, largest_mtu(dp)))
 		log_warn("%s: cannot set its MTU to %u", dp->host.device, largest_mtu(dp));
 	check_forwarding(dp);
-	err = locals_sync(dp->programs.locals_fd);
+	err = locals_sync(dp->programs.locals_fd, dp->programs.local_bits_fd);
 	if (err)
 		log_warn("locals: %s", strerror(-err));
 	return true;

@@ -51,19 +51,48 @@ static void remove_stale(int map_fd, const struct ifaddrs *all)
 			bpf_map_delete_elem(map_fd, &stale[i]);
 }
 
-int locals_sync(int map_fd)
+static void set_bits(struct xswan_local_bits *bits, const struct ifaddrs *all)
+{
+	struct xswan_local local;
+	uint32_t ip[4], bit;
+
+	for (const struct ifaddrs *ifa = all; ifa; ifa = ifa->ifa_next) {
+		if (!local_of(ifa, &local))
+			continue;
+		memcpy(ip, local.ip, sizeof(ip));
+		bit = xswan_local_bit(ip);
+		bits->word[bit / 64] |= 1ull << bit % 64;
+	}
+}
+
+/* Those of the addresses that there are, and with `and_old` those that there were. */
+static int write_bits(int map_fd, const struct ifaddrs *all, bool and_old)
+{
+	struct xswan_local_bits bits = { .word = { 0 } };
+	const uint32_t index = 0;
+
+	if (and_old && bpf_map_lookup_elem(map_fd, &index, &bits))
+		return -errno;
+	set_bits(&bits, all);
+	return bpf_map_update_elem(map_fd, &index, &bits, BPF_ANY) ? -errno : 0;
+}
+
+int locals_sync(int map_fd, int bits_fd)
 {
 	const uint8_t present = 1;
 	struct xswan_local local;
 	struct ifaddrs *all;
-	int err = 0;
+	int err;
 
 	if (getifaddrs(&all))
 		return -errno;
+	err = write_bits(bits_fd, all, true);
 	for (const struct ifaddrs *ifa = all; ifa; ifa = ifa->ifa_next)
 		if (local_of(ifa, &local) && bpf_map_update_elem(map_fd, &local, &present, BPF_ANY))
 			err = -errno;
 	remove_stale(map_fd, all);
+	if (!err)
+		err = write_bits(bits_fd, all, false);
 	freeifaddrs(all);
 	return err;
 }

@@ -4,6 +4,6 @@
 #define XSWAN_DP_LOCALS_H
 
 /* Makes the map say what the interfaces have now. 0 or -errno. */
-int locals_sync(int map_fd);
+int locals_sync(int map_fd, int bits_fd);
 
 #endif

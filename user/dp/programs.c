@@ -146,8 +146,10 @@ static int find_descriptors(struct programs *p, char *why, size_t why_size)
 	p->xsks_fd = bpf_object__find_map_fd_by_name(p->obj, "xsks");
 	p->ports_fd = bpf_object__find_map_fd_by_name(p->obj, "ports");
 	p->locals_fd = bpf_object__find_map_fd_by_name(p->obj, "locals");
+	p->local_bits_fd = bpf_object__find_map_fd_by_name(p->obj, "local_bits");
 	p->vnet_fd = bpf_object__find_map_fd_by_name(p->obj, "vnet");
-	if (p->nexthop_fd < 0 || p->xsks_fd < 0 || p->ports_fd < 0 || p->locals_fd < 0 || p->vnet_fd < 0) {
+	if (p->nexthop_fd < 0 || p->xsks_fd < 0 || p->ports_fd < 0 || p->locals_fd < 0 || p->local_bits_fd < 0 ||
+	    p->vnet_fd < 0) {
 		snprintf(why, why_size, "the BPF objects are not of this version");
 		return -EPROTO;
 	}

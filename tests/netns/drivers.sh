@@ -80,6 +80,13 @@ if [ "$(rxvlan)" = 'rx-vlan-offload: on' ]; then
 	check "auto: xswan-dp is killed" stop a-dp KILL
 	need "auto: and starts again" dp_start a
 	check "auto: xswan-dp ends" stop a-dp
+	need "auto: backend = vnet" sed -i 's/backend = af_xdp/backend = vnet/' "$STATE/a/xswan.conf"
+	need "auto: with which it starts" dp_start a
+	check "auto: and needs it off no more" equal "$(rxvlan)" 'rx-vlan-offload: on'
+	check "auto: xswan-dp ends" stop a-dp
+	need "auto: backend = af_xdp" sed -i 's/backend = vnet/backend = af_xdp/' "$STATE/a/xswan.conf"
+	need "auto: with which it starts" dp_start a
+	check "auto: xswan-dp ends" stop a-dp
 	check "auto: it is still off" equal "$(rxvlan)" 'rx-vlan-offload: off'
 	check "auto: until the instance is detached" detach
 	check "auto: then it is on again" equal "$(rxvlan)" 'rx-vlan-offload: on'

@@ -183,6 +183,13 @@ static void test_outer4(void **state)
 	fragment_outer_make(packet, len, 1000, 0, 0, part);
 	assert_memory_equal(part + sizeof(*ip), packet + sizeof(*ip), 4);
 	assert_int_equal(ntohs(((struct iphdr *)part)->frag_off), IP_MF);
+	ip->id = 0; /* every 65536th packet of an SA */
+	fragment_first(packet, len, len);
+	for (uint32_t n = 0; n < 2; n++) {
+		fragment_outer_make(packet, len, 1000, n, 0, part);
+		assert_int_equal(ntohs(((struct iphdr *)part)->id), 0x8000);
+		assert_int_equal(checksum_fold(checksum_add(0, part, sizeof(*ip) + 4)), 0xffff);
+	}
 	ip->frag_off = htons(IP_DF);
 	assert_int_equal(fragment_outer_count(packet, len, 1000), 0);
 }

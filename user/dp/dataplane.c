@@ -104,6 +104,7 @@ static int open_port(struct dataplane *dp, struct port *port, enum attach_mode a
 	int err;
 
 	if (port->vnet) {
+		offloads_restore_port(dp->programs.instance, port->device);
 		err = vnet_if_open(port, dp->owner_count, why, why_size);
 		if (!err)
 			err = programs_set_vnet(&dp->programs, port, why, why_size);

@@ -11,6 +11,7 @@
 #include "ip_header.h"
 
 #define OPTION_COPIED 0x80
+#define FRAGMENT_ID 0x8000u /* for 0: half of all IDs away from its neighbours' */
 
 static uint32_t payload_per_fragment(uint32_t header, uint32_t mtu)
 {
@@ -83,6 +84,15 @@ uint32_t fragment_first(uint8_t *packet, uint32_t len, uint32_t mtu)
 	return first;
 }
 
+/* A raw socket takes an ID of 0 for none, and gives each fragment another. */
+static void name_fragment(struct wire_ip4 *ip)
+{
+	if (ip->id)
+		return;
+	ip->id = htons(FRAGMENT_ID);
+	ip->check = checksum_replace(ip->check, 0, ip->id);
+}
+
 /* Bytes of payload in each fragment but the last. */
 static uint32_t payload_per_fragment6(uint32_t head, uint32_t mtu)
 {
@@ -110,8 +120,11 @@ uint32_t fragment_outer_make(const uint8_t *packet, uint32_t len, uint32_t mtu, 
 	struct ip6_chain chain;
 	uint32_t step, offset, left, part;
 
-	if (wire_version(packet) == 4)
-		return fragment_make(packet, len, mtu, n, out);
+	if (wire_version(packet) == 4) {
+		part = fragment_make(packet, len, mtu, n, out);
+		name_fragment((struct wire_ip4 *)out);
+		return part;
+	}
 	if (ip6_chain_walk(&chain, packet, len) != XSWAN_DROP_NONE)
 		return 0;
 	step = payload_per_fragment6(chain.esp_at, mtu);

@@ -233,6 +233,21 @@ out:
 	free(f);
 }
 
+void offloads_restore_port(const char *instance, const char *device)
+{
+	json_t *ledger = ledger_load(instance), *features = json_object_get(ledger, device);
+	int err;
+
+	if (features) {
+		restore_port(device, features);
+		json_object_del(ledger, device);
+		err = ledger_save(instance, ledger);
+		if (err)
+			log_warn("%s: offloads.json: %s", device, strerror(-err));
+	}
+	json_decref(ledger);
+}
+
 void offloads_restore(const char *instance)
 {
 	json_t *ledger = ledger_load(instance), *features;

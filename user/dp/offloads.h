@@ -19,7 +19,8 @@
  */
 void offloads_apply(const char *instance, struct port *port, bool allowed);
 
-/* Switches on again what was switched off. */
+/* Switches on again what was switched off: on one port, which XDP has left, or on all. */
+void offloads_restore_port(const char *instance, const char *device);
 void offloads_restore(const char *instance);
 
 #endif

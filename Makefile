@@ -123,12 +123,12 @@ $(B)/fuzz/%.o: %.c $(B)/flags
 	$(call say,FUZZ,$<)
 	$(Q)mkdir -p $(@D) && $(CLANG) $(CPPFLAGS) -std=gnu11 -O1 -g -w $(SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
 
-$(B)/fuzz/libxswan.a: $(patsubst %.c,$(B)/fuzz/%.o,$(LIB) $(DP) $(IKE))
+$(B)/fuzz/libxswan.a: $(patsubst %.c,$(B)/fuzz/%.o,$(LIB) $(DP) $(IKE) $(VICI))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(FUZZ:%=$(B)/fuzz/%): $(B)/fuzz/%: $(B)/fuzz/tests/fuzz/%.o $(B)/fuzz/libxswan.a
 	$(call say,LD,$@)
-	$(Q)$(CLANG) $(SANITIZE) -fsanitize=fuzzer $^ $(LDLIBS) -o $@
+	$(Q)$(CLANG) $(SANITIZE) -fsanitize=fuzzer $^ $(LDLIBS) -lcmocka -o $@
 
 fuzz-build: $(FUZZ:%=$(B)/fuzz/%)
 

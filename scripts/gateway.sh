@@ -10,7 +10,7 @@
 : "${IKE_PROPOSAL:=aes256gcm16-prfsha256-x25519}" "${ESP_PROPOSAL:=aes256gcm16}"
 : "${PSK:=correct horse battery staple}" "${START:=none}" "${DPD_DELAY:=0}"
 : "${CHILD_KEYS:=}" # more lines of children.net
-: "${KEEP_ALIVE:=20s}" "${FRAGMENT_SIZE:=1280}" "${MOBIKE:=yes}" "${LOCAL_ADDRS:=}"
+: "${KEEP_ALIVE:=20s}" "${FRAGMENT_SIZE:=1280}" "${COOKIE_THRESHOLD:=256}" "${MOBIKE:=yes}" "${LOCAL_ADDRS:=}"
 : "${IKE_PROGRAM:=xswan-ike}" "${IKE_OPTIONS:=}"
 
 # side a: the variables of gateway A, seen from itself
@@ -55,6 +55,7 @@ gateway_conf()
 		ike {
 		    keep_alive = $KEEP_ALIVE
 		    fragment_size = $FRAGMENT_SIZE
+		    cookie_threshold = $COOKIE_THRESHOLD
 		}
 		log {
 		    level = $LOG_LEVEL

@@ -173,10 +173,103 @@ def cert():
     yield "key-pem", b"\5" + pem("PRIVATE KEY", base64.b64decode(RFC8410_KEY))
 
 
+# --- IKE: payloads (RFC 7296 section 3) as (type, body); chain() links them ---
+
+SA, KE, IDI, IDR, CERT, CERTREQ, AUTH, NONCE, NOTIFY, DELETE, VENDOR, TSI, TSR, SK, CP, SKF = *range(33, 48), 53
+
+
+def chain(*payloads):
+    types = [t for t, _ in payloads] + [0]
+    return types[0], b"".join(struct.pack(">BBH", types[i + 1], 0, 4 + len(b)) + b for i, (_, b) in enumerate(payloads))
+
+
+def transform(last, kind, number, bits=0):
+    attribute = struct.pack(">HH", 0x800e, bits) if bits else b""
+    return struct.pack(">BBHBBH", 0 if last else 3, 0, 8 + len(attribute), kind, 0, number) + attribute
+
+
+def sa(protocol, spi, *transforms):
+    t = b"".join(transform(i + 1 == len(transforms), *one) for i, one in enumerate(transforms))
+    return SA, struct.pack(">BBHBBBB", 0, 0, 8 + len(spi) + len(t), 1, protocol, len(spi), len(transforms)) + spi + t
+
+
+def notify(number, data=b"", protocol=0, spi=b""):
+    return NOTIFY, struct.pack(">BBH", protocol, len(spi), number) + spi + data
+
+
+def ts(kind, net):
+    return kind, struct.pack(">BBHBBHHH", 1, 0, 0, 7, 0, 16, 0, 65535) + bytes(net) + b"\0\0" + bytes(net) + b"\xff\xff"
+
+
+IKE_SA = sa(1, b"", (1, 20, 256), (2, 5), (4, 31))
+CHILD_SA = sa(3, b"\x30\x10\x20\x30", (1, 20, 256), (5, 0))
+KEY = KE, b"\0\x1f\0\0" + bytes(range(32))
+RANDOM = NONCE, bytes(range(32))
+SELECTORS = ts(TSI, (10, 1)), ts(TSR, (10, 2))
+CONTENTS = {  # name: exchange, payloads
+    "empty": (37, ()),
+    "delete-ike": (37, ((DELETE, b"\1\0\0\0"),)),
+    "delete-esp": (37, ((DELETE, b"\3\4\0\1\x30\x10\x20\x30"),)),
+    "auth-failed": (37, (notify(24),)),
+    "update-addresses": (37, (notify(16400), notify(16388, bytes(20)), notify(16389, bytes(20)), notify(16401, bytes(16)))),
+    "additional-addresses": (37, (notify(16397, b"\xc6\x33\x64\1"), notify(16398, bytes(16)))),
+    "cp": (37, ((CP, b"\1\0\0\0\0\1\0\0"),)),
+    "new-child": (36, (CHILD_SA, RANDOM, *SELECTORS)),
+    "new-child-pfs": (36, (CHILD_SA, RANDOM, KEY, *SELECTORS)),
+    "rekey-child": (36, (notify(16393, b"", 3, b"\x30\x10\x20\x30"), CHILD_SA, RANDOM, *SELECTORS)),
+    "rekey-ike": (36, (sa(1, bytes(range(8)), (1, 20, 256), (2, 5), (4, 31)), RANDOM, KEY)),
+    "auth": (35, ((IDI, b"\2\0\0\0a.example.com"), (AUTH, b"\2\0\0\0" + bytes(32)), CHILD_SA, *SELECTORS)),
+    "auth-cert": (35, ((IDI, b"\2\0\0\0a.example.com"), (CERT, b"\4" + bytes(64)), (CERTREQ, b"\4" + bytes(20)),
+                       (AUTH, b"\x0e\0\0\0\x0c" + bytes(64)), CHILD_SA, *SELECTORS)),
+    "answer": (35, ((IDR, b"\2\0\0\0b.example.com"), (AUTH, b"\2\0\0\0" + bytes(32)), CHILD_SA, *SELECTORS)),
+    "no-proposal": (35, (notify(14),)),
+    "critical": (37, ((200, b"?"),)),
+}
+
+
+def record(op, content):
+    return struct.pack(">BH", op, len(content)) + content
+
+
+def ike_input():
+    def message(exchange, flags, number, first, body, spi_r=0):
+        return struct.pack(">QQBBBBII", 0x1122334455667788, spi_r, first, 0x20, exchange, flags, number, 28 + len(body)) + body
+
+    for group, length in ((31, 32), (19, 64), (14, 256)):
+        key = KE, struct.pack(">HH", group, 0) + bytes(range(length % 256)) + bytes(length - length % 256)
+        for extra in ((), (notify(16390, bytes(24)),), (notify(16430), notify(16388, bytes(20)), notify(16389, bytes(20)))):
+            request = message(34, 8, 0, *chain(*extra, IKE_SA, key, RANDOM))
+            yield f"init-{group}-{len(extra)}", b"\0" + record(4, request) + record(12, request)
+    for name, payloads in {"init": (IKE_SA, KEY, RANDOM, notify(16430)), "cookie": (notify(16390, b"cookie"),),
+                           "invalid-ke": (notify(17, b"\0\x13"),), "refusal": (notify(14),)}.items():
+        yield f"answer-{name}", b"\1" + record(0x17, message(34, 32, 0, *chain(*payloads), spi_r=1)) + record(8, b"")
+    for state in range(5):
+        for kind, body in ((SK, bytes(48)), (SKF, b"\0\1\0\2" + bytes(60))):
+            first, inner = chain((kind, body))
+            for exchange, flags, op in ((35, 8, 0x16), (35, 32, 0x17), (37, 0, 0x17)):
+                yield f"sealed-{state}-{kind}-{exchange}-{flags}", bytes([state]) + record(op, message(exchange, flags, 1, first, inner))
+
+
+def ike_peer():
+    for name, (exchange, payloads) in CONTENTS.items():
+        first, inner = chain(*payloads) if payloads else (0, b"")
+        content = bytes([exchange - 34, first]) + inner
+        for state in range(3):
+            for op in (0, 3, 0x43) if state == 2 else (0, 3):
+                yield f"{name}-{state}-{op}", bytes([state | 0x80 * (op == 3)]) + record(op, content) + record(8, b"\3\0")
+        half = len(inner) // 2
+        yield f"{name}-fragments", b"\2" + record(4, bytes([1, 2, exchange - 34, first]) + inner[:half]) + record(
+            12, bytes([2, 2, exchange - 34, 0]) + inner[half:])
+    for state in range(3):
+        for op in (0x20, 0x23, 0x28):
+            yield f"again-{state}-{op}", bytes([state]) + record(op, b"")
+            yield f"edit-{state}-{op}", bytes([state]) + record(op, bytes([0, 60, 1, 1, 7]) + bytes([0, 90, 2, 4, 0])) * 2
+
+
 def main(directory):
     with open(os.path.join(directory, "..", "cert_ca.inc"), "w") as f:
         f.write("".join(f"{b}," + ("\n" if i % 24 == 23 else "") for i, b in enumerate(certificates()["ca"])) + "\n")
-    for target in (esp_open, headers, dp_socket, cert):
+    for target in (esp_open, headers, dp_socket, cert, ike_input, ike_peer):
         path = os.path.join(directory, target.__name__)
         os.makedirs(path, exist_ok=True)
         for name, data in target():

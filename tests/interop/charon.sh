@@ -6,7 +6,7 @@
 # with a /run of its own; its vici socket is $STATE/$PEER_SIDE/vici. Not executable: it is no test.
 
 : "${PEER_IKE:=aes256gcm16-prfsha256-x25519}" "${PEER_ESP:=aes256gcm16}" "${PEER_PSK:=correct horse battery staple}"
-: "${PEER_SIDE:=b}" "${PEER_MOBIKE:=no}" "${PEER_LOCAL:=}" "${PEER_FRAGMENT_SIZE:=1280}" "${PEER_FRAGMENTATION:=yes}"
+: "${PEER_SIDE:=b}" "${PEER_MOBIKE:=no}" "${PEER_LOCAL:=}" "${PEER_FRAGMENT_SIZE:=1280}" "${PEER_FRAGMENTATION:=yes}" "${PEER_COOKIES:=0}"
 : "${PEER_CHILD_KEYS:=}" # more lines of children.net
 CHARON=/usr/lib/ipsec/charon
 
@@ -42,6 +42,7 @@ charon_conf()
 		    retransmit_tries = 3
 		    retransmit_timeout = 1
 		    fragment_size = $PEER_FRAGMENT_SIZE
+		    cookie_threshold = $PEER_COOKIES
 		    plugins {
 		        vici {
 		            socket = unix://$dir/vici

@@ -4,7 +4,7 @@
 
 root.pem, im.pem (issued by it), other.pem (of another CA), each without its key, which nobody needs any more.
 {a,b}-KEY.pem and .key for each kind of key: "C=CH, O=xswan, CN=a", also a.example.com, issued by root.
-{a,b}-chain.pem: the certificate, issued by im, and im. b-revoked: in the revocation list crl.pem. b-expired, b-other.
+{a,b}-chain.pem: the certificate, issued by im, and im. {a,b}-long.pem: nearly four kilobytes, issued by long2, by long1. b-revoked: in the revocation list crl.pem. b-expired, b-other.
 """
 import datetime
 import os
@@ -60,6 +60,19 @@ def write_key(path, key):
                                   serialization.NoEncryption()))
 
 
+def long_chains(root):
+    """Two intermediates with one key, which takes long enough to make."""
+    key = rsa.generate_private_key(65537, 4096)
+    one = issue("long1", key, root, ca=True)
+    two = issue("long2", key, ("long1", key), ca=True)
+    write("long1.pem", one)
+    write("long2.pem", two)
+    for host in ("a", "b"):
+        own = rsa.generate_private_key(65537, 3072)
+        write(f"{host}-long.pem", issue(host, own, ("long2", key), names=[f"{host}.example.com"]), two, one)
+        write_key(f"{host}-long.key", own)
+
+
 def main(directory):
     os.makedirs(directory, exist_ok=True)
     os.chdir(directory)
@@ -78,6 +91,7 @@ def main(directory):
         key = KEYS["p256"]()
         write(f"{host}-chain.pem", issue(host, key, ("im", im_key), names=names), im)
         write_key(f"{host}-chain.key", key)
+    long_chains(root)
     key = KEYS["p256"]()
     revoked = issue("b", key, root, names=["b.example.com"])
     for kind, cert in {

@@ -31,7 +31,7 @@ struct span blob_span(const struct blob *b)
 
 struct cursor cursor_over(struct span s)
 {
-	return (struct cursor){ .pos = s.data, .end = s.data + s.len };
+	return (struct cursor){ .pos = s.data, .end = s.len ? s.data + s.len : s.data }; /* data may be NULL then */
 }
 
 size_t cursor_left(const struct cursor *c)

@@ -112,14 +112,16 @@ int mobike_inherit(struct ike_sa *to, const struct ike_sa *from)
 	to->natt = from->natt;
 	if (!from->mobike)
 		return 0;
-	to->mobike = malloc(sizeof(*to->mobike));
+	if (!to->mobike)
+		to->mobike = malloc(sizeof(*to->mobike));
 	if (!to->mobike)
 		return -ENOMEM;
 	*to->mobike = *from->mobike;
-	to->mobike->asked = 0;
 	to->mobike->seen_known = false; /* SPIs are in the hash */
-	if (to->mobike->wanted || from->mobike->asked)
-		mobike_want(to, to->mobike->wanted | from->mobike->asked);
+	to->mobike->wanted |= from->mobike->asked; /* what has not been answered is asked again */
+	to->mobike->asked = 0;
+	if (to->mobike->wanted && ike_sa_in(to, PHASES_UP))
+		mobike_want(to, to->mobike->wanted);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "../../user/ike/auth_scheme.h"
 #include "../../user/ike/cert_identity.h"
+#include "../../user/ike/config_index.h"
 #include "../../user/ike/engine_state.h"
 #include "../../user/ike/ike_sa.h"
 #include "pair.h"
@@ -592,6 +593,8 @@ static void connections_by_ca(void **state)
 			if (!X509_cmp(c->x509, other->x509))
 				second->remote_auth.cacerts[0] = c;
 		cfg->conns->next = second;
+		config_index_free(cfg->index); /* of the first alone */
+		cfg->index = NULL;
 		assert_int_equal(engine_initiate(w->a.e, "gw", "net", NULL, w->now), 0);
 		world_run(w, 5 * SEC);
 		list = list_sas(&w->b);

@@ -56,7 +56,8 @@ static bool names_hosts(const struct conf_conn *conn)
 static bool look_alike(const struct conf_conn *a, const struct conf_conn *b)
 {
 	return a->local_addr_count == b->local_addr_count && a->remote_addr_count == b->remote_addr_count &&
-	       a->proposal_count == b->proposal_count &&
+	       a->proposal_count == b->proposal_count && a->remote_auth.kind == b->remote_auth.kind &&
+	       a->remote_auth.schemes == b->remote_auth.schemes &&
 	       !memcmp(a->local_addrs, b->local_addrs, a->local_addr_count * sizeof(a->local_addrs[0])) &&
 	       !memcmp(a->remote_addrs, b->remote_addrs, a->remote_addr_count * sizeof(a->remote_addrs[0])) &&
 	       !memcmp(a->proposals, b->proposals, a->proposal_count * sizeof(a->proposals[0]));
@@ -67,6 +68,7 @@ static uint64_t look_key(const struct conf_conn *conn)
 	uint64_t key = table_hash(0, conn->local_addrs, conn->local_addr_count * sizeof(conn->local_addrs[0]));
 
 	key = table_hash(key, conn->remote_addrs, conn->remote_addr_count * sizeof(conn->remote_addrs[0]));
+	key = table_hash(key, &conn->remote_auth.schemes, sizeof(conn->remote_auth.schemes));
 	return table_hash(key, conn->proposals, conn->proposal_count * sizeof(conn->proposals[0]));
 }
 

@@ -29,7 +29,7 @@ struct conn_search {
 	const struct conf_conn *all; /* without an index */
 };
 struct conn_search config_conns_for_id(const struct config *cfg, const struct identity *remote);
-/* For IKE_SA_INIT: of those with the same addresses and proposals the first alone. */
+/* For IKE_SA_INIT: of those with the same addresses, proposals and ways to authenticate the first alone. */
 struct conn_search config_conns_for_addr(const struct config *cfg, const struct addr *remote);
 const struct conf_conn *config_next_conn(struct conn_search *s);
 

@@ -122,11 +122,12 @@ static bool asks_the_same(const struct conf_auth *a, const struct conf_auth *b)
 
 const struct conf_conn *connection_next_like(const struct ike_sa *sa, const struct identity *peer,
 					     const struct identity *asked, const struct conf_conn *best,
-					     const struct conf_conn *after)
+					     struct conn_search *search)
 {
 	int score = score_ids(sa, best, peer, asked);
+	const struct conf_conn *conn;
 
-	for (const struct conf_conn *conn = after ? after->next : sa->cfg->conns; conn; conn = conn->next) {
+	while ((conn = config_next_conn(search))) {
 		if (conn->remote_auth.kind == best->remote_auth.kind &&
 		    !asks_the_same(&conn->remote_auth, &best->remote_auth) && score_ids(sa, conn, peer, asked) == score)
 			return conn;

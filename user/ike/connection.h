@@ -3,6 +3,7 @@
 #ifndef XSWAN_IKE_CONNECTION_H
 #define XSWAN_IKE_CONNECTION_H
 
+#include "config_index.h"
 #include "ike_sa.h"
 
 bool connection_has_local(const struct conf_conn *conn, const struct addr *local);
@@ -26,10 +27,10 @@ const struct conf_conn *connection_for_init(const struct config *cfg, const stru
 const struct conf_conn *connection_for_ids(const struct ike_sa *sa, const struct identity *peer,
 					   const struct identity *asked, enum auth_kind kind);
 
-/* Those that match as well as `best`, and ask something else of the peer: `after` NULL begins, NULL ends. */
+/* Those of a search for the peer that match as well as `best`, and ask something else of it. NULL: there is none left. */
 const struct conf_conn *connection_next_like(const struct ike_sa *sa, const struct identity *peer,
 					     const struct identity *asked, const struct conf_conn *best,
-					     const struct conf_conn *after);
+					     struct conn_search *search);
 
 /* Would this one do as well as sa->conn: the same identities, as specific, and the same asked of the peer? */
 bool connection_is_alike(const struct ike_sa *sa, const struct conf_conn *conn);

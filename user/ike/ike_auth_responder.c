@@ -37,12 +37,16 @@ static enum auth_kind kind_of(const struct payloads *in)
 static const struct conf_conn *prefer(struct ike_sa *sa, const struct payloads *in, const struct conf_conn *best,
 				      const struct identity *asked)
 {
-	const struct conf_conn *conn = connection_next_like(sa, &sa->remote_id, asked, best, NULL);
+	struct conn_search search = config_conns_for_id(sa->cfg, &sa->remote_id);
+	const struct conf_conn *conn;
 
-	if (!conn || best->remote_auth.kind != AUTH_BY_CERT || ike_cert_fits(sa, in, best))
+	if (best->remote_auth.kind != AUTH_BY_CERT)
+		return best;
+	conn = connection_next_like(sa, &sa->remote_id, asked, best, &search);
+	if (!conn || ike_cert_fits(sa, in, best))
 		return best;
 	while (conn && !ike_cert_fits(sa, in, conn))
-		conn = connection_next_like(sa, &sa->remote_id, asked, best, conn);
+		conn = connection_next_like(sa, &sa->remote_id, asked, best, &search);
 	return conn ? conn : best;
 }
 

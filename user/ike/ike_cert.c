@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cert.h"
+#include "config_index.h"
 #include "connection.h"
 
 #define X509_SIGNATURE 4 /* IANA "IKEv2 Certificate Encodings" */
@@ -14,11 +15,13 @@
 /* What signatures a peer may come with: an initiator knows the connection, a responder only the addresses. */
 static uint32_t expected_schemes(const struct ike_sa *sa)
 {
+	struct conn_search search = config_conns_for_addr(sa->cfg, &sa->remote.addr);
+	const struct conf_conn *conn;
 	uint32_t schemes = 0;
 
 	if (sa->initiator)
 		return sa->conn->remote_auth.kind == AUTH_BY_CERT ? sa->conn->remote_auth.schemes : 0;
-	for (const struct conf_conn *conn = sa->cfg->conns; conn; conn = conn->next) {
+	while ((conn = config_next_conn(&search))) {
 		if (conn->remote_auth.kind == AUTH_BY_CERT &&
 		    connection_score(conn, &sa->local.addr, &sa->remote.addr) >= 0)
 			schemes |= conn->remote_auth.schemes;

@@ -245,6 +245,11 @@ static void set_certificate(struct config *cfg, struct conf_conn *conn, const st
 	conn->local_auth.certs[conn->local_auth.cert_count++] = pki_add(cfg->credentials, CERT_END, own);
 }
 
+static struct conf_addr host(const struct end *end)
+{
+	return (struct conf_addr){ .min = end->addr.addr, .max = end->addr.addr };
+}
+
 /* Sites behind one gateway; to the responder they may come from anywhere. */
 static struct conf_conn *make_conn(int which, unsigned int number)
 {
@@ -263,8 +268,8 @@ static struct conf_conn *make_conn(int which, unsigned int number)
 	set_identity(initiator ? &conn->remote_id : &conn->local_id, NAME_RESPONDER, 0);
 	set_identity(initiator ? &conn->local_id : &conn->remote_id, NAME_INITIATOR, number);
 	if (initiator) {
-		conn->remote_addrs[conn->remote_addr_count++] = ends[RESPONDER].addr.addr;
-		conn->local_addrs[conn->local_addr_count++] = ends[INITIATOR].addr.addr;
+		conn->remote_addrs[conn->remote_addr_count++] = host(&ends[RESPONDER]);
+		conn->local_addrs[conn->local_addr_count++] = host(&ends[INITIATOR]);
 	}
 	set_nets(child, initiator, number);
 	set_algorithms(conn);

@@ -140,6 +140,17 @@ static inline int parse_proposals(const char *text, struct conf_proposal *out, b
 	return count;
 }
 
+static inline int parse_conf_addrs(const char *text, struct conf_addr *out)
+{
+	char copy[512], *save = NULL;
+	int count = 0;
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	for (char *word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save))
+		assert_int_equal(conf_addr_parse(&out[count++], word), 0);
+	return count;
+}
+
 static inline int parse_addrs(const char *text, struct addr *out)
 {
 	char copy[512], *save = NULL;
@@ -159,9 +170,9 @@ static inline struct conf_conn *make_conn(const char *name, const struct params 
 	conn->name = strdup(name);
 	conn->origin = strdup("swanctl.conf:7");
 	if (p->local)
-		conn->local_addr_count = parse_addrs(p->local, conn->local_addrs);
+		conn->local_addr_count = parse_conf_addrs(p->local, conn->local_addrs);
 	if (p->remote)
-		conn->remote_addr_count = parse_addrs(p->remote, conn->remote_addrs);
+		conn->remote_addr_count = parse_conf_addrs(p->remote, conn->remote_addrs);
 	assert_int_equal(identity_parse(&conn->local_id, p->local_id ? p->local_id : "%any"), 0);
 	assert_int_equal(identity_parse(&conn->remote_id, p->remote_id ? p->remote_id : "%any"), 0);
 	conn->proposal_count = parse_proposals(p->ike ? p->ike : "aes256gcm16-prfsha256-x25519", conn->proposals, true);

@@ -158,7 +158,7 @@ static void everything(void **state)
 	conn = config_find_conn(cfg, "gw");
 	assert_int_equal(conn->local_addr_count, 2);
 	assert_int_equal(conn->remote_addr_count, 2);
-	assert_int_equal(conn->remote_addrs[1].ip[3], 2);
+	assert_int_equal(conn->remote_addrs[1].min.ip[3], 2);
 	assert_string_equal(identity_format(&conn->local_id, id, sizeof(id)), "gw-a@example.com");
 	assert_int_equal(conn->local_id.type, ID_RFC822_ADDR);
 	assert_string_equal(identity_format(&conn->remote_id, id, sizeof(id)), "gw-b");
@@ -225,19 +225,15 @@ static void refused(void **state)
 		{ { .conn = "dpd_delay = 0.5" }, "3: connections.gw.dpd_delay: whole seconds only" },
 		{ { .conn = "dpd_delay = 2d" }, "3: connections.gw.dpd_delay: 2d is too long: at most 86400s" },
 		{ { .conn = "keyingtries = often" }, "3: connections.gw.keyingtries: 'often' is not a number" },
-		{ { .conn = "local_addrs = gw.example.com" },
-		  "3: connections.gw.local_addrs: 'gw.example.com' is not an address; host names are not supported "
-		  "yet" },
-		{ { .conn = "local_addrs = 192.0.2.0/24" },
-		  "3: connections.gw.local_addrs: '192.0.2.0/24': subnets and ranges are not supported yet: write "
-		  "addresses "
-		  "or %any" },
-		{ { .conn = "local_addrs = 192.0.2.1, %any" },
-		  "3: connections.gw.local_addrs: write either %any or addresses" },
-		{ { .conn = "local_addrs = 0.0.0.0" }, "3: connections.gw.local_addrs: '0.0.0.0': write %any" },
-		{ { .conn = "local_addrs = ::" }, "3: connections.gw.local_addrs: '::': write %any" },
-		{ { .conn = "local_addrs = 1.0.0.1,1.0.0.2,1.0.0.3,1.0.0.4,1.0.0.5,1.0.0.6,1.0.0.7,1.0.0.8,1.0.0.9" },
-		  "3: connections.gw.local_addrs: more than 8 addresses" },
+		{ { .conn = "local_addrs = 192.0.2.1.5" },
+		  "3: connections.gw.local_addrs: '192.0.2.1.5' is not an address, a subnet like 192.0.2.0/24, a range "
+		  "like 192.0.2.3-192.0.2.9, %any or a host name" },
+		{ { .conn = "local_addrs = 192.0.2.9-192.0.2.1" },
+		  "3: connections.gw.local_addrs: '192.0.2.9-192.0.2.1' is not an address, a subnet like 192.0.2.0/24, "
+		  "a range like 192.0.2.3-192.0.2.9, %any or a host name" },
+		{ { .conn = "local_addrs = 1.1.1.1,1.1.1.2,1.1.1.3,1.1.1.4,1.1.1.5,1.1.1.6,1.1.1.7,1.1.1.8,1.1.1.9,"
+			    "1.1.2.1,1.1.2.2,1.1.2.3,1.1.2.4,1.1.2.5,1.1.2.6,1.1.2.7,1.1.2.8" },
+		  "3: connections.gw.local_addrs: more than 16 addresses" },
 		{ { .conn = "proposals = aes256-sha1-modp2048" },
 		  "3: connections.gw.proposals: 'sha1' is refused: SHA-1 is broken; supported: aes128gcm16, "
 		  "aes192gcm16, aes256gcm16, chacha20poly1305, aes128, aes192, aes256, aes128ctr, aes192ctr, "
@@ -263,7 +259,8 @@ static void refused(void **state)
 		{ { .local = "id = CN=gw, XY=1" },
 		  "7: connections.gw.local.id: 'CN=gw, XY=1' is not a distinguished name of at most 256 bytes, as "
 		  "\"C=CH, O=xswan, CN=gw\"" },
-		{ { .local = "id = CN=*" }, "7: connections.gw.local.id: 'CN=*': what we are is one identity: no pattern" },
+		{ { .local = "id = CN=*" },
+		  "7: connections.gw.local.id: 'CN=*': what we are is one identity: no pattern" },
 		{ { .remote = "id = www.*.com" },
 		  "11: connections.gw.remote.id: 'www.*.com': a pattern is %any, *.example.com, *@example.com, or a "
 		  "distinguished name with * for a value" },
@@ -411,6 +408,9 @@ static void accepted(void **state)
 		{ .conn = "version = 0" },
 		{ .conn = "local_addrs = %any" },
 		{ .conn = "local_addrs = 2001:db8::1, 192.0.2.1" },
+		{ .conn = "local_addrs = 192.0.2.0/24, 2001:db8::/32, 198.51.100.3-198.51.100.9, %any6, "
+			  "gw.example.com" },
+		{ .conn = "local_addrs = 0.0.0.0, ::, %any" },
 		{ .child = "local_ts = 2001:db8::/32, 10.1.2.0/24[tcp], 2001:db9::1-2001:db9::9[udp/53]" },
 		{ .conn = "remote_port = 500" },
 		{ .conn = "reauth_time = 0" },
@@ -465,8 +465,37 @@ static void anyone(void **state)
 
 	snprintf(file, sizeof(file), text, "start_action = trap");
 	assert_int_equal(load(&cfg, file, why), -EINVAL);
-	assert_string_equal(why, "swanctl.conf:5: connections.any.children.n.start_action: 'trap' needs an address in "
-				 "remote_addrs to start with");
+	assert_string_equal(why, "swanctl.conf:5: connections.any.children.n.start_action: 'trap' needs an address or "
+				 "a host name in remote_addrs to start with");
+}
+
+/* A name is one for the configuration, however often it is written; it says who its owner is, where nothing else does.
+ */
+static void names(void **state)
+{
+	static const char text[] = "connections { %s }\nsecrets { ike { secret = x } }\n";
+	static const char conns[] =
+		"one { remote_addrs = GW.example.com, 192.0.2.9\n local { auth = psk }\n remote { auth = psk }\n"
+		"children { n { remote_ts = 10.0.0.0/8\n start_action = start } } }\n"
+		"two { remote_addrs = 198.51.100.0/24, gw.example.com\n local_addrs = here.example.com\n"
+		"local { auth = psk }\n remote { auth = psk }\n children { n { remote_ts = 10.1.0.0/16\n"
+		"start_action = trap } } }\n";
+	char file[2048], why[1024], id[64];
+	const struct conf_conn *one, *two;
+	struct config *cfg;
+
+	snprintf(file, sizeof(file), text, conns);
+	if (load(&cfg, file, why) < 0)
+		fail_msg("%s", why);
+	one = config_find_conn(cfg, "one");
+	two = config_find_conn(cfg, "two");
+	assert_ptr_equal(one->remote_addrs[0].name, two->remote_addrs[1].name);
+	assert_non_null(cfg->names->next);
+	assert_null(cfg->names->next->next);
+	assert_string_equal(identity_format(&one->remote_id, id, sizeof(id)), "GW.example.com");
+	assert_int_equal(two->remote_id.type, ID_ANY); /* a subnet is nobody */
+	assert_string_equal(identity_format(&two->local_id, id, sizeof(id)), "here.example.com");
+	config_unref(cfg);
 }
 
 /* Shunts are policies without IKE: a connection of nothing else needs no authentication, and is none. */
@@ -614,6 +643,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(accepted, files_begin, files_end),
 		cmocka_unit_test_setup_teardown(headers, files_begin, files_end),
 		cmocka_unit_test_setup_teardown(anyone, files_begin, files_end),
+		cmocka_unit_test_setup_teardown(names, files_begin, files_end),
 		cmocka_unit_test_setup_teardown(shunts, files_begin, files_end),
 		cmocka_unit_test(example),
 		cmocka_unit_test_setup_teardown(damaged, files_begin, files_end),

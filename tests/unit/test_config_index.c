@@ -44,6 +44,19 @@ static struct addr some_addr(void)
 	return addr;
 }
 
+/* An address, a subnet or range with some of them in it, or a name that has one. */
+static struct conf_addr some_conf_addr(void)
+{
+	static const char *const wide[] = { "192.0.2.0/24", "192.0.2.2-192.0.2.9", "2001:db8::/32", "%any4" };
+	static struct conf_name name = { .text = (char *)"a.example.com", .addrs = { { 4, { 192, 0, 2, 1 } } }, .count = 1 };
+	struct conf_addr a;
+
+	if (!upto(6))
+		return (struct conf_addr){ .name = &name };
+	assert_int_equal(conf_addr_parse(&a, upto(2) ? addrs[upto(COUNT(addrs))] : wide[upto(COUNT(wide))]), 0);
+	return a;
+}
+
 static struct conf_conn *make_conn(int number)
 {
 	struct conf_conn *conn = calloc(1, sizeof(*conn));
@@ -54,9 +67,9 @@ static struct conf_conn *make_conn(int number)
 	conn->local_id = some_identity();
 	conn->remote_id = some_identity();
 	for (int i = upto(3); i--;)
-		conn->local_addrs[conn->local_addr_count++] = some_addr();
+		conn->local_addrs[conn->local_addr_count++] = some_conf_addr();
 	for (int i = upto(4); i--;)
-		conn->remote_addrs[conn->remote_addr_count++] = some_addr();
+		conn->remote_addrs[conn->remote_addr_count++] = some_conf_addr();
 	conn->proposal_count = 1;
 	assert_int_equal(conf_proposal_parse(conn->proposals, proposals[upto(COUNT(proposals))], true, why, sizeof(why)), 0);
 	return conn;

@@ -53,8 +53,8 @@ static void set_up_config(struct world *w)
 	set_ts(&w->trap, "10.1.0.0/16", "10.2.0.0/16");
 	set_ts(&w->none, "10.1.0.0/16", "10.3.0.0/16");
 	w->conn = (struct conf_conn){ .name = "conn", .children = &w->trap, .origin = "swanctl.conf:1" };
-	assert_int_equal(addr_parse(&w->conn.local_addrs[0], "192.0.2.1"), 0);
-	assert_int_equal(addr_parse(&w->conn.remote_addrs[0], "192.0.2.2"), 0);
+	assert_int_equal(conf_addr_parse(&w->conn.local_addrs[0], "192.0.2.1"), 0);
+	assert_int_equal(conf_addr_parse(&w->conn.remote_addrs[0], "192.0.2.2"), 0);
 	w->conn.local_addr_count = w->conn.remote_addr_count = 1;
 	/* one reference is the test's: these are never freed */
 	w->cfg = (struct config){ .refs = 1000, .conns = &w->conn };
@@ -362,8 +362,8 @@ static void test_ipv6(void **state)
 
 	need_bpf(w);
 	set_ts(&w->trap, "2001:db8:1::/48", "2001:db8:2::/48");
-	assert_int_equal(addr_parse(&w->conn.local_addrs[0], "2001:db8::1"), 0);
-	assert_int_equal(addr_parse(&w->conn.remote_addrs[0], "2001:db8::2"), 0);
+	assert_int_equal(conf_addr_parse(&w->conn.local_addrs[0], "2001:db8::1"), 0);
+	assert_int_equal(conf_addr_parse(&w->conn.remote_addrs[0], "2001:db8::2"), 0);
 	assert_int_equal(policy_configure(w->policy, &w->cfg), 0);
 	assert_string_equal(fates(w, "2001:db8:1::5", "2001:db8:2::5"), "1");
 	assert_string_equal(fates(w, "2001:db8:3::5", "2001:db8:2::5"), "");

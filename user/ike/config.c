@@ -69,6 +69,13 @@ void config_unref(struct config *cfg)
 		cfg->shunts = shunt->next;
 		config_free_shunt(shunt);
 	}
+	while (cfg->names) {
+		struct conf_name *name = cfg->names;
+
+		cfg->names = name->next;
+		free(name->text);
+		free(name);
+	}
 	while ((secret = cfg->secrets)) {
 		cfg->secrets = secret->next;
 		free_secret(secret);

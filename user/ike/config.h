@@ -11,8 +11,9 @@
 #include <stdint.h>
 
 #include "../lib/addr.h"
+#include "conf_addr.h"
 
-#define CONF_ADDRS 8
+#define CONF_ADDRS 16
 #define CONF_PROPOSALS 8
 #define CONF_TS 16 /* XSWAN_DP_TS_MAX */
 #define CONF_IDS 8
@@ -116,7 +117,7 @@ enum send_cert { SEND_CERT_IFASKED, SEND_CERT_ALWAYS, SEND_CERT_NEVER };
 struct conf_conn {
 	struct conf_conn *next;
 	char *name;
-	struct addr local_addrs[CONF_ADDRS], remote_addrs[CONF_ADDRS]; /* count 0: %any */
+	struct conf_addr local_addrs[CONF_ADDRS], remote_addrs[CONF_ADDRS]; /* count 0: %any */
 	int local_addr_count, remote_addr_count;
 	struct conf_proposal proposals[CONF_PROPOSALS];
 	int proposal_count;
@@ -165,6 +166,7 @@ struct config {
 	struct conf_secret *secrets;
 	struct credentials *credentials; /* NULL: none */
 	struct config_index *index; /* NULL: not made yet (config_index.h) */
+	struct conf_name *names; /* of local_addrs and remote_addrs, each once */
 };
 
 struct config *config_ref(struct config *cfg);

@@ -55,12 +55,13 @@ void config_load_actions(struct section *s, struct conf_child *child, const stru
 	child->dpd_action = child->close_action = child->start_action; /* what was wanted is wanted again */
 	load_action(s, "dpd_action", "clear, trap, restart", &child->dpd_action, p);
 	load_action(s, "close_action", "none, trap, start", &child->close_action, p);
-	if ((child->start_action | child->dpd_action | child->close_action) && !conn->remote_addr_count) {
+	if ((child->start_action | child->dpd_action | child->close_action) &&
+	    !conf_addrs_may_have_hosts(conn->remote_addrs, conn->remote_addr_count)) {
 		struct setting *k = section_get(s, "start_action");
 
 		k = k && child->start_action ? k : section_get(s, "dpd_action");
 		k = k && (child->start_action || child->dpd_action) ? k : section_get(s, "close_action");
-		problem_setting(p, k, "'%s' needs an address in remote_addrs to start with", k->value);
+		problem_setting(p, k, "'%s' needs an address or a host name in remote_addrs to start with", k->value);
 	}
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* connections.<conn>.local and remote: who is who, and how each side shows it. */
+#include "auth.h"
 #include "config_section.h"
 
 #include <stdio.h>
@@ -18,14 +19,13 @@ static const struct fixed_key auth_fixed[] = {
 };
 
 /* What an identity is when none is configured: the first address, if there is one. */
-static void default_id(struct identity *id, const struct addr *addrs, int count)
+static void default_id(struct identity *id, const struct conf_addr *addrs, int count)
 {
 	*id = (struct identity){ .type = ID_ANY };
-	if (!count)
-		return;
-	id->type = addrs[0].family == 4 ? ID_IPV4_ADDR : ID_IPV6_ADDR;
-	id->len = addr_len(&addrs[0]);
-	memcpy(id->data, addrs[0].ip, id->len);
+	if (count && addrs[0].name)
+		identity_parse(id, addrs[0].name->text);
+	else if (count && conf_addr_is_host(&addrs[0]))
+		*id = identity_of_addr(&addrs[0].min);
 }
 
 /* Sections "local…" or "remote…": one round of authentication, so one section each. */

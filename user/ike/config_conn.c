@@ -2,7 +2,6 @@
 /* connections.<conn> */
 #include "config_section.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,47 +31,6 @@ static const struct fixed_key fixed[] = {
 	{ "mediation", FIXED_NO, NULL },
 	{ NULL, 0, NULL },
 };
-
-static void add_addr(const struct setting *k, const char *text, struct addr *list, int *count, bool *any,
-		     struct problems *p)
-{
-	struct addr addr;
-
-	if (!strcmp(text, "%any")) {
-		*any = true;
-		return;
-	}
-	if (addr_parse(&addr, text) < 0)
-		problem_setting(p, k,
-				strpbrk(text, "/-") && isdigit((unsigned char)*text)
-					? "'%s': subnets and ranges are not supported yet: write addresses or %%any"
-					: "'%s' is not an address; host names are not supported yet",
-				text);
-	else if (!memcmp(addr.ip, (const uint8_t[16]){ 0 }, sizeof(addr.ip)))
-		problem_setting(p, k, "'%s': write %%any", text);
-	else if (*count == CONF_ADDRS)
-		problem_setting(p, k, "more than %d addresses", CONF_ADDRS);
-	else
-		list[(*count)++] = addr;
-}
-
-static void load_addrs(struct section *s, const char *key, struct addr *list, int *count, struct problems *p)
-{
-	struct setting *k = section_get(s, key);
-	char *copy, *rest, *item;
-	bool any = false;
-
-	if (!k)
-		return;
-	copy = rest = strdup(k->value);
-	if (!copy)
-		problem_section(p, s, "out of memory");
-	while ((item = config_next_item(&rest)))
-		add_addr(k, item, list, count, &any, p);
-	if (any && *count)
-		problem_setting(p, k, "write either %%any or addresses");
-	free(copy);
-}
 
 static void load_sending(struct section *s, struct conf_conn *conn, struct problems *p)
 {
@@ -180,8 +138,8 @@ struct conf_conn *config_load_conn(struct loading *l, struct section *s, struct 
 		return NULL;
 	}
 	config_check_name(s, p);
-	load_addrs(s, "local_addrs", conn->local_addrs, &conn->local_addr_count, p);
-	load_addrs(s, "remote_addrs", conn->remote_addrs, &conn->remote_addr_count, p);
+	config_load_addrs(s, "local_addrs", conn->local_addrs, &conn->local_addr_count, &l->cfg->names, p);
+	config_load_addrs(s, "remote_addrs", conn->remote_addrs, &conn->remote_addr_count, &l->cfg->names, p);
 	config_load_proposals(s, "proposals", true, conn->proposals, &conn->proposal_count, p);
 	section_get_bool(s, "encap", &conn->encap, p);
 	conn->mobike = true;

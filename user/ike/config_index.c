@@ -44,10 +44,11 @@ static uint64_t addr_key(const struct addr *addr)
 	return table_hash(addr->family, addr->ip, sizeof(addr->ip));
 }
 
+/* Host names have other addresses from time to time, and are looked at in turn, as subnets are. */
 static bool names_hosts(const struct conf_conn *conn)
 {
 	for (int i = 0; i < conn->remote_addr_count; i++)
-		if (!conn->remote_addrs[i].family)
+		if (!conf_addr_is_host(&conn->remote_addrs[i]))
 			return false;
 	return conn->remote_addr_count;
 }
@@ -156,7 +157,7 @@ static void enter_conn(struct config_index *index, struct conn_ref ref)
 	if (has_key(&conn->remote_id))
 		enter(index, &index->by_id, identity_key(&conn->remote_id), ref, NULL);
 	for (int i = 0; i < conn->remote_addr_count && names_hosts(conn); i++)
-		enter(index, &index->by_addr, addr_key(&conn->remote_addrs[i]), ref, NULL);
+		enter(index, &index->by_addr, addr_key(&conn->remote_addrs[i].min), ref, NULL);
 }
 
 static void enter_secret(struct config_index *index, const struct conf_secret *s)

@@ -39,6 +39,9 @@ char *config_next_item(char **rest);
 void config_load_proposals(struct section *s, const char *key, bool ike, struct conf_proposal *list, int *count,
 			   struct problems *p);
 void config_load_ts(struct section *s, const char *key, struct xswan_ts *list, int *count, struct problems *p);
+/* Host names are looked for in *names, and added there. */
+void config_load_addrs(struct section *s, const char *key, struct conf_addr *list, int *count, struct conf_name **names,
+		       struct problems *p);
 int config_load_id(struct setting *k, struct identity *id, struct problems *p);
 
 /* The sections local and remote of a connection whose addresses are known; `needed`: both must be there. */

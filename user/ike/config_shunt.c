@@ -26,22 +26,25 @@ bool config_is_shunt(struct section *s)
 }
 
 /* "dynamic" is the connection's own address, as far as there is one. */
-static void load_side(struct section *s, const char *key, struct xswan_ts *list, int *count, const struct addr *addrs,
-		      int addr_count, struct problems *p)
+static void load_side(struct section *s, const char *key, struct xswan_ts *list, int *count,
+		      const struct conf_addr *addrs, int addr_count, struct problems *p)
 {
 	struct setting *k = section_get(s, key);
 
 	config_load_ts(s, key, list, count, p);
 	if (k && strcmp(k->value, "dynamic"))
 		return;
-	for (int i = 0; i < addr_count; i++) {
-		struct xswan_ts *ts = &list[(*count)++];
+	for (int i = 0; i < addr_count && *count < CONF_TS; i++) {
+		struct xswan_ts *ts = &list[*count];
 
-		*ts = (struct xswan_ts){ .family = addrs[i].family, .port_max = UINT16_MAX };
-		memcpy(ts->addr_min, addrs[i].ip, sizeof(ts->addr_min));
-		memcpy(ts->addr_max, addrs[i].ip, sizeof(ts->addr_max));
+		if (addrs[i].name || !addrs[i].min.family)
+			continue; /* nothing that stands from the start */
+		*ts = (struct xswan_ts){ .family = addrs[i].min.family, .port_max = UINT16_MAX };
+		memcpy(ts->addr_min, addrs[i].min.ip, sizeof(ts->addr_min));
+		memcpy(ts->addr_max, addrs[i].max.ip, sizeof(ts->addr_max));
+		++*count;
 	}
-	if (!addr_count)
+	if (!*count)
 		problem_section(p, s, "no %s: write which packets shall pass or be dropped, as in 10.1.0.0/16", key);
 }
 

@@ -6,36 +6,25 @@
 #include "auth.h"
 #include "config_index.h"
 
-/* 1: named; 0: any; -1: no */
-static int match_addrs(const struct addr *addrs, int count, const struct addr *addr)
-{
-	int best = count ? -1 : 0;
-
-	for (int i = 0; i < count; i++) {
-		if (!addrs[i].family && best < 0)
-			best = 0;
-		if (addr_equal(&addrs[i], addr))
-			best = 1;
-	}
-	return best;
-}
+#define LEVELS (CONF_ADDR_EXACT + 1) /* of a match */
+#define NAMED (LEVELS * LEVELS) /* what an identity counts for: more than any addresses */
 
 bool connection_has_local(const struct conf_conn *conn, const struct addr *local)
 {
-	return match_addrs(conn->local_addrs, conn->local_addr_count, local) >= 0;
+	return conf_addrs_match(conn->local_addrs, conn->local_addr_count, local) != CONF_ADDR_NO;
 }
 
 bool connection_names_remote(const struct conf_conn *conn, const struct addr *remote)
 {
-	return match_addrs(conn->remote_addrs, conn->remote_addr_count, remote) > 0;
+	return conf_addrs_match(conn->remote_addrs, conn->remote_addr_count, remote) > CONF_ADDR_ANY;
 }
 
 int connection_score(const struct conf_conn *conn, const struct addr *local, const struct addr *remote)
 {
-	int here = match_addrs(conn->local_addrs, conn->local_addr_count, local);
-	int there = match_addrs(conn->remote_addrs, conn->remote_addr_count, remote);
+	const enum conf_addr_match here = conf_addrs_match(conn->local_addrs, conn->local_addr_count, local);
+	const enum conf_addr_match there = conf_addrs_match(conn->remote_addrs, conn->remote_addr_count, remote);
 
-	return here < 0 || there < 0 ? -1 : here + 2 * there;
+	return here == CONF_ADDR_NO || there == CONF_ADDR_NO ? -1 : (int)here + LEVELS * (int)there;
 }
 
 const struct conf_conn *connection_for_init(const struct config *cfg, const struct addr *local,
@@ -87,8 +76,8 @@ static int score_ids(const struct ike_sa *sa, const struct conf_conn *conn, cons
 		return -1;
 	if (asked->type != ID_ANY && !identity_matches(&conn->local_id, asked))
 		return -1;
-	score += conn->local_id.type != ID_ANY ? 4 : 0;
-	return score + (conn->remote_id.type == ID_ANY ? 0 : conn->remote_id.pattern ? 8 : 16);
+	score += conn->local_id.type != ID_ANY ? NAMED : 0;
+	return score + NAMED * (conn->remote_id.type == ID_ANY ? 0 : conn->remote_id.pattern ? 2 : 4);
 }
 
 const struct conf_conn *connection_for_ids(const struct ike_sa *sa, const struct identity *peer,

@@ -377,6 +377,8 @@ int daemon_init(struct daemon *d, const struct daemon_options *options)
 		return -ENOMEM;
 	err = open_sockets(d);
 	if (!err)
+		err = daemon_names_open(d);
+	if (!err)
 		err = make_parts(d);
 	if (!err)
 		err = watch_signals(d);
@@ -440,6 +442,7 @@ void daemon_destroy(struct daemon *d)
 	sa_store_free(d->store);
 	udp_close(d->udp);
 	icmp_close(d->icmp);
+	names_free(d->names);
 	addresses_close(d->addresses);
 	wanted_clear(&d->wanted);
 	totals_clear(&d->totals);

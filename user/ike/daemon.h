@@ -11,7 +11,8 @@
  *   daemon_config.c  loading swanctl.conf, tunnel numbers, reload
  *   daemon_dp.c      maps, xswan-dp, acquire events; the sa_sink given to the engine
  *   daemon_addresses.c  what the engine hears of addresses and routes
- *   daemon_events.c  what the engine reports; initiating, and trying again
+ *   daemon_events.c  what the engine reports
+ *   daemon_initiate.c  initiating, and trying again; names
  */
 #ifndef XSWAN_IKE_DAEMON_H
 #define XSWAN_IKE_DAEMON_H
@@ -31,6 +32,7 @@
 #include "gateway_maps.h"
 #include "loaded.h"
 #include "icmp.h"
+#include "names.h"
 #include "policy.h"
 #include "refusal.h"
 #include "sa_store.h"
@@ -60,6 +62,7 @@ struct daemon {
 	struct udp *udp;
 	struct icmp *icmp;
 	struct addresses *addresses;
+	struct names *names;
 	struct sa_store *store;
 	struct policy *policy;
 	struct wanted wanted;
@@ -109,6 +112,7 @@ int daemon_config_rebuild(struct daemon *d, char *why, size_t why_size);
 void daemon_set_wanted(struct daemon *d, const struct gateway_conf *conf);
 /* xswan.conf again: log and reconnecting change at once, the rest waits for the next start. 0 or -errno, said in why. */
 int daemon_settings_reload(struct daemon *d, char *why, size_t why_size);
+void daemon_know_peers(const struct daemon *d, const struct config *cfg); /* when the names' addresses have changed */
 /* Free numbers that nothing uses any more; the first of one that is in the map. */
 void daemon_sweep_tunnel(struct daemon *d, uint32_t tunnel);
 void daemon_sweep_tunnels(struct daemon *d);
@@ -130,7 +134,9 @@ int daemon_route(void *ctx, const struct addr *remote, struct addr *local);
 
 /* daemon_events.c */
 void daemon_engine_callbacks(struct daemon *d, struct engine_callbacks *cb);
-/* By hand or by an acquire. 0, or -errno with a sentence in why; the outcome comes as an event. */
+/* daemon_initiate.c */
+int daemon_names_open(struct daemon *d);
+/* By hand. 0, or -errno with a sentence in why; the outcome comes as an event. */
 int daemon_initiate(struct daemon *d, const char *conn, const char *child, char *why, size_t why_size);
 void daemon_try_wanted(struct daemon *d);
 void daemon_add_totals(struct daemon *d, const struct ike_sa_info *sa, const struct child_info *child); /* it ends */

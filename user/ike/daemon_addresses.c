@@ -46,6 +46,7 @@ static void on_changed(void *ctx)
 	for (int i = 0; i < count; i++)
 		log_debug("address %s", addr_format(&list[i], text));
 	daemon_addresses_tell(d);
+	wanted_hurry(&d->wanted, NULL, daemon_now()); /* what there was no way for there may be one now */
 	daemon_pump(d);
 }
 

@@ -72,12 +72,14 @@ static void mark_tunnels(struct daemon *d, const struct config *cfg)
 	}
 }
 
-static void know_peers(const struct daemon *d, const struct config *cfg)
+void daemon_know_peers(const struct daemon *d, const struct config *cfg)
 {
 	for (const struct conf_conn *conn = cfg->conns; conn; conn = conn->next) {
-		for (int i = 0; i < conn->remote_addr_count; i++)
-			if (conn->remote_addrs[i].family)
-				gateway_maps_add_peer(&d->maps, &conn->remote_addrs[i]);
+		struct addr hosts[CONF_ADDRS_HOSTS];
+		const int n = conf_addrs_hosts(conn->remote_addrs, conn->remote_addr_count, hosts, CONF_ADDRS_HOSTS);
+
+		for (int i = 0; i < n; i++)
+			gateway_maps_add_peer(&d->maps, &hosts[i]);
 	}
 }
 
@@ -113,11 +115,13 @@ int daemon_config_apply(struct daemon *d, struct config *cfg)
 	}
 	if (d->have_maps) {
 		mark_tunnels(d, cfg);
-		know_peers(d, cfg);
+		daemon_know_peers(d, cfg);
 		engine_configure(d->engine, cfg);
 		daemon_sweep_tunnels(d);
 	}
 	d->cfg = cfg;
+	if (names_configure(d->names, cfg))
+		log_error("out of memory: not all names will be looked up");
 	if (old && old != cfg)
 		config_unref(old);
 	return 0;

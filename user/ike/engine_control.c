@@ -61,9 +61,8 @@ static void choose_local(struct ike_sa *sa)
 	const struct conf_conn *conn = sa->conn;
 	const struct engine *e = sa->engine;
 
-	for (int i = 0; i < conn->local_addr_count && !sa->local.addr.family; i++)
-		if (conn->local_addrs[i].family == sa->remote.addr.family)
-			sa->local.addr = conn->local_addrs[i];
+	if (!sa->local.addr.family)
+		conf_addrs_host(conn->local_addrs, conn->local_addr_count, sa->remote.addr.family, &sa->local.addr);
 	if (!sa->local.addr.family && (!e->cb.route || e->cb.route(e->cb.ctx, &sa->remote.addr, &sa->local.addr))) {
 		sa->local.addr = (struct addr){ 0 };
 		sa->nat_fake = true;
@@ -76,8 +75,8 @@ static int take_endpoints(struct ike_sa *sa, const struct endpoint *local, const
 
 	if (remote)
 		sa->remote.addr = *remote;
-	for (int i = 0; i < conn->remote_addr_count && !sa->remote.addr.family; i++)
-		sa->remote.addr = conn->remote_addrs[i];
+	if (!sa->remote.addr.family)
+		conf_addrs_host(conn->remote_addrs, conn->remote_addr_count, 0, &sa->remote.addr);
 	sa->remote.port = PORT_IKE;
 	if (!sa->remote.addr.family)
 		return -EDESTADDRREQ;

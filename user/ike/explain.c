@@ -74,16 +74,6 @@ void explain_selectors(struct explanation *x, const struct endpoint *peer, const
 	    child_where(child, sa->conn, where, sizeof(where)));
 }
 
-static void format_addrs(const struct addr *addrs, int count, char *buf, size_t size)
-{
-	char one[ADDR_TEXT];
-	size_t len = 0;
-
-	snprintf(buf, size, "%%any");
-	for (int i = 0; i < count && len + 1 < size; i++)
-		len += snprintf(buf + len, size - len, "%s%s", i ? " " : "", addr_format(&addrs[i], one));
-}
-
 void explain_no_connection(struct explanation *x, const struct config *cfg, const struct endpoint *local,
 			   const struct endpoint *peer)
 {
@@ -99,8 +89,8 @@ void explain_no_connection(struct explanation *x, const struct config *cfg, cons
 		return;
 	}
 	local_differs = !connection_has_local(conn, &local->addr);
-	format_addrs(conn->local_addrs, conn->local_addr_count, cl, sizeof(cl));
-	format_addrs(conn->remote_addrs, conn->remote_addr_count, cr, sizeof(cr));
+	conf_addrs_format(conn->local_addrs, conn->local_addr_count, cl, sizeof(cl));
+	conf_addrs_format(conn->remote_addrs, conn->remote_addr_count, cr, sizeof(cr));
 	say(x, IKE_REASON_NO_CONNECTION,
 	    "IKE_SA_INIT from %s to %s: no matching connection: the nearest is configured for remote_addrs %s and "
 	    "local_addrs %s; first difference: %s: received %s, configured %s; to change: `%s` of connection %s",

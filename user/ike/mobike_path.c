@@ -30,7 +30,7 @@ bool mobike_may_use(const struct ike_sa *sa, const struct addr *local)
 {
 	const struct conf_conn *conn = sa->conn;
 
-	return !conn->local_addr_count || listed(local, conn->local_addrs, conn->local_addr_count);
+	return conf_addrs_match(conn->local_addrs, conn->local_addr_count, local) != CONF_ADDR_NO;
 }
 
 int mobike_additional(const struct ike_sa *sa, struct addr *list, int max)
@@ -48,15 +48,18 @@ int mobike_additional(const struct ike_sa *sa, struct addr *list, int max)
 static int candidates(const struct ike_sa *sa, struct addr list[static REMOTES])
 {
 	const struct mobike *mb = sa->mobike;
-	int count = 0;
+	struct addr configured[CONF_ADDRS];
+	int count = 0, configured_count;
 
 	list[count++] = sa->remote.addr;
 	for (int i = 0; i < mb->peer_count; i++)
 		if (!listed(&mb->peers[i], list, count))
 			list[count++] = mb->peers[i];
-	for (int i = 0; i < sa->conn->remote_addr_count; i++)
-		if (sa->conn->remote_addrs[i].family && !listed(&sa->conn->remote_addrs[i], list, count))
-			list[count++] = sa->conn->remote_addrs[i];
+	configured_count = conf_addrs_hosts(sa->conn->remote_addrs, sa->conn->remote_addr_count, configured,
+					    CONF_ADDRS);
+	for (int i = 0; i < configured_count; i++)
+		if (!listed(&configured[i], list, count))
+			list[count++] = configured[i];
 	return count;
 }
 

@@ -89,16 +89,21 @@ int policy_attach(struct policy *p, struct selector_fds fds)
 	return read_maps(p);
 }
 
-static int ts_from_addrs(struct xswan_ts out[static CONF_TS], const struct addr *addrs, int count)
+/* What "dynamic" stands for; 0: anybody, or not known yet. */
+static int ts_from_addrs(struct xswan_ts out[static CONF_TS], const struct conf_addr *addrs, int count)
 {
-	for (int i = 0; i < count; i++) {
-		if (!addrs[i].family)
+	struct addr hosts[CONF_TS];
+	const int n = conf_addrs_hosts(addrs, count, hosts, CONF_TS);
+
+	for (int i = 0; i < count; i++)
+		if (!addrs[i].name && !conf_addr_is_host(&addrs[i]))
 			return 0;
-		out[i] = (struct xswan_ts){ .family = addrs[i].family, .port_max = UINT16_MAX };
-		memcpy(out[i].addr_min, addrs[i].ip, sizeof(out[i].addr_min));
-		memcpy(out[i].addr_max, addrs[i].ip, sizeof(out[i].addr_max));
+	for (int i = 0; i < n; i++) {
+		out[i] = (struct xswan_ts){ .family = hosts[i].family, .port_max = UINT16_MAX };
+		memcpy(out[i].addr_min, hosts[i].ip, sizeof(out[i].addr_min));
+		memcpy(out[i].addr_max, hosts[i].ip, sizeof(out[i].addr_max));
 	}
-	return count;
+	return n;
 }
 
 /* A child's selectors as far as the configuration alone tells them; false when it does not. */

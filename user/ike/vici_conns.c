@@ -5,13 +5,13 @@
 #include "daemon.h"
 #include "vici_handlers.h"
 
-static void put_addrs(struct vici_builder *b, const char *name, const struct addr *addrs, int count)
+static void put_addrs(struct vici_builder *b, const char *name, const struct conf_addr *addrs, int count)
 {
-	char text[ADDR_TEXT];
+	char text[CONF_ADDR_TEXT];
 
 	vici_begin_list(b, name);
 	for (int i = 0; i < count; i++)
-		vici_add_item(b, addr_format(&addrs[i], text));
+		vici_add_item(b, addrs[i].name ? addrs[i].name->text : conf_addr_format(&addrs[i], text, sizeof(text)));
 	if (!count)
 		vici_add_item(b, "%any");
 	vici_end_list(b);

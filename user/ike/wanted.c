@@ -363,6 +363,31 @@ bool wanted_may_try(struct wanted *w, struct wanted_child *c, const struct addr 
 	return wanted_peer_join(w, c, peer);
 }
 
+void wanted_wait(struct wanted *w, struct wanted_child *c, bool by_hand)
+{
+	c->resolving = true;
+	c->by_hand |= by_hand;
+	c->next_try = IKE_TIME_NEVER;
+	schedule(w, c);
+}
+
+struct wanted_child *wanted_take_waiting(struct wanted *w)
+{
+	struct wanted_child *c = w->children;
+
+	while (c && !c->resolving)
+		c = c->next;
+	if (c)
+		c->resolving = false;
+	return c;
+}
+
+void wanted_set_due(struct wanted *w, struct wanted_child *c, uint64_t now)
+{
+	c->next_try = now;
+	schedule(w, c);
+}
+
 void wanted_started(struct wanted *w, struct wanted_child *c, const struct addr *peer)
 {
 	if (!c->trying)
@@ -438,7 +463,8 @@ struct wanted_child *wanted_due(struct wanted *w, uint64_t now)
 
 bool wanted_may_acquire(const struct wanted *w, const struct wanted_child *c, uint64_t now)
 {
-	return c->trap && !c->trying && !c->peer && !c->up && (c->next_try == IKE_TIME_NEVER || c->next_try <= now);
+	return c->trap && !c->trying && !c->resolving && !c->peer && !c->up &&
+	       (c->next_try == IKE_TIME_NEVER || c->next_try <= now);
 }
 
 void wanted_acquire(struct wanted *w, struct wanted_child *c, uint64_t now)

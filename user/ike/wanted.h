@@ -44,6 +44,7 @@ struct wanted_child {
 	bool wanted; /* to be up */
 	bool trap; /* packets may ask for it */
 	bool held; /* taken down by hand: its end is no failure */
+	bool resolving, by_hand; /* an attempt waits for addresses of names; somebody asked for it */
 	bool trying; /* an exchange is under way */
 	struct wanted_peer *peer; /* while it is tried, or waits for its turn with this peer */
 	bool has_place; /* with it */
@@ -85,6 +86,10 @@ void wanted_hold(struct wanted *w, const char *conn, const char *child); /* NULL
 
 /* Is there room for an attempt with this peer? Else it is in a queue, and due when its turn comes. */
 bool wanted_may_try(struct wanted *w, struct wanted_child *c, const struct addr *peer);
+/* Its attempt waits for a name's address, and is not due any more. */
+void wanted_wait(struct wanted *w, struct wanted_child *c, bool by_hand);
+struct wanted_child *wanted_take_waiting(struct wanted *w); /* one that waits, which is over for it; NULL: none */
+void wanted_set_due(struct wanted *w, struct wanted_child *c, uint64_t now);
 /* An attempt is under way: engine_initiate returned 0. */
 void wanted_started(struct wanted *w, struct wanted_child *c, const struct addr *peer);
 /* The attempt could not even begin; text may be NULL for an SA that is there already. */

@@ -296,6 +296,10 @@ static void load_reconnecting(struct gateway_conf *conf, struct section *s, stru
 		problem_setting(p, delay, "%s is too short: at least 100ms", delay->value);
 	else if (conf->reconnect_limit < conf->reconnect_delay)
 		problem_setting(p, limit ? limit : delay, "reconnect_limit is shorter than reconnect_delay");
+	section_get_time(s, "resolve_interval", 86400, &conf->resolve_interval, p);
+	if (conf->resolve_interval < 1000000)
+		problem_setting(p, section_get(s, "resolve_interval"), "%s is too short: at least 1s",
+				section_get(s, "resolve_interval")->value);
 	section_get_number(s, "attempts", 1, 100000, &attempts, p);
 	section_get_number(s, "attempts_per_peer", 1, 100000, &per_peer, p);
 	conf->attempts = attempts;
@@ -374,6 +378,7 @@ int gateway_conf_load(struct gateway_conf *conf, const char *dir, char *why, siz
 		.reconnect_limit = 60 * 1000000,
 		.attempts = 512,
 		.attempts_per_peer = 64,
+		.resolve_interval = 60 * 1000000,
 		.keep_alive = 20 * 1000000,
 		.path_mtu_floor = 576,
 		.half_open_limit = 4096,

@@ -34,6 +34,7 @@
  *       reconnect_limit = 60s    # ... up to this
  *       attempts = 512           # to connect at once
  *       attempts_per_peer = 64   # with one address
+ *       resolve_interval = 60s   # between look-ups of host names
  *       keep_alive = 20s     # behind a NAT; 0: never
  *       fragment_size = 1280 # bytes of an IP datagram: longer IKE messages go in fragments
  *       path_mtu_floor = 576 # bytes: no router talks us into smaller IPv4 packets
@@ -93,6 +94,7 @@ struct gateway_conf {
 	uint32_t retransmit_jitter; /* percent */
 	uint64_t reconnect_delay, reconnect_limit; /* microseconds */
 	uint32_t attempts, attempts_per_peer;
+	uint64_t resolve_interval; /* microseconds */
 	uint64_t keep_alive; /* microseconds; 0: none */
 	uint32_t fragment_size; /* bytes */
 	uint32_t path_mtu_floor;

@@ -114,20 +114,20 @@ static __always_inline int carry_out_traced(struct xdp_md *ctx, const struct xsw
 	return rc;
 }
 
-/* At most one event per tunnel and interval: of many CPUs, the one that exchanges the time raises it. */
-static __always_inline void raise_acquire(__u32 tunnel_nr, const struct flow *flow)
+/* At most one event per tunnel and interval: of many CPUs, the one that exchanges the time raises it. True: it did. */
+static __always_inline bool raise_acquire(__u32 tunnel_nr, const struct flow *flow)
 {
 	__u64 now = bpf_ktime_get_ns(), then, *last = bpf_map_lookup_elem(&acquired, &tunnel_nr);
 	struct xswan_event *event;
 
 	if (!last)
-		return;
+		return false;
 	then = *last;
 	if ((then && now - then < ACQUIRE_INTERVAL) || __sync_val_compare_and_swap(last, then, now) != then)
-		return;
+		return false;
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event)
-		return; /* full: the next interval brings another */
+		return false; /* full: the next interval brings another */
 	*event = (struct xswan_event){ .kind = XSWAN_EVENT_ACQUIRE,
 				       .tunnel = tunnel_nr,
 				       .sport = bpf_htons(flow->sport),
@@ -137,6 +137,7 @@ static __always_inline void raise_acquire(__u32 tunnel_nr, const struct flow *fl
 	__builtin_memcpy(event->src, flow->src, sizeof(event->src));
 	__builtin_memcpy(event->dst, flow->dst, sizeof(event->dst));
 	bpf_ringbuf_submit(event, 0);
+	return true;
 }
 
 /*
@@ -152,7 +153,10 @@ static __always_inline bool is_own_ipsec_again(const struct flow *flow)
 	return is_local(flow->family, flow->src);
 }
 
-/* A packet that a rule protects: to a worker if its tunnel has an SA, else nowhere (RFC 4301 section 5.1). */
+/*
+ * A packet that a rule protects: to a worker if its tunnel has an SA, or to be held until it has one, if it is the packet
+ * that asks for it (user/dp/hold.h); else nowhere (RFC 4301 section 5.1).
+ */
 static __always_inline struct fate seal(const struct frame *f, const struct xswan_port *port, __u32 tunnel_nr)
 {
 	const struct xswan_tunnel *t = tunnel_nr ? bpf_map_lookup_elem(&tunnel, &tunnel_nr) : NULL;
@@ -161,13 +165,12 @@ static __always_inline struct fate seal(const struct frame *f, const struct xswa
 		return fate_drop(XSWAN_DROP_NO_SOCKET);
 	if (is_own_ipsec_again(&f->flow))
 		return fate_drop(XSWAN_DROP_LOOP);
-	if (t && t->state == XSWAN_TUNNEL_UP && t->sa_out)
+	if (t && ((t->state == XSWAN_TUNNEL_UP && t->sa_out) ||
+		  (t->flags & XSWAN_TUNNEL_TRAP && raise_acquire(tunnel_nr, &f->flow))))
 		return (struct fate){
 			.kind = FATE_WORKER,
 			.verdict = { .kind = XSWAN_META_SEAL, .index = tunnel_nr, .l3_offset = f->l3_offset },
 		};
-	if (t && t->flags & XSWAN_TUNNEL_TRAP)
-		raise_acquire(tunnel_nr, &f->flow);
 	return fate_drop(XSWAN_DROP_NO_SA);
 }
 

@@ -56,7 +56,9 @@
 	/* outside, in BPF */ \
 	X(IKE_FLOOD, "ike_flood", "IKE_SA_INIT beyond ike.init_rate: a flood, or very many peers at once") \
 	/* outside, in BPF */ \
-	X(HIDDEN, "hidden", "on its way out in three VLAN tags, PPPoE or MPLS, where no selector can see it")
+	X(HIDDEN, "hidden", "on its way out in three VLAN tags, PPPoE or MPLS, where no selector can see it") \
+	/* seal: packets that asked for an SA */ \
+	X(HELD, "held", "held for an SA that did not come in time")
 
 enum xswan_drop {
 #define X(id, name, text) XSWAN_DROP_##id,

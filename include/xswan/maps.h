@@ -175,7 +175,7 @@ struct xswan_tunnel {
 };
 
 enum xswan_tunnel_flag {
-	XSWAN_TUNNEL_TRAP = 1 << 0, /* raise XSWAN_EVENT_ACQUIRE when there is no SA */
+	XSWAN_TUNNEL_TRAP = 1 << 0, /* raise XSWAN_EVENT_ACQUIRE when there is no SA, and hold the packet that does */
 };
 
 enum xswan_action {

@@ -140,6 +140,7 @@ static int teardown(void **state)
 {
 	for (int i = 0; i < 2; i++)
 		vnet_buffers_free(&t.queues[i]);
+	hold_free(t.w);
 	batch_free(t.w);
 	t.dp.crypto->worker_free(t.w->crypto);
 	frame_pool_free(&t.w->pool);
@@ -388,6 +389,138 @@ static void test_dummies(void **state)
 	all_are_back();
 }
 
+/* ---- packets that wait for an SA ---- */
+
+#define TRAP 3u
+#define OTHER 4u
+
+static void set_trap(uint32_t tunnel, const char *name)
+{
+	t.tunnels[tunnel] = (struct xswan_tunnel){ .state = XSWAN_TUNNEL_DOWN, .flags = XSWAN_TUNNEL_TRAP };
+	snprintf(t.tunnels[tunnel].name, sizeof(t.tunnels[tunnel].name), "%s", name);
+}
+
+static void come_up(uint32_t tunnel)
+{
+	char name[XSWAN_NAME_LEN];
+
+	memcpy(name, t.tunnels[tunnel].name, sizeof(name));
+	add_sa(tunnel, 0);
+	memcpy(t.tunnels[tunnel].name, name, sizeof(name));
+}
+
+/* Not a byte leaves before there is an SA, and then all of it, sealed, in order. */
+static void test_held_until_there_is_an_sa(void **state)
+{
+	set_trap(TRAP, "site/net");
+	receive(TRAP, 100, 0);
+	receive(TRAP, 200, 0);
+	finish();
+	all_are_back(); /* held apart from frames */
+	assert_int_equal(t.w->hold.count, 2);
+	assert_int_equal(hold_run(t.w), 0);
+	assert_int_equal(t.rings[1].tx_producer, 0);
+	assert_int_equal(t.drops[XSWAN_DROP_NO_SA], 0);
+	come_up(TRAP);
+	assert_int_equal(hold_run(t.w), 2);
+	assert_int_equal(t.w->hold.count, 0);
+	finish();
+	assert_int_equal(t.rings[1].tx_producer, 2);
+	assert_in_range(t.rings[1].desc[0].len, ETH_HLEN + 100 + 20 + 8, 199);
+	assert_in_range(t.rings[1].desc[1].len, ETH_HLEN + 200 + 20 + 8, 299);
+	assert_int_equal(frame_data(t.w, t.rings[1].desc[0].addr)[ETH_HLEN + 9], IPPROTO_ESP);
+	assert_int_equal(t.stat[XSWAN_SA_SLOTS + TRAP].packets, 2);
+	complete(1);
+	all_are_back();
+}
+
+static void test_not_held(void **state)
+{
+	set_trap(TRAP, "site/net");
+	t.tunnels[TRAP].flags = 0; /* not one that packets may ask for */
+	receive(TRAP, 100, 0);
+	assert_int_equal(t.drops[XSWAN_DROP_NO_SA], 1);
+	set_trap(TRAP, "site/net");
+	receive(TRAP, 8000, 0); /* not in one frame */
+	assert_int_equal(t.drops[XSWAN_DROP_NO_SA], 2);
+	assert_int_equal(t.w->hold.count, 0);
+	finish();
+	all_are_back();
+}
+
+static void test_held_no_longer_than(void **state)
+{
+	set_trap(TRAP, "site/net");
+	receive(TRAP, 100, 0);
+	t.w->now += HOLD_SECONDS - 1;
+	receive(TRAP, 100, 0);
+	hold_run(t.w);
+	assert_int_equal(t.w->hold.count, 2);
+	t.w->now++;
+	hold_run(t.w);
+	assert_int_equal(t.w->hold.count, 1);
+	assert_int_equal(t.drops[XSWAN_DROP_HELD], 1);
+	t.w->now += HOLD_SECONDS;
+	come_up(TRAP); /* too late */
+	assert_int_equal(hold_run(t.w), 0);
+	assert_int_equal(t.drops[XSWAN_DROP_HELD], 2);
+	finish();
+	assert_int_equal(t.rings[1].tx_producer, 0);
+	all_are_back();
+}
+
+static void test_held_no_more_than(void **state)
+{
+	char name[16];
+
+	set_trap(TRAP, "site/net");
+	for (uint32_t i = 0; i < HOLD_PER_TUNNEL + 2; i++)
+		receive(TRAP, 100, 0);
+	assert_int_equal(t.w->hold.count, HOLD_PER_TUNNEL);
+	assert_int_equal(t.drops[XSWAN_DROP_NO_SA], 2);
+	for (uint32_t i = 0; i < HOLD_PACKETS; i++) {
+		snprintf(name, sizeof(name), "site/%u", i);
+		set_trap(OTHER + i, name);
+		receive(OTHER + i, 100, 0);
+	}
+	assert_int_equal(t.w->hold.count, HOLD_PACKETS);
+	assert_int_equal(t.drops[XSWAN_DROP_NO_SA], 2 + HOLD_PER_TUNNEL);
+	finish();
+	all_are_back();
+}
+
+/* The number is another child's meanwhile: what was for the first is not sealed for the second. */
+static void test_held_for_another(void **state)
+{
+	set_trap(TRAP, "site/net");
+	receive(TRAP, 100, 0);
+	set_trap(TRAP, "else/net");
+	come_up(TRAP);
+	assert_int_equal(hold_run(t.w), 0);
+	assert_int_equal(t.drops[XSWAN_DROP_HELD], 1);
+	finish();
+	assert_int_equal(t.rings[1].tx_producer, 0);
+	all_are_back();
+}
+
+/* Without a buffer just now it waits on. */
+static void test_held_without_frames(void **state)
+{
+	const uint32_t count = t.w->pool.count;
+
+	set_trap(TRAP, "site/net");
+	receive(TRAP, 100, 0);
+	come_up(TRAP);
+	t.w->pool.count = 0;
+	assert_int_equal(hold_run(t.w), 0);
+	assert_int_equal(t.w->hold.count, 1);
+	t.w->pool.count = count;
+	assert_int_equal(hold_run(t.w), 1);
+	finish();
+	complete(1);
+	all_are_back();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -399,6 +532,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_device_refuses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stalled_ring, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dummies, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_held_until_there_is_an_sa, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_not_held, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_held_no_longer_than, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_held_no_more_than, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_held_for_another, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_held_without_frames, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

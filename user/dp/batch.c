@@ -148,6 +148,10 @@ static void prepare_seal(struct worker *w, struct queue *q, const struct xdp_des
 	p->sa = sa_table_out(w->dp->sas, __atomic_load_n(&tunnel->sa_out, __ATOMIC_ACQUIRE));
 	if (!p->sa || esp_sa_config(p->sa)->tunnel != meta->index) {
 		p->sa = NULL; /* that of another tunnel is none */
+		if (hold_add(w, q, desc, meta)) {
+			worker_release(w, frame);
+			return;
+		}
 		refuse(w, ESP_SEAL, q, p, frame, XSWAN_DROP_NO_SA);
 		return;
 	}

@@ -64,6 +64,8 @@ static uint32_t run_queues(struct worker *w)
 		w->esp_pending = got > 0;
 		count += got;
 	}
+	if (w->hold.count)
+		count += hold_run(w);
 	batch_launch(w, ESP_SEAL);
 	batch_launch(w, ESP_OPEN);
 	w->saturated = count >= BATCH ? w->saturated + 1 : 0;
@@ -143,7 +145,7 @@ static bool help_others(struct worker *w)
 /* How long to sleep without an event, in milliseconds. */
 static int sleep_time(const struct worker *w, bool outstanding)
 {
-	const int most = outstanding ? OUTSTANDING_MS : IDLE_MS;
+	const int most = w->hold.count ? HOLD_POLL_MS : outstanding ? OUTSTANDING_MS : IDLE_MS;
 	uint64_t now, left;
 
 	if (!w->dummies_at)
@@ -269,6 +271,7 @@ void worker_free(struct worker *w)
 	for (uint32_t i = 0; i < REASSEMBLED; i++)
 		if (w->reassembled[i] >= 0)
 			close(w->reassembled[i]);
+	hold_free(w);
 	nexthop_cache_free(w->nexthops);
 	batch_free(w);
 	if (w->crypto)

@@ -9,6 +9,11 @@
 #include "../lib/log.h"
 #include "vnet.h"
 
+void worker_release(struct worker *w, const uint8_t *data)
+{
+	frame_put(&w->pool, frame_addr(w, data));
+}
+
 void worker_drop(struct worker *w, const uint8_t *data, enum xswan_drop reason)
 {
 	w->drops[reason]++;

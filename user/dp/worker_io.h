@@ -9,6 +9,7 @@
 
 #include "assist.h"
 #include "esp.h"
+#include "hold.h"
 #include "ip_header.h"
 #include "nexthop.h"
 #include "worker.h"
@@ -56,6 +57,7 @@ struct worker {
 
 	struct crypto_worker *crypto;
 	struct nexthop_cache *nexthops;
+	struct hold hold;
 	uint32_t fill_target; /* frames kept in each fill ring */
 	enum xswan_drop dropped; /* why the last packet was, for who asks (trace.h) */
 	const struct port *sent_on; /* where the last packet went */
@@ -117,6 +119,7 @@ static inline uint32_t worker_buffers(const struct worker *w, uint32_t len)
 
 void worker_call_help(struct worker *w); /* wakes a worker that sleeps, unless one is awake for it already */
 
+void worker_release(struct worker *w, const uint8_t *data); /* frees a frame whose packet is elsewhere */
 void worker_drop(struct worker *w, const uint8_t *data, enum xswan_drop reason); /* counts it and frees its frame */
 void worker_drop_packet(struct worker *w, const struct esp_packet *p, enum xswan_drop reason); /* for its SA, too */
 

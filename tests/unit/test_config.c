@@ -203,7 +203,7 @@ static void refused(void **state)
 		{ { .conn = "mobike = perhaps" }, "3: connections.gw.mobike: 'perhaps' is neither yes nor no" },
 		{ { .conn = "fragmentation = sometimes" },
 		  "3: connections.gw.fragmentation: 'sometimes' is not one of: yes, accept, force, no" },
-		{ { .conn = "unique = replace" }, "3: connections.gw.unique: 'replace' is not supported: write no" },
+		{ { .conn = "unique = yes" }, "3: connections.gw.unique: 'yes' is not one of: never, no, keep, replace" },
 		{ { .conn = "rekey_time = 4h" },
 		  "3: connections.gw.rekey_time: '4h' is not supported yet: write 0, the IKE SA lives until it is "
 		  "deleted" },
@@ -427,6 +427,8 @@ static void accepted(void **state)
 		{ .child = "start_action = trap\n dpd_action = clear" },
 		{ .child = "start_action = start|trap\n dpd_action = trap\n close_action = none" },
 		{ .conn = "keyingtries = %forever" },
+		{ .conn = "unique = keep" },
+		{ .conn = "unique = replace" },
 		{ .child = "dpd_action = clear\n close_action = none" },
 		{ .child = "rekey_time = 0s\n life_time = 0\n rand_time = 5m\n rekey_bytes = 0" },
 		{ .child = "rekey_time = 4h\n rand_time = 0\n rekey_bytes = 1000000\n life_packets = 500" },

@@ -112,6 +112,8 @@ struct conf_child {
 };
 
 enum send_cert { SEND_CERT_IFASKED, SEND_CERT_ALWAYS, SEND_CERT_NEVER };
+enum conf_unique { UNIQUE_NO, UNIQUE_NEVER, UNIQUE_REPLACE, UNIQUE_KEEP }; /* unique.h */
+
 #define KEYINGTRIES_DEFAULT (-1) /* without end for what shall be up, one for what packets or people ask for */
 
 struct conf_conn {
@@ -127,6 +129,7 @@ struct conf_conn {
 	bool no_certreq; /* do not ask for certificates */
 	bool encap; /* force UDP encapsulation by a NAT_DETECTION hash that does not match */
 	bool mobike; /* RFC 4555 */
+	enum conf_unique unique;
 	int keyingtries; /* attempts in a row; 0: without end; KEYINGTRIES_DEFAULT */
 	enum fragmentation fragmentation;
 	uint32_t dpd_delay; /* seconds; 0: no liveness checks */

@@ -19,7 +19,6 @@ static const struct fixed_key fixed[] = {
 	{ "dpd_timeout", FIXED_TIME, NULL }, /* IKEv1 only, in strongSwan too */
 	{ "childless", FIXED_WORD, "never" },
 	{ "ppk_required", FIXED_NO, NULL },
-	{ "unique", FIXED_WORD, "no" },
 	{ "reauth_time", FIXED_ZERO, "the IKE SA lives until it is deleted" },
 	{ "rekey_time", FIXED_ZERO, "the IKE SA lives until it is deleted" },
 	{ "over_time", FIXED_TIME, NULL }, /* counted from rekey_time and reauth_time, which are 0 */
@@ -112,6 +111,23 @@ static void load_fragmentation(struct section *s, struct conf_conn *conn, struct
 		problem_setting(p, k, "'%s' is not one of: yes, accept, force, no", k->value);
 }
 
+static void load_unique(struct section *s, struct conf_conn *conn, struct problems *p)
+{
+	static const char *const words[] = {
+		[UNIQUE_NO] = "no", [UNIQUE_NEVER] = "never", [UNIQUE_REPLACE] = "replace", [UNIQUE_KEEP] = "keep"
+	};
+	struct setting *k = section_get(s, "unique");
+
+	for (size_t i = 0; k && i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(k->value, words[i]))
+			continue;
+		conn->unique = (enum conf_unique)i;
+		return;
+	}
+	if (k)
+		problem_setting(p, k, "'%s' is not one of: never, no, keep, replace", k->value);
+}
+
 static struct conf_conn *new_conn(struct section *s)
 {
 	struct conf_conn *conn = calloc(1, sizeof(*conn));
@@ -142,6 +158,7 @@ struct conf_conn *config_load_conn(struct loading *l, struct section *s, struct 
 	config_load_addrs(s, "remote_addrs", conn->remote_addrs, &conn->remote_addr_count, &l->cfg->names, p);
 	config_load_proposals(s, "proposals", true, conn->proposals, &conn->proposal_count, p);
 	section_get_bool(s, "encap", &conn->encap, p);
+	load_unique(s, conn, p);
 	conn->mobike = true;
 	section_get_bool(s, "mobike", &conn->mobike, p);
 	load_fragmentation(s, conn, p);

@@ -23,6 +23,7 @@
 #include "mobike.h"
 #include "move.h"
 #include "renew.h"
+#include "unique.h"
 
 #define SECOND 1000000u
 
@@ -257,7 +258,8 @@ static uint64_t deadline_of(const struct ike_sa *sa)
 	if (w->first && !w->exchange)
 		return 0;
 	return earlier(w->exchange ? w->resend_at : liveness_at(sa),
-		       earlier(earlier(renew_deadline(sa), keepalive_deadline(sa)), mobike_deadline(sa)));
+		       earlier(earlier(renew_deadline(sa), keepalive_deadline(sa)),
+			       earlier(mobike_deadline(sa), unique_deadline(sa))));
 }
 
 /* Starts what can be started, and sets the timer anew. */
@@ -300,6 +302,8 @@ static void run_timer(struct ike_sa *sa)
 		keepalive_run(sa);
 	} else if (mobike_deadline(sa) <= now) {
 		mobike_run(sa);
+	} else if (unique_deadline(sa) <= now) {
+		unique_run(sa);
 	} else if (renew_deadline(sa) <= now) {
 		renew_run(sa);
 	} else if (sa->window.exchange && sa->window.resend_at <= now) {

@@ -8,6 +8,7 @@
 #include "connection.h"
 #include "exchange.h"
 #include "explain.h"
+#include "unique.h"
 #include "ike_cert.h"
 #include "ike_sa_index.h"
 #include "mobike.h"
@@ -34,7 +35,7 @@ void ike_auth_begin(struct ike_sa *sa)
 		table_set(&sa->engine->index.held, &sa->by_holder, holder->uniqueid);
 		return;
 	}
-	sa->initial_contact = first;
+	sa->initial_contact = first && sa->conn->unique != UNIQUE_NEVER;
 	sa->phase = PHASE_AUTH_SENT;
 	window_want(sa, exchange_ike_auth);
 	timers_set(&sa->engine->timers, &sa->timer, 0);
@@ -159,8 +160,7 @@ void ike_auth_response(struct ike_sa *sa, struct child *unused, const struct pay
 	}
 	if (!check_responder(sa, in))
 		return;
-	if (payloads_notify(in, NOTIFY_INITIAL_CONTACT))
-		ike_sa_drop_older(sa);
+	unique_settle(sa, payloads_notify(in, NOTIFY_INITIAL_CONTACT));
 	mobike_agree(sa, in, NULL);
 	ike_sa_established(sa);
 	ike_auth_release(sa);

@@ -6,6 +6,7 @@
 #include "child.h"
 #include "connection.h"
 #include "ike_auth.h"
+#include "unique.h"
 #include "ike_cert.h"
 #include "mobike.h"
 
@@ -87,15 +88,29 @@ static int authenticate(struct ike_sa *sa, const struct payloads *in, struct own
 	return ike_auth_choose(sa, &sa->remote_id, own, &x) ? fail(sa, &x) : 0;
 }
 
+static int check_unique(struct ike_sa *sa)
+{
+	char ep[ENDPOINT_TEXT], id[300], where[300];
+	struct explanation x = { .reason = IKE_REASON_UNIQUE };
+
+	if (!unique_refuses(sa))
+		return 0;
+	snprintf(x.text, sizeof(x.text),
+		 "IKE_AUTH from %s: '%s' is up from another address already; to change: `unique = keep` of connection %s",
+		 endpoint_format(&sa->remote, ep), identity_format(&sa->remote_id, id, sizeof(id)),
+		 conn_where(sa->conn, where, sizeof(where)));
+	return fail(sa, &x);
+}
+
 /* IDr, [CERT], AUTH, then what child_respond has to say */
 int ike_auth_request(struct ike_sa *sa, const struct payloads *in, struct message *reply)
 {
 	struct own_auth own;
 	int ret;
 
-	if (identify(sa, in) || authenticate(sa, in, &own)) {
+	if (identify(sa, in) || authenticate(sa, in, &own) || check_unique(sa)) {
 		chain_notify(&reply->chain, PROTOCOL_NONE, NOTIFY_AUTHENTICATION_FAILED, NULL, 0);
-		sa->ending = "the peer did not authenticate";
+		sa->ending = sa->reason == IKE_REASON_UNIQUE ? "the peer is up already" : "the peer did not authenticate";
 		return 0;
 	}
 	if (mobike_refuse_nat(sa, in, reply)) {
@@ -106,8 +121,7 @@ int ike_auth_request(struct ike_sa *sa, const struct payloads *in, struct messag
 	ret = ike_auth_write(sa, &own, reply);
 	if (ret)
 		return ret;
-	if (payloads_notify(in, NOTIFY_INITIAL_CONTACT))
-		ike_sa_drop_older(sa);
+	unique_settle(sa, payloads_notify(in, NOTIFY_INITIAL_CONTACT));
 	child_choose_connection(sa, in);
 	mobike_agree(sa, in, reply);
 	ike_sa_established(sa);

@@ -93,6 +93,7 @@ struct ike_sa {
 	struct child *children;
 	struct mobike *mobike; /* NULL: not agreed upon */
 
+	uint64_t replaced_at; /* ESTABLISHED: deleted then (unique.h); 0: not */
 	uint64_t established_at, last_seen; /* last_seen: authenticated IKE or ESP */
 	uint64_t expires_at; /* HALF_OPEN and LINGER */
 	uint64_t sent_at, keepalive_at; /* IKE or a keepalive; when to look whether one is needed */

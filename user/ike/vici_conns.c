@@ -81,6 +81,11 @@ static void put_shunt(struct vici_builder *b, const struct conf_shunt *shunt)
 
 static void put_conn(struct vici_builder *b, const struct config *cfg, const struct conf_conn *conn)
 {
+	static const char *const unique[] = { [UNIQUE_NO] = "UNIQUE_NO",
+					      [UNIQUE_NEVER] = "UNIQUE_NEVER",
+					      [UNIQUE_REPLACE] = "UNIQUE_REPLACE",
+					      [UNIQUE_KEEP] = "UNIQUE_KEEP" };
+
 	vici_begin_section(b, conn->name);
 	put_addrs(b, "local_addrs", conn->local_addrs, conn->local_addr_count);
 	put_addrs(b, "remote_addrs", conn->remote_addrs, conn->remote_addr_count);
@@ -89,7 +94,7 @@ static void put_conn(struct vici_builder *b, const struct config *cfg, const str
 	vici_put(b, "version", "IKEv2");
 	vici_put(b, "reauth_time", "0");
 	vici_put(b, "rekey_time", "0");
-	vici_put(b, "unique", "UNIQUE_NO");
+	vici_put(b, "unique", unique[conn->unique]);
 	vici_putf(b, "dpd_delay", "%u", conn->dpd_delay);
 	put_auth(b, "local-1", &conn->local_id, &conn->local_auth);
 	put_auth(b, "remote-1", &conn->remote_id, &conn->remote_auth);

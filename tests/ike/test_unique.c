@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * connections.<conn>.unique: a peer that has lost everything comes back, from the same address or another, and says
+ * INITIAL_CONTACT or not.
+ */
+#include "pair.h"
+
+static struct config *config_of(const struct params *p, enum conf_unique unique)
+{
+	struct config *cfg = make_config(p);
+
+	cfg->conns->unique = unique;
+	return cfg;
+}
+
+static void configure(struct side *s, const struct params *p, enum conf_unique unique)
+{
+	struct config *cfg = config_of(p, unique);
+
+	engine_configure(s->e, cfg);
+	config_unref(cfg);
+}
+
+/* silent: a does not say INITIAL_CONTACT, as with unique = never */
+static struct world *up(enum conf_unique at_b, bool silent)
+{
+	struct params a = default_a(), b = default_b();
+	struct world *w;
+
+	a.local = b.remote = NULL;
+	w = world_new_with(&a, &b, NULL);
+	configure(&w->a, &a, silent ? UNIQUE_NEVER : UNIQUE_NO);
+	configure(&w->b, &b, at_b);
+	assert_int_equal(engine_initiate(w->a.e, "gw", "net", NULL, w->now), 0);
+	world_run(w, SEC);
+	assert_int_equal(list_sas(&w->b).count, 1);
+	return w;
+}
+
+static void come_back(struct world *w, const char *addr, bool silent)
+{
+	struct params a = default_a();
+
+	a.local = NULL;
+	w->cut = true;
+	engine_free(w->a.e);
+	w->cut = false;
+	side_start(w, &w->a, 'a', addr, NULL);
+	configure(&w->a, &a, silent ? UNIQUE_NEVER : UNIQUE_NO);
+	assert_int_equal(engine_initiate(w->a.e, "gw", "net", NULL, w->now), 0);
+	world_run(w, SEC);
+}
+
+#define HERE "192.0.2.1"
+#define ELSEWHERE "192.0.2.9"
+
+/* How many IKE SAs b has at once, and a while later, when the old one's DELETE has had no answer. */
+static void check(enum conf_unique at_b, const char *addr, bool silent, int at_once, int later)
+{
+	struct world *w = up(at_b, silent);
+
+	come_back(w, addr, silent);
+	assert_int_equal(list_sas(&w->b).count, at_once);
+	world_run(w, 100 * SEC);
+	assert_int_equal(list_sas(&w->b).count, later);
+	world_free(w);
+}
+
+static void policies(void **state)
+{
+	check(UNIQUE_NO, HERE, false, 1, 1);
+	check(UNIQUE_NO, HERE, true, 2, 2);
+	check(UNIQUE_NO, ELSEWHERE, false, 1, 1);
+	check(UNIQUE_NEVER, HERE, false, 2, 2);
+	check(UNIQUE_NEVER, ELSEWHERE, true, 2, 2);
+	check(UNIQUE_REPLACE, ELSEWHERE, false, 1, 1);
+	check(UNIQUE_REPLACE, HERE, true, 2, 1);
+	check(UNIQUE_KEEP, HERE, true, 2, 2);
+}
+
+/* At once, and the peer is told. */
+static void replaced_elsewhere(void **state)
+{
+	struct world *w = up(UNIQUE_REPLACE, true);
+	uint32_t old = list_sas(&w->b).sa[0].uniqueid;
+
+	come_back(w, ELSEWHERE, true);
+	assert_int_equal(list_sas(&w->b).count, 2);
+	assert_int_equal(list_sas(&w->b).sa[1].uniqueid, old);
+	assert_int_equal(list_sas(&w->b).sa[1].state, IKE_DELETING);
+	world_run(w, 100 * SEC);
+	assert_int_equal(list_sas(&w->b).count, 1);
+	assert_int_equal(list_sas(&w->b).sa[0].state, IKE_ESTABLISHED);
+	assert_string_equal(ike_reason_word(find_event(&w->b, IKE_EVENT_IKE_DOWN)->reason), "replaced");
+	assert_true(agree(w));
+	world_free(w);
+}
+
+static void kept(void **state)
+{
+	struct world *w = up(UNIQUE_KEEP, false);
+
+	come_back(w, ELSEWHERE, false);
+	assert_int_equal(list_sas(&w->b).count, 1);
+	assert_int_equal(list_sas(&w->a).count, 0);
+	assert_contains(first_warning(&w->b), "'a.example.com' is up from another address already");
+	assert_contains(first_warning(&w->b), "`unique = keep` of connection 'gw' (swanctl.conf:7)");
+	world_free(w);
+}
+
+/* Both begin at once, and both replace: one is left, at both ends. */
+static void both_replace(void **state)
+{
+	for (int i = 0; i < 10; i++) {
+		struct params a = default_a(), b = default_b();
+		struct world *w = world_new_with(&a, &b, NULL);
+
+		configure(&w->a, &a, UNIQUE_REPLACE);
+		configure(&w->b, &b, UNIQUE_REPLACE);
+		assert_int_equal(engine_initiate(w->a.e, "gw", "net", NULL, w->now), 0);
+		world_run(w, (uint64_t)i * 5 * MS);
+		engine_initiate(w->b.e, "gw", "net", NULL, w->now);
+		world_run(w, 60 * SEC);
+		assert_int_equal(list_sas(&w->a).count, 1);
+		assert_true(agree(w));
+		assert_int_equal(sink_count(&w->a), 1);
+		world_free(w);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(policies),
+		cmocka_unit_test(replaced_elsewhere),
+		cmocka_unit_test(kept),
+		cmocka_unit_test(both_replace),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unique.h"
+
+#include "auth.h"
+
+#define PATIENCE 10000000ull /* microseconds, and up to half of it more, so that the two ends do not act at once */
+
+static bool is_duplicate(const struct ike_sa *sa, const struct ike_sa *other)
+{
+	return other != sa && ike_sa_in(other, PHASE_ESTABLISHED) && other->authenticated &&
+	       identity_equal(&other->local_id, &sa->local_id) && identity_equal(&other->remote_id, &sa->remote_id);
+}
+
+static bool same_host(const struct ike_sa *a, const struct ike_sa *b)
+{
+	return addr_equal(&a->remote.addr, &b->remote.addr);
+}
+
+bool unique_refuses(const struct ike_sa *sa)
+{
+	if (sa->conn->unique != UNIQUE_KEEP)
+		return false;
+	for (const struct ike_sa *other = sa->engine->sas; other; other = other->next)
+		if (is_duplicate(sa, other) && !same_host(sa, other))
+			return true;
+	return false;
+}
+
+static void replace(struct ike_sa *old)
+{
+	old->replaced_at = 0;
+	old->reason = IKE_REASON_REPLACED;
+	ike_sa_log(old, LOG_LEVEL_INFO, "a newer IKE SA of the same peer takes its place: deleted");
+	ike_sa_delete(old);
+}
+
+void unique_settle(struct ike_sa *sa, bool initial_contact)
+{
+	struct engine *e = sa->engine;
+
+	if (initial_contact && sa->conn->unique != UNIQUE_NEVER)
+		ike_sa_drop_older(sa);
+	if (sa->conn->unique != UNIQUE_REPLACE)
+		return;
+	for (struct ike_sa *other = e->sas; other; other = other->next) {
+		if (!is_duplicate(sa, other))
+			continue;
+		if (same_host(sa, other)) {
+			other->replaced_at = e->now + PATIENCE + engine_random(e) % (PATIENCE / 2);
+			timers_set(&e->timers, &other->timer, 0); /* to be set anew */
+		} else {
+			replace(other);
+		}
+	}
+}
+
+uint64_t unique_deadline(const struct ike_sa *sa)
+{
+	return sa->replaced_at && ike_sa_in(sa, PHASE_ESTABLISHED) ? sa->replaced_at : IKE_TIME_NEVER;
+}
+
+/* Is one there that came up after it? If each end had taken the other's for the newer one, none would be left. */
+void unique_run(struct ike_sa *sa)
+{
+	sa->replaced_at = 0;
+	for (const struct ike_sa *other = sa->engine->sas; other; other = other->next) {
+		if (!is_duplicate(sa, other) || other->established_at < sa->established_at)
+			continue;
+		replace(sa);
+		return;
+	}
+}

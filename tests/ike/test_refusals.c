@@ -76,6 +76,7 @@ static void no_overlap(void **state)
 	assert_int_equal(list_sas(&w->a).count, 1);
 	assert_int_equal(count_warnings(&w->b), 1);
 	assert_contains(first_warning(&w->b), "received 10.3.0.0/16 for our side and 10.1.0.0/16 for the peer's");
+	assert_contains(first_warning(&w->b), "in common none and 10.1.0.0/16");
 	assert_contains(first_warning(&w->b),
 			"first difference: local_ts: received 10.3.0.0/16, configured 10.2.0.0/16");
 	assert_contains(first_warning(&w->b), "swanctl.conf:7");

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lines of the log as people and as programs get them; and that the manual names each field, event and reason. */
 #include <setjmp.h>
+#include <errno.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -186,6 +192,55 @@ static void engine_lines(void **state)
 	json_decref(object);
 }
 
+#ifdef HAVE_SYSTEMD
+
+/* A journal of our own, in a mount namespace of our own. -1: not allowed to. */
+static int journal_open(void)
+{
+	const struct sockaddr_un addr = { .sun_family = AF_UNIX, .sun_path = "/run/systemd/journal/socket" };
+	int fd;
+
+	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("none", "/run", "tmpfs", 0, NULL))
+		return -1;
+	assert_int_equal(mkdir("/run/systemd", 0755) | mkdir("/run/systemd/journal", 0755), 0);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&addr, sizeof(addr)), 0);
+	return fd;
+}
+
+static void journal(void **state)
+{
+	static const char *const expected[] = { "MESSAGE=gw[3]: Child SA net{7} down\n", "PRIORITY=6\n",
+						"SYSLOG_IDENTIFIER=xswan-test\n",  "XSWAN_EVENT=child_down\n",
+						"XSWAN_REASON=peer_dead\n",	      "XSWAN_CONN=gw\n",
+						"XSWAN_SPI_IN=00c0ffee\n",	      "XSWAN_INSTANCE=one\n" };
+	const struct log_settings settings = { .level = LOG_LEVEL_INFO, .target = LOG_TARGET_JOURNAL };
+	const struct ike_log line = sample();
+	const int fd = journal_open();
+	char entry[4096];
+	ssize_t len;
+
+	if (fd < 0)
+		skip();
+	log_set_program("xswan-test");
+	log_set_instance("one");
+	assert_int_equal(log_configure(&settings), 0);
+	daemon_log(&line);
+	len = recv(fd, entry, sizeof(entry) - 1, MSG_DONTWAIT);
+	assert_true(len > 0);
+	entry[len] = '\0';
+	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
+		if (!strstr(entry, expected[i]))
+			fail_msg("no %s in %s", expected[i], entry);
+	close(fd);
+	unlink("/run/systemd/journal/socket"); /* without a journal nothing may be lost silently */
+	assert_int_equal(log_configure(&settings), -ENOENT);
+	assert_int_equal(log_configure(&(struct log_settings){ .level = LOG_LEVEL_INFO }), 0);
+}
+
+#endif
+
 static char *manual(void)
 {
 	FILE *f = fopen("docs/man/xswan-log.7", "r");
@@ -230,8 +285,15 @@ static void manual_is_complete(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(text),       cmocka_unit_test(json),         cmocka_unit_test(logfmt),
-		cmocka_unit_test(long_lines), cmocka_unit_test(engine_lines), cmocka_unit_test(manual_is_complete),
+		cmocka_unit_test(text),
+		cmocka_unit_test(json),
+		cmocka_unit_test(logfmt),
+		cmocka_unit_test(long_lines),
+		cmocka_unit_test(engine_lines),
+		cmocka_unit_test(manual_is_complete),
+#ifdef HAVE_SYSTEMD
+		cmocka_unit_test(journal), /* the last: it leaves this process with another /run */
+#endif
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

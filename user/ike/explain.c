@@ -55,21 +55,26 @@ void explain_selectors(struct explanation *x, const struct endpoint *peer, const
 		       const struct conf_child *child)
 {
 	char ep[ENDPOINT_TEXT], rl[PART / 2], rr[PART / 2], cl[PART / 2], cr[PART / 2], where[2 * WHERE];
-	struct ts_list local, remote, ignored;
+	char bl[PART / 2], br[PART / 2];
+	struct ts_list local, remote, both_local, both_remote;
 	bool local_differs;
 
 	ts_list_configured(&local, child->local_ts, child->local_ts_count, &sa->local.addr);
 	ts_list_configured(&remote, child->remote_ts, child->remote_ts_count, &sa->remote.addr);
-	local_differs = ts_narrow(&ignored, received_local, &local);
+	local_differs = ts_narrow(&both_local, received_local, &local);
+	if (ts_narrow(&both_remote, received_remote, &remote))
+		both_remote.count = 0;
 	ts_list_format(received_local->ts, received_local->count, rl, sizeof(rl));
 	ts_list_format(received_remote->ts, received_remote->count, rr, sizeof(rr));
 	ts_list_format(local.ts, local.count, cl, sizeof(cl));
 	ts_list_format(remote.ts, remote.count, cr, sizeof(cr));
+	ts_list_format(both_local.ts, both_local.count, bl, sizeof(bl));
+	ts_list_format(both_remote.ts, both_remote.count, br, sizeof(br));
 	say(x, IKE_REASON_NO_SELECTORS,
 	    "IKE_AUTH from %s: traffic selectors do not overlap: received %s for our side and %s for the peer's; "
-	    "configured local_ts %s and remote_ts %s; first difference: %s: received %s, configured %s; "
-	    "to change: `%s` of %s",
-	    endpoint_format(peer, ep), rl, rr, cl, cr, local_differs ? "local_ts" : "remote_ts",
+	    "configured local_ts %s and remote_ts %s; in common %s and %s; first difference: %s: received %s, "
+	    "configured %s; to change: `%s` of %s",
+	    endpoint_format(peer, ep), rl, rr, cl, cr, bl, br, local_differs ? "local_ts" : "remote_ts",
 	    local_differs ? rl : rr, local_differs ? cl : cr, local_differs ? "local_ts" : "remote_ts",
 	    child_where(child, sa->conn, where, sizeof(where)));
 }

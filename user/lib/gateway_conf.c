@@ -421,6 +421,6 @@ int gateway_conf_log(const struct gateway_conf *conf, const char *instance, bool
 	if (err == -EOPNOTSUPP)
 		log_error("log.target = journal: this xswan was built without libsystemd; write stderr or syslog");
 	else if (err)
-		log_error("log.target: %s", strerror(-err));
+		log_error("log.target: there is no journal here: %s", strerror(-err));
 	return err;
 }

@@ -13,6 +13,8 @@
 
 #ifdef HAVE_SYSTEMD
 #include <systemd/sd-journal.h>
+
+#define JOURNAL_SOCKET "/run/systemd/journal/socket" /* sd_journal_send(3) */
 #endif
 
 /* syslog(3) priorities, which journald also reads from a "<N>" prefix */
@@ -48,10 +50,12 @@ int log_target_open(enum log_target target, const char *program)
 {
 	if (target == LOG_TARGET_SYSLOG)
 		openlog(program, LOG_NDELAY | LOG_PID, LOG_DAEMON);
+	if (target != LOG_TARGET_JOURNAL)
+		return 0;
 #ifdef HAVE_SYSTEMD
-	return 0;
+	return access(JOURNAL_SOCKET, W_OK) ? -errno : 0; /* without it sd_journal_sendv does nothing, and says nothing */
 #else
-	return target == LOG_TARGET_JOURNAL ? -EOPNOTSUPP : 0;
+	return -EOPNOTSUPP;
 #endif
 }
 

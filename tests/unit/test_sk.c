@@ -124,7 +124,9 @@ static const EVP_CIPHER *openssl_cipher(const struct esp_alg *a)
 	static const EVP_CIPHER *(*const cbc[])(void) = { EVP_aes_128_cbc, EVP_aes_192_cbc, EVP_aes_256_cbc };
 	static const EVP_CIPHER *(*const ctr[])(void) = { EVP_aes_128_ctr, EVP_aes_192_ctr, EVP_aes_256_ctr };
 
-	return (a->cipher == ESP_AES_CBC ? cbc : ctr)[a->encr_bits / 64 - 2]();
+	const int i = a->encr_bits / 64 - 2;
+
+	return a->cipher == ESP_AES_CBC ? cbc[i]() : ctr[i]();
 }
 
 /* AES-CBC and AES-CTR with HMAC, done by hand: the HMAC first, over everything before it (RFC 7296 section 3.14) */

@@ -6,7 +6,7 @@
 # with a /run of its own; its vici socket is $STATE/$PEER_SIDE/vici. Not executable: it is no test.
 
 : "${PEER_IKE:=aes256gcm16-prfsha256-x25519}" "${PEER_ESP:=aes256gcm16}" "${PEER_PSK:=correct horse battery staple}"
-: "${PEER_SIDE:=b}" "${PEER_MOBIKE:=no}" "${PEER_LOCAL:=}" "${PEER_FRAGMENT_SIZE:=1280}" "${PEER_FRAGMENTATION:=yes}" "${PEER_COOKIES:=0}"
+: "${PEER_SIDE:=b}" "${PEER_MOBIKE:=no}" "${PEER_LOCAL:=}" "${PEER_DPD:=0}" "${PEER_FRAGMENT_SIZE:=1280}" "${PEER_FRAGMENTATION:=yes}" "${PEER_COOKIES:=0}"
 : "${PEER_CHILD_KEYS:=}" # more lines of children.net
 CHARON=/usr/lib/ipsec/charon
 
@@ -64,6 +64,7 @@ charon_conf()
 		        remote_addrs = $remote_addr
 		        proposals = $PEER_IKE
 		        mobike = $PEER_MOBIKE
+		        dpd_delay = $PEER_DPD
 		        encap = yes
 		        fragmentation = $PEER_FRAGMENTATION
 		        local {

@@ -236,10 +236,10 @@ void engine_peer_moved(struct engine *e, uint64_t sink_id, const struct endpoint
 
 void engine_foreach_sa(const struct engine *e, void (*fn)(void *ctx, const struct ike_sa_info *sa), void *ctx);
 /*
- * The same in portions: the uniqueids of all there are now, newest and so highest first, and then each by its own, if it is
- * still there. NULL: out of memory; else to be freed by the caller.
+ * The same in portions: the uniqueids of all there are now, or of a connection's, highest first, and then each by its own, if
+ * it is still there. NULL: out of memory; else to be freed by the caller.
  */
-uint32_t *engine_list_sas(const struct engine *e, size_t *count);
+uint32_t *engine_list_sas(const struct engine *e, const char *conn, size_t *count);
 void engine_with_sa(const struct engine *e, uint32_t uniqueid, void (*fn)(void *ctx, const struct ike_sa_info *sa),
 		    void *ctx);
 const uint64_t *engine_counters(const struct engine *e); /* indexed by enum xswan_ike_counter */

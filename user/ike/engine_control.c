@@ -209,13 +209,24 @@ void engine_foreach_sa(const struct engine *e, void (*fn)(void *ctx, const struc
 		describe(sa, fn, ctx);
 }
 
-uint32_t *engine_list_sas(const struct engine *e, size_t *count)
+static int highest_first(const void *a, const void *b)
 {
+	const uint32_t *x = a, *y = b;
+
+	return (*x < *y) - (*x > *y);
+}
+
+uint32_t *engine_list_sas(const struct engine *e, const char *conn, size_t *count)
+{
+	const struct ike_sa *sa = conn ? ike_sa_of_conn(e, conn, NULL) : e->sas;
 	uint32_t *ids = calloc(e->sa_count + 1, sizeof(*ids));
 
 	*count = 0;
-	for (const struct ike_sa *sa = e->sas; ids && sa; sa = sa->next)
+	if (!ids)
+		return NULL;
+	for (; sa; sa = conn ? ike_sa_of_conn(e, conn, sa) : sa->next)
 		ids[(*count)++] = sa->uniqueid;
+	qsort(ids, *count, sizeof(*ids), highest_first);
 	return ids;
 }
 

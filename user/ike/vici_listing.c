@@ -162,7 +162,7 @@ static struct vici_listing *listing_new(struct daemon *d, struct vici_request *r
 	vici_get(msg, "ike", l->ike, sizeof(l->ike));
 	vici_get(msg, "child", l->child, sizeof(l->child));
 	l->with_totals = vici_get_bool(msg, "xswan-totals", false);
-	l->ids = engine_list_sas(d->engine, &l->count);
+	l->ids = engine_list_sas(d->engine, l->ike[0] ? l->ike : NULL, &l->count);
 	l->turn = evtimer_new(d->base, on_turn, l);
 	if (l->ids && l->turn && !(l->with_totals && totals_copy(&l->totals, &d->totals)))
 		return l;

@@ -95,6 +95,8 @@ static enum vici_verdict on_stats(void *ctx, struct vici_request *req, const str
 	return VICI_REPLY;
 }
 
+#define FAILURES_SIZE (256 * 1024) /* of the reply; a vici message holds twice that */
+
 /* For each connection a section, and in it one for each child that failed. The list has a connection's children
  * together. */
 static enum vici_verdict on_failures(void *ctx, struct vici_request *req, const struct vici_message *msg,
@@ -103,7 +105,7 @@ static enum vici_verdict on_failures(void *ctx, struct vici_request *req, const 
 	const struct daemon *d = ctx;
 	const char *conn = NULL; /* whose section is open */
 
-	for (const struct wanted_child *c = d->wanted.children; c; c = c->next) {
+	for (const struct wanted_child *c = d->wanted.children; c && reply->len < FAILURES_SIZE; c = c->next) {
 		if (!c->failure)
 			continue;
 		if (conn && strcmp(conn, c->conn))

@@ -154,6 +154,8 @@ install: all
 	install -m 644 docs/monitoring/* $(DESTDIR)$(PREFIX)/share/doc/xswan/monitoring/
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -m 644 scripts/systemd/*.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
+	install -d $(DESTDIR)$(PREFIX)/lib/sysusers.d
+	install -m 644 scripts/systemd/xswan.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/xswan.conf
 
 clean:
 	rm -rf $(B)

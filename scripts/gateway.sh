@@ -11,6 +11,7 @@
 : "${PSK:=correct horse battery staple}" "${START:=none}" "${DPD_DELAY:=0}"
 : "${CHILD_KEYS:=}" # more lines of children.net
 : "${KEEP_ALIVE:=20s}" "${FRAGMENT_SIZE:=1280}" "${COOKIE_THRESHOLD:=256}" "${MOBIKE:=yes}" "${LOCAL_ADDRS:=}"
+: "${IKE_USER:=}" # whom xswan-ike becomes; empty: the default
 : "${IKE_PROGRAM:=xswan-ike}" "${IKE_OPTIONS:=}"
 
 # side a: the variables of gateway A, seen from itself
@@ -56,6 +57,7 @@ gateway_conf()
 		    keep_alive = $KEEP_ALIVE
 		    fragment_size = $FRAGMENT_SIZE
 		    cookie_threshold = $COOKIE_THRESHOLD
+		    ${IKE_USER:+user = $IKE_USER}
 		}
 		log {
 		    level = $LOG_LEVEL

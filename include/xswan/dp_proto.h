@@ -46,6 +46,7 @@ enum xswan_dp_op {
 	XSWAN_DP_EXPIRED, /* struct xswan_dp_expired: from xswan-dp, without a request */
 	XSWAN_DP_MOVED, /* struct xswan_dp_moved: the same */
 	XSWAN_DP_SA_MOVE, /* struct xswan_dp_sa_move */
+	XSWAN_DP_GET_MAPS, /* struct xswan_dp_get_maps; descriptors come with the reply */
 };
 
 enum xswan_dp_dir {
@@ -62,6 +63,34 @@ struct xswan_dp_hello {
 	struct xswan_dp_header h;
 	__u32 version; /* XSWAN_DP_VERSION of the sender */
 	__u32 reserved;
+};
+
+/*
+ * The maps that a controller needs, as SCM_RIGHTS with the reply, in this order. So it needs no permission in the bpf
+ * file system, and what it gets are the maps that this xswan-dp uses. X(enum suffix, name of the map)
+ */
+#define XSWAN_DP_MAP_LIST(X) \
+	X(SA_IN, sa_in) \
+	X(SA_OUT, sa_out) \
+	X(SA_IN_STAT, sa_in_stat) \
+	X(SA_OUT_STAT, sa_out_stat) \
+	X(TUNNEL, tunnel) \
+	X(DROPS_IKE, drops_ike) \
+	X(SELECTOR, selector) \
+	X(RULES, rules) \
+	X(POLICY_STATE, policy_state) \
+	X(EVENTS, events) \
+	X(IKE_PEERS, ike_peers)
+
+enum xswan_dp_map {
+#define X(id, name) XSWAN_DP_MAP_##id,
+	XSWAN_DP_MAP_LIST(X)
+#undef X
+	XSWAN_DP_MAP_COUNT
+};
+
+struct xswan_dp_get_maps {
+	struct xswan_dp_header h;
 };
 
 /* Traffic selector (RFC 7296 section 3.13.1); ports in host order. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The controller's end of dp_proto.h against a dataplane that behaves, and ones that do not. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -18,7 +20,7 @@
 
 #include "../../user/ike/dp_client.h"
 
-enum behaviour { GOOD, REFUSE, WRONG_ID, WRONG_OP, SHORT, LONG, SILENT, HANG_UP, EXPIRING, OLD_VERSION, POSITIVE_ERROR };
+enum behaviour { FEW_MAPS, MANY_MAPS, NO_MAPS, UNASKED_MAPS, GOOD, REFUSE, WRONG_ID, WRONG_OP, SHORT, LONG, SILENT, HANG_UP, EXPIRING, OLD_VERSION, POSITIVE_ERROR };
 
 struct server {
 	char dir[64], path[96];
@@ -38,6 +40,34 @@ static void send_expired(int fd, uint64_t uid, uint32_t limit)
 	struct xswan_dp_expired e = { .h.op = XSWAN_DP_EXPIRED, .uid = uid, .dir = XSWAN_DP_OUT, .limit = limit };
 
 	(void)!send(fd, &e, sizeof(e), MSG_NOSIGNAL);
+}
+
+/* So many descriptors of a file come with it. */
+static void send_with(int fd, const void *data, size_t len, size_t count)
+{
+	int fds[2 * XSWAN_DP_MAP_COUNT], file = memfd_create("map", MFD_CLOEXEC);
+	char room[CMSG_SPACE(sizeof(fds))] __attribute__((aligned(8))) = { 0 };
+	struct iovec iov = { (void *)data, len };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	for (size_t i = 0; i < count; i++)
+		fds[i] = file;
+	if (count) {
+		m.msg_control = room;
+		m.msg_controllen = CMSG_SPACE(count * sizeof(int));
+		*CMSG_FIRSTHDR(&m) = (struct cmsghdr){ .cmsg_len = CMSG_LEN(count * sizeof(int)), .cmsg_level = SOL_SOCKET,
+						       .cmsg_type = SCM_RIGHTS };
+		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), fds, count * sizeof(int));
+	}
+	(void)!sendmsg(fd, &m, MSG_NOSIGNAL);
+	close(file);
+}
+
+static size_t maps_sent(enum behaviour b, uint32_t op)
+{
+	if (op != XSWAN_DP_GET_MAPS)
+		return b == UNASKED_MAPS ? XSWAN_DP_MAP_COUNT : 0;
+	return b == FEW_MAPS ? XSWAN_DP_MAP_COUNT - 1 : b == MANY_MAPS ? XSWAN_DP_MAP_COUNT + 1 : b == NO_MAPS ? 0 : XSWAN_DP_MAP_COUNT;
 }
 
 static void answer(struct server *s, int fd, const struct xswan_dp_header *h)
@@ -71,7 +101,7 @@ static void answer(struct server *s, int fd, const struct xswan_dp_header *h)
 	for (uint64_t uid = 1; b == EXPIRING && uid <= EXPIRED; uid++)
 		send_expired(fd, uid, XSWAN_DP_LIMIT_TIME);
 	if (b != SILENT)
-		(void)!send(fd, &r, len, MSG_NOSIGNAL);
+		send_with(fd, &r, len, maps_sent(b, h->op));
 }
 
 /* One client, until it leaves or the behaviour is to hang up. */
@@ -310,12 +340,51 @@ static void test_expired(void **state)
 	stop(&s, &c); /* with all of them unread */
 }
 
+static int open_descriptors(void)
+{
+	int count = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+/* All maps or none, and no descriptor is left behind by a record that brings others, or any that were not asked for. */
+static void test_maps(void **state)
+{
+	static const enum behaviour wrong[] = { FEW_MAPS, MANY_MAPS, NO_MAPS };
+	struct xswan_dp_sa_add add = { .dir = XSWAN_DP_IN };
+	struct dp_client c = DP_CLIENT_INIT;
+	int fds[XSWAN_DP_MAP_COUNT], before;
+	struct server s;
+
+	start(&s, UNASKED_MAPS);
+	assert_int_equal(greet(&c, s.path), 0);
+	before = open_descriptors();
+	assert_int_equal(dp_client_maps(&c, fds), 0);
+	for (int i = 0; i < XSWAN_DP_MAP_COUNT; i++) {
+		assert_int_equal(fcntl(fds[i], F_GETFD), FD_CLOEXEC);
+		close(fds[i]);
+	}
+	assert_int_equal(dp_client_sa_add(&c, &add), 0);
+	assert_in_range(open_descriptors(), before - 1, before + 1); /* the server's own comes and goes */
+	stop(&s, &c);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		start(&s, wrong[i]);
+		assert_int_equal(greet(&c, s.path), 0);
+		before = open_descriptors();
+		assert_int_equal(dp_client_maps(&c, fds), -EPROTO);
+		assert_in_range(open_descriptors(), before - 1, before + 1);
+		stop(&s, &c);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_not_running), cmocka_unit_test(test_good),    cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_broken),      cmocka_unit_test(test_version), cmocka_unit_test(test_timeout),
-		cmocka_unit_test(test_hung),        cmocka_unit_test(test_expired),
+		cmocka_unit_test(test_hung),        cmocka_unit_test(test_expired), cmocka_unit_test(test_maps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

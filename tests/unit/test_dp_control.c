@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -26,6 +28,8 @@ static struct fixture {
 	struct sa_table *sas;
 	struct xswan_sa_stat in[XSWAN_SA_SLOTS], out[XSWAN_SA_SLOTS];
 	char dir[32], path[64];
+	int maps[XSWAN_DP_MAP_COUNT];
+	struct account account;
 	int fd;
 } f;
 
@@ -40,12 +44,19 @@ static int set_up(void **state)
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 
 	memset(&f, 0, sizeof(f));
+	f.account = (struct account){ .uid = 54321, .gid = getegid() };
 	strcpy(f.dir, "/tmp/xswan-control-XXXXXX");
 	assert_non_null(mkdtemp(f.dir));
 	snprintf(f.path, sizeof(f.path), "%s/dp", f.dir);
 	f.base = event_base_new();
 	f.sas = sa_table_new(crypto_backend_find(NULL), f.in, f.out);
-	f.control = control_new(f.base, f.path, f.sas, 4711);
+	for (int i = 0; i < XSWAN_DP_MAP_COUNT; i++)
+		f.maps[i] = memfd_create("map", MFD_CLOEXEC);
+	f.control = control_new(f.base, &(struct control_config){ .path = f.path,
+								  .sas = f.sas,
+								  .stat_map_id = 4711,
+								  .maps = f.maps,
+								  .controller = &f.account });
 	assert_non_null(f.control);
 	f.fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	strcpy(addr.sun_path, f.path);
@@ -57,6 +68,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	close(f.fd);
+	for (int i = 0; i < XSWAN_DP_MAP_COUNT; i++)
+		close(f.maps[i]);
 	control_free(f.control);
 	assert_int_equal(access(f.path, F_OK), -1); /* it cleans up behind itself */
 	sa_table_free(f.sas);
@@ -396,10 +409,49 @@ static void test_lengths(void **state)
 	assert_int_equal(recv(f.fd, longer, sizeof(longer), MSG_DONTWAIT), 0);
 }
 
+/* The maps themselves, in their order, and nothing when the request is refused. */
+static void test_maps(void **state)
+{
+	struct xswan_dp_get_maps get = { .h = { .op = XSWAN_DP_GET_MAPS, .id = 6 } };
+	struct xswan_dp_reply reply;
+	char room[CMSG_SPACE(sizeof(f.maps))] __attribute__((aligned(8)));
+	struct iovec iov = { &reply, sizeof(reply) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room) };
+	int fds[XSWAN_DP_MAP_COUNT];
+
+	assert_int_equal(send(f.fd, &get, sizeof(get), 0), sizeof(get));
+	spin();
+	assert_int_equal(recvmsg(f.fd, &m, MSG_DONTWAIT), sizeof(reply));
+	assert_int_equal(reply.error, 0);
+	assert_int_equal(CMSG_FIRSTHDR(&m)->cmsg_len, CMSG_LEN(sizeof(fds)));
+	memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(fds));
+	for (int i = 0; i < XSWAN_DP_MAP_COUNT; i++) {
+		struct stat a, b;
+
+		assert_int_equal(fstat(fds[i], &a), 0);
+		assert_int_equal(fstat(f.maps[i], &b), 0);
+		assert_int_equal(a.st_ino, b.st_ino);
+		close(fds[i]);
+	}
+	assert_int_equal(ask((struct xswan_dp_hello[]){ { .h = get.h } }, sizeof(struct xswan_dp_hello)).error, -EMSGSIZE);
+}
+
+/* Root, and the controller's group. */
+static void test_mode(void **state)
+{
+	struct stat st;
+
+	assert_int_equal(stat(f.path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0660);
+	assert_int_equal(st.st_gid, f.account.gid);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_hello, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_maps, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_mode, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_add_and_remove, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_window_floor, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_expired, set_up, tear_down),

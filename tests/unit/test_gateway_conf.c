@@ -47,6 +47,8 @@ static void defaults(void **state)
 	assert_false(c.fragment_after);
 	assert_int_equal(c.tcp_mss, GATEWAY_MSS_AUTO);
 	assert_int_equal(c.path_mtu_floor, 576);
+	assert_string_equal(c.user, "xswan");
+	assert_false(c.user_named);
 	assert_int_equal(c.half_open_limit, 4096);
 	assert_int_equal(c.cookie_threshold, 256);
 	assert_int_equal(c.init_rate, 5000);
@@ -70,7 +72,7 @@ static void everything(void **state)
 		 "outside\n }\n}\n"
 		 "dataplane {\n attach = external\n crypto = openssl\n workers = 64\n cpus = 2-5,1\n frames = 1048576\n tunnel = "
 		 "tunnel123456\n fragment = after\n tcp_mss = 1200\n}\n"
-		 "ike {\n half_open_limit = 65535\n cookie_threshold = 1\n init_rate = 1000000\n init_rate_prefix = 0\n init_rate_peer = 7\n path_mtu_floor = 1000\n fragment_size = 576\n retransmit_tries = 7\n retransmit_timeout = 250ms\n keep_alive = 1m\n}\n"
+		 "ike {\n user = a_name_of_32_characters_all_told\n half_open_limit = 65535\n cookie_threshold = 1\n init_rate = 1000000\n init_rate_prefix = 0\n init_rate_peer = 7\n path_mtu_floor = 1000\n fragment_size = 576\n retransmit_tries = 7\n retransmit_timeout = 250ms\n keep_alive = 1m\n}\n"
 		 "log {\n level = debug\n}\n",
 		 why) < 0)
 		fail_msg("%s", why);
@@ -94,6 +96,8 @@ static void everything(void **state)
 	assert_true(c.fragment_after);
 	assert_int_equal(c.tcp_mss, 1200);
 	assert_int_equal(c.path_mtu_floor, 1000);
+	assert_string_equal(c.user, "a_name_of_32_characters_all_told");
+	assert_true(c.user_named);
 	assert_int_equal(c.half_open_limit, 65535);
 	assert_int_equal(c.cookie_threshold, 1);
 	assert_int_equal(c.init_rate, 1000000);
@@ -148,6 +152,9 @@ static void mistakes(void **state)
 		{ WAN "dataplane {\n workers = 65\n}\n",
 		  "xswan.conf:8: dataplane.workers: 65 is out of range: 1 to 64" },
 		{ WAN "dataplane {\n workers = many\n}\n", "xswan.conf:8: dataplane.workers: 'many' is not a number" },
+		{ WAN "ike {\n user = a_name_of_33_characters_all_told_\n}\n",
+		  "xswan.conf:8: ike.user: 'a_name_of_33_characters_all_told_' is not a name of a user" },
+		{ WAN "ike {\n user = no:body\n}\n", "xswan.conf:8: ike.user: 'no:body' is not a name of a user" },
 		{ WAN "ike {\n init_rate = 1000001\n}\n",
 		  "xswan.conf:8: ike.init_rate: 1000001 is out of range: 0 to 1000000" },
 		{ WAN "dataplane {\n cpus = 2-\n}\n",

@@ -31,6 +31,8 @@ struct control {
 	struct sockaddr_un addr;
 	struct sa_table *sas;
 	uint32_t stat_map_id;
+	int maps[XSWAN_DP_MAP_COUNT];
+	uid_t controller;
 	uint64_t epoch;
 	uint64_t greetings;
 	struct client clients[CLIENTS];
@@ -42,6 +44,7 @@ union request {
 	struct xswan_dp_sa_add add;
 	struct xswan_dp_sa_remove remove;
 	struct xswan_dp_sa_move move;
+	struct xswan_dp_get_maps get_maps;
 	uint8_t bytes[sizeof(struct xswan_dp_sa_add) + 1]; /* one more: a longer record shows */
 };
 
@@ -133,10 +136,32 @@ static int serve(struct control *c, const union request *r, size_t len, char *wh
 	case XSWAN_DP_SA_MOVE:
 		err = check_length(r, len, sizeof(r->move), why, why_size);
 		return err ? err : sa_table_move(c->sas, &r->move, why, why_size);
+	case XSWAN_DP_GET_MAPS:
+		return check_length(r, len, sizeof(r->get_maps), why, why_size);
 	default:
 		snprintf(why, why_size, "unknown request %u", r->h.op);
 		return -EOPNOTSUPP;
 	}
+}
+
+/* With the maps, if that is what was asked for. */
+static bool send_reply(const struct client *client, const struct xswan_dp_reply *reply)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(client->control->maps))];
+	} control = { .header = { .cmsg_len = CMSG_LEN(sizeof(client->control->maps)),
+				  .cmsg_level = SOL_SOCKET,
+				  .cmsg_type = SCM_RIGHTS } };
+	struct iovec iov = { (void *)reply, sizeof(*reply) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (reply->h.op == XSWAN_DP_GET_MAPS && !reply->error) {
+		memcpy(CMSG_DATA(&control.header), client->control->maps, sizeof(client->control->maps));
+		m.msg_control = &control;
+		m.msg_controllen = sizeof(control);
+	}
+	return sendmsg(client->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(*reply);
 }
 
 static void on_request(evutil_socket_t fd, short what, void *arg)
@@ -162,7 +187,7 @@ static void on_request(evutil_socket_t fd, short what, void *arg)
 	reply.sa_count = sa_table_count(c->sas);
 	if (reply.error)
 		log_warn("request %u of the controller refused: %s", r.h.op, reply.text);
-	if (send(fd, &reply, sizeof(reply), MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof(reply))
+	if (!send_reply(client, &reply))
 		client_leave(client);
 	else if (r.h.op == XSWAN_DP_HELLO && !reply.error)
 		greet(client);
@@ -170,12 +195,13 @@ out:
 	explicit_bzero(&r, sizeof(r));
 }
 
-static bool peer_allowed(int fd)
+static bool peer_allowed(const struct control *c, int fd)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 
-	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) && (cred.uid == 0 || cred.uid == geteuid());
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) && 
+	       (cred.uid == 0 || cred.uid == geteuid() || cred.uid == c->controller);
 }
 
 static void on_connect(evutil_socket_t listener, short what, void *arg)
@@ -185,7 +211,7 @@ static void on_connect(evutil_socket_t listener, short what, void *arg)
 
 	if (fd < 0)
 		return;
-	for (int i = 0; i < CLIENTS && peer_allowed(fd); i++) {
+	for (int i = 0; i < CLIENTS && peer_allowed(c, fd); i++) {
 		struct client *client = &c->clients[i];
 
 		if (client->fd >= 0)
@@ -199,6 +225,12 @@ static void on_connect(evutil_socket_t listener, short what, void *arg)
 	}
 	log_warn("controller connection refused: no permission, or more than %d connections", CLIENTS);
 	close(fd);
+}
+
+/* Whoever owns a file may give it to a group that he is in, without a capability. */
+static int admit_group(const char *path, gid_t group)
+{
+	return chown(path, -1, group) || chmod(path, 0660) ? -errno : 0;
 }
 
 static int listen_on(struct control *c, const char *path)
@@ -231,7 +263,7 @@ static int watch_expiry(struct control *c)
 	return 0;
 }
 
-struct control *control_new(struct event_base *base, const char *path, struct sa_table *sas, uint32_t stat_map_id)
+struct control *control_new(struct event_base *base, const struct control_config *config)
 {
 	struct control *c = calloc(1, sizeof(*c));
 	int err;
@@ -239,11 +271,16 @@ struct control *control_new(struct event_base *base, const char *path, struct sa
 	if (!c)
 		return NULL;
 	c->base = base;
-	c->sas = sas;
-	c->stat_map_id = stat_map_id;
+	c->sas = config->sas;
+	c->stat_map_id = config->stat_map_id;
+	memcpy(c->maps, config->maps, sizeof(c->maps));
 	for (int i = 0; i < CLIENTS; i++)
 		c->clients[i] = (struct client){ .control = c, .fd = -1 };
-	err = listen_on(c, path);
+	err = listen_on(c, config->path);
+	if (!err && config->controller) {
+		c->controller = config->controller->uid;
+		err = admit_group(config->path, config->controller->gid);
+	}
 	if (!err && getrandom(&c->epoch, sizeof(c->epoch), 0) != sizeof(c->epoch))
 		err = -EIO;
 	if (!err) {

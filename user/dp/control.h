@@ -6,12 +6,21 @@
 #include <event2/event.h>
 #include <stdint.h>
 
+#include "../lib/account.h"
 #include "sa_table.h"
 
 struct control;
 
-/* Listens on path, mode 0600. NULL and errno on error. */
-struct control *control_new(struct event_base *base, const char *path, struct sa_table *sas, uint32_t stat_map_id);
+struct control_config {
+	const char *path;
+	struct sa_table *sas;
+	uint32_t stat_map_id;
+	const int *maps; /* XSWAN_DP_MAP_COUNT descriptors; copied, and they stay the caller's */
+	const struct account *controller; /* besides root, who may connect; NULL: nobody */
+};
+
+/* Listens on path, mode 0600, or 0660 with the controller's group. NULL and errno on error. */
+struct control *control_new(struct event_base *base, const struct control_config *config);
 void control_free(struct control *c); /* removes the socket */
 
 #endif

@@ -2,6 +2,7 @@
 /* xswan-dp: the dataplane. It never sees IKE; it is told SAs by xswan-ike and moves packets. */
 #include <cap-ng.h>
 #include <errno.h>
+#include <grp.h>
 #include <event2/event.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -56,13 +57,36 @@ static void harden(void)
 		log_warn("cannot lock memory: %s", strerror(errno));
 }
 
-/* In the main thread, before there are others. The bounding set stays, so that starting over is possible. */
+/*
+ * In the main thread, before there are others. Loading the programs also takes CAP_PERFMON, and knowing those that are
+ * there CAP_SYS_ADMIN: both stay permitted, for a process that starts over gets no more than it had, but not in effect.
+ */
 static void drop_capabilities(void)
 {
-	capng_clear(CAPNG_SELECT_CAPS);
-	capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF, CAP_IPC_LOCK, -1);
-	if (capng_apply(CAPNG_SELECT_CAPS))
+	const capng_type_t all = CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET;
+
+	capng_clear(CAPNG_SELECT_ALL);
+	capng_updatev(CAPNG_ADD, all, CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF, CAP_IPC_LOCK, -1);
+	capng_updatev(CAPNG_ADD, CAPNG_PERMITTED | CAPNG_BOUNDING_SET, CAP_PERFMON, CAP_SYS_ADMIN, -1);
+	/* the bounding set cannot be changed without CAP_SETPCAP: then a service manager has done it */
+	if (capng_apply(CAPNG_SELECT_BOTH) && capng_apply(CAPNG_SELECT_CAPS))
 		log_warn("cannot drop capabilities: %s", strerror(errno));
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		log_warn("no_new_privs: %s", strerror(errno));
+}
+
+static struct account controller;
+static bool has_controller; /* that is not root */
+
+/* Being in the controller's group is what it takes to open the socket to it later, without capabilities. */
+static int admit_controller(const struct gateway_conf *conf, char *why, size_t why_size)
+{
+	int err = account_find(&controller, conf, why, why_size);
+
+	has_controller = !err;
+	if (has_controller && setgroups(1, &controller.gid)) /* the service manager may have done it */
+		log_debug("cannot join group %u: %s", (unsigned int)controller.gid, strerror(errno));
+	return err == -ENOENT ? 0 : err;
 }
 
 static void on_signal(evutil_socket_t signal, short what, void *arg)
@@ -108,8 +132,14 @@ static int loop(struct service *s)
 	struct monitor *monitor = monitor_new(s->base, refresh, s);
 	const struct timeval second = { 1, 0 };
 	char path[INSTANCE_PATH];
-	struct control *control = control_new(s->base, instance_run_path(instance, "dp", path), s->dp->sas,
-					      s->dp->programs.stat_map_id);
+	const struct control_config config = {
+		.path = instance_run_path(instance, "dp", path),
+		.sas = s->dp->sas,
+		.stat_map_id = s->dp->programs.stat_map_id,
+		.maps = s->dp->programs.controller_fds,
+		.controller = has_controller ? &controller : NULL,
+	};
+	struct control *control = control_new(s->base, &config);
 	int err = -ENOMEM;
 
 	if (!monitor || !control)
@@ -148,6 +178,9 @@ static int run(struct dataplane *dp, const struct gateway_conf *conf, char *why,
 	int err;
 
 	harden();
+	err = admit_controller(conf, why, why_size);
+	if (err)
+		return err;
 	err = dataplane_open(dp, conf, instance, why, why_size);
 	if (err)
 		return err;

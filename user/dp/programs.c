@@ -136,6 +136,22 @@ static int map_arrays(struct programs *p, char *why, size_t why_size)
 	return 0;
 }
 
+static bool find_for_controller(struct programs *p)
+{
+	static const char *const names[] = {
+#define X(id, name) #name,
+		XSWAN_DP_MAP_LIST(X)
+#undef X
+	};
+	bool found = true;
+
+	for (int i = 0; i < XSWAN_DP_MAP_COUNT; i++) {
+		p->controller_fds[i] = bpf_object__find_map_fd_by_name(p->obj, names[i]);
+		found &= p->controller_fds[i] >= 0;
+	}
+	return found;
+}
+
 static int find_descriptors(struct programs *p, char *why, size_t why_size)
 {
 	struct bpf_program *nexthop = bpf_object__find_program_by_name(p->nexthop_obj, "nexthop");
@@ -149,7 +165,7 @@ static int find_descriptors(struct programs *p, char *why, size_t why_size)
 	p->local_bits_fd = bpf_object__find_map_fd_by_name(p->obj, "local_bits");
 	p->vnet_fd = bpf_object__find_map_fd_by_name(p->obj, "vnet");
 	if (p->nexthop_fd < 0 || p->xsks_fd < 0 || p->ports_fd < 0 || p->locals_fd < 0 || p->local_bits_fd < 0 ||
-	    p->vnet_fd < 0) {
+	    p->vnet_fd < 0 || !find_for_controller(p)) {
 		snprintf(why, why_size, "the BPF objects are not of this version");
 		return -EPROTO;
 	}

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <xswan/dp_proto.h>
 #include <xswan/maps.h>
 #include <xswan/trace.h>
 
@@ -22,6 +23,7 @@ struct programs {
 	const char *instance;
 	struct bpf_object *obj, *nexthop_obj;
 	int nexthop_fd; /* for BPF_PROG_TEST_RUN */
+	int controller_fds[XSWAN_DP_MAP_COUNT]; /* of XSWAN_DP_MAP_LIST */
 	int xsks_fd, ports_fd, locals_fd, local_bits_fd, vnet_fd;
 	uint32_t stat_map_id; /* of sa_out_stat */
 	struct xswan_sa_stat *stat_in, *stat_out; /* mapped, writable */

@@ -5,12 +5,14 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <event2/event.h>
 
 #include "../lib/instance.h"
 #include "../lib/log.h"
 #include "../lib/options.h"
+#include "../lib/privileges.h"
 #include "http.h"
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
@@ -24,7 +26,7 @@ static int serve(const char *instance, const char *address)
 	struct event *term = NULL, *intr = NULL;
 	struct exporter *exporter = NULL;
 	char path[INSTANCE_PATH], why[160];
-	int status = 1;
+	int status = 1, err;
 
 	term = base ? evsignal_new(base, SIGTERM, on_signal, base) : NULL;
 	intr = base ? evsignal_new(base, SIGINT, on_signal, base) : NULL;
@@ -35,6 +37,15 @@ static int serve(const char *instance, const char *address)
 	if (exporter_new(&exporter, base, instance, instance_run_path(instance, "vici", path), address, why,
 			 sizeof(why))) {
 		log_error("%s", why);
+		goto out;
+	}
+	err = privileges_protect_memory();
+	if (!err)
+		err = privileges_drop(NULL); /* the maps and the socket are root's */
+	if (!err)
+		err = privileges_confine();
+	if (err) {
+		log_error("giving up privileges: %s", strerror(-err));
 		goto out;
 	}
 	log_info("instance %s, http://%s/metrics", instance, address);

@@ -245,17 +245,25 @@ static int watch_signals(struct daemon *d)
 
 /* ---- start and end ---- */
 
-static int load_configuration(struct daemon *d)
+static int load_gateway(struct daemon *d)
 {
 	char why[512];
 	int err = gateway_conf_load(&d->gateway, d->options.config_dir, why, sizeof(why));
 
-	if (!err)
-		err = daemon_config_load(d, &d->cfg, why, sizeof(why));
 	if (err)
 		log_error("%s", why);
 	else
 		err = gateway_conf_log(&d->gateway, d->options.instance, d->options.debug);
+	return err;
+}
+
+static int load_connections(struct daemon *d)
+{
+	char why[512];
+	int err = daemon_config_load(d, &d->cfg, why, sizeof(why));
+
+	if (err)
+		log_error("%s", why);
 	return err;
 }
 
@@ -363,27 +371,32 @@ static int make_parts(struct daemon *d)
 	return make_engine(d);
 }
 
-int daemon_init(struct daemon *d, const struct daemon_options *options)
+int daemon_open(struct daemon *d, const struct daemon_options *options)
 {
-	const struct timeval second = { .tv_sec = 1 };
 	int err;
 
 	*d = (struct daemon){ .options = *options, .dp = DP_CLIENT_INIT, .started = time(NULL) };
-	err = load_configuration(d);
+	err = load_gateway(d);
 	if (err)
 		return err;
 	d->base = event_base_new();
 	if (!d->base)
 		return -ENOMEM;
 	err = open_sockets(d);
+	return err ? err : vici_start(d);
+}
+
+int daemon_init(struct daemon *d)
+{
+	const struct timeval second = { .tv_sec = 1 };
+	int err = load_connections(d);
+
 	if (!err)
 		err = daemon_names_open(d);
 	if (!err)
 		err = make_parts(d);
 	if (!err)
 		err = watch_signals(d);
-	if (!err)
-		err = vici_start(d);
 	if (!err)
 		err = daemon_config_apply(d, d->cfg);
 	if (!err && event_add(d->second_timer, &second))

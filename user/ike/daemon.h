@@ -91,8 +91,9 @@ struct daemon {
 uint64_t daemon_now(void); /* CLOCK_MONOTONIC, microseconds: the engine's clock */
 uint64_t daemon_boottime(void); /* CLOCK_BOOTTIME, seconds: the clock of xswan_sa_stat.last_use */
 
-/* Checks the configuration and binds the sockets; privileges can go afterwards. 0 or -errno, said in the log. */
-int daemon_init(struct daemon *d, const struct daemon_options *options);
+/* What takes privileges: xswan.conf, and the sockets. 0 or -errno, said in the log. */
+int daemon_open(struct daemon *d, const struct daemon_options *options);
+int daemon_init(struct daemon *d); /* the rest, without them, as after each reload: swanctl.conf. The same */
 int daemon_run(struct daemon *d); /* until a signal ends it */
 void daemon_destroy(struct daemon *d);
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/libbpf.h>
 
@@ -171,7 +172,7 @@ static void on_ring_readable(evutil_socket_t fd, short what, void *arg)
 
 static int watch_events(struct daemon *d)
 {
-	d->events = ring_buffer__new(d->maps.events_fd, on_ring_record, d, NULL);
+	d->events = ring_buffer__new(d->maps.fds[XSWAN_DP_MAP_EVENTS], on_ring_record, d, NULL);
 	if (!d->events)
 		return -errno;
 	d->ring_event = event_new(d->base, ring_buffer__epoll_fd(d->events), EV_READ | EV_PERSIST, on_ring_readable, d);
@@ -195,15 +196,14 @@ static void close_maps(struct daemon *d)
 	d->have_maps = false;
 }
 
-static int attach_maps(struct daemon *d)
+static int attach_maps(struct daemon *d, const int fds[static XSWAN_DP_MAP_COUNT])
 {
 	const char *which = "";
-	int err = gateway_maps_open(&d->maps, d->options.instance, &which);
+	int err = gateway_maps_open(&d->maps, fds, &which);
 
 	if (err) {
-		if (err != -ENOENT)
-			log_error("pinned map %s of instance %s: %s", which, d->options.instance,
-				  err == -EPROTO ? "made by another version of xswan" : strerror(-err));
+		log_error("map %s of instance %s: %s", which, d->options.instance,
+			  err == -EPROTO ? "made by another version of xswan" : strerror(-err));
 		return err;
 	}
 	d->have_maps = true;
@@ -263,8 +263,14 @@ void daemon_dp_close(struct daemon *d)
 	dp_client_close(&d->dp);
 }
 
+static void close_descriptors(const int fds[static XSWAN_DP_MAP_COUNT])
+{
+	for (int i = 0; i < XSWAN_DP_MAP_COUNT; i++)
+		close(fds[i]);
+}
+
 /* Somebody removed the pins, and xswan-dp made new maps: nothing that is up is in them. */
-static int start_over(struct daemon *d)
+static int start_over(struct daemon *d, const int fds[static XSWAN_DP_MAP_COUNT])
 {
 	int err;
 
@@ -272,7 +278,10 @@ static int start_over(struct daemon *d)
 		 d->options.instance);
 	err = daemon_engine_restart(d);
 	close_maps(d);
-	return err ? err : attach_maps(d);
+	if (!err)
+		return attach_maps(d, fds);
+	close_descriptors(fds);
+	return err;
 }
 
 /* Both daemons have been started anew: nobody has the keys of the SAs that the maps still show. */
@@ -287,15 +296,28 @@ static void drop_orphans(struct daemon *d)
 	daemon_sweep_tunnels(d);
 }
 
+/* xswan-dp says which maps it uses: our first, the same again, or others. */
+static int synchronize_maps(struct daemon *d)
+{
+	int fds[XSWAN_DP_MAP_COUNT], replaced;
+	int err = dp_client_maps(&d->dp, fds);
+
+	if (err)
+		return err;
+	if (!d->have_maps)
+		return attach_maps(d, fds);
+	replaced = gateway_maps_replaced(&d->maps, fds);
+	if (replaced > 0)
+		return start_over(d, fds);
+	close_descriptors(fds);
+	return replaced;
+}
+
 static int synchronize(struct daemon *d)
 {
 	bool restarted = d->synced_epoch && d->synced_epoch != d->dp.epoch;
-	int err = gateway_maps_replaced(&d->maps, d->options.instance);
+	int err = synchronize_maps(d);
 
-	if (err < 0)
-		return err;
-	if (err)
-		err = start_over(d);
 	if (!err && !d->dp.sa_count)
 		drop_orphans(d);
 	if (!err)
@@ -312,11 +334,8 @@ static void say_waiting(struct daemon *d, int err)
 	if (d->waiting_said)
 		return;
 	d->waiting_said = true;
-	if (!d->have_maps)
-		log_info("waiting for xswan-dp: no maps in %s yet", instance_pin_path(d->options.instance, "", path));
-	else
-		log_info("waiting for xswan-dp: %s: %s", instance_run_path(d->options.instance, "dp", path),
-			 err == -EAGAIN ? "it does not answer" : strerror(-err));
+	log_info("waiting for xswan-dp: %s: %s", instance_run_path(d->options.instance, "dp", path),
+		 err == -EAGAIN ? "it does not answer" : strerror(-err));
 }
 
 static void on_welcome(struct daemon *d)
@@ -423,10 +442,7 @@ void daemon_dp_check(struct daemon *d)
 
 	if (daemon_ready(d) || d->stopping)
 		return;
-	if (!d->have_maps)
-		err = attach_maps(d);
-	if (!err)
-		err = d->dp.fd < 0 ? connect_dp(d) : d->dp.greeting ? -EAGAIN : 0;
+	err = d->dp.fd < 0 ? connect_dp(d) : d->dp.greeting ? -EAGAIN : 0;
 	if (err)
 		say_waiting(d, err);
 }

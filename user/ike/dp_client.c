@@ -56,17 +56,47 @@ union record {
 	union dp_news news;
 };
 
+/* Descriptors that come with a record are those that were asked for, all of them and no more, or are closed. */
+static void keep_descriptors(struct dp_client *c, struct msghdr *m)
+{
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
+		const size_t count = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		const bool wanted = c->maps && c->maps[0] < 0 && count == XSWAN_DP_MAP_COUNT && !(m->msg_flags & MSG_CTRUNC);
+
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < count; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(h) + i * sizeof(fd), sizeof(fd));
+			if (wanted)
+				c->maps[i] = fd;
+			else
+				close(fd);
+		}
+	}
+}
+
 static ssize_t receive(struct dp_client *c, int flags, union record *r)
 {
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(XSWAN_DP_MAP_COUNT * sizeof(int))];
+	} control;
+	struct iovec iov = { r, sizeof(*r) };
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+	};
 	ssize_t n;
 
 	do
-		n = recv(c->fd, r, sizeof(*r), MSG_TRUNC | flags);
+		n = recvmsg(c->fd, &m, MSG_TRUNC | MSG_CMSG_CLOEXEC | flags);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
 	if (!n)
 		return -ECONNRESET;
+	keep_descriptors(c, &m);
 	return n;
 }
 
@@ -254,4 +284,30 @@ int dp_client_sa_move(struct dp_client *c, uint32_t dir, uint32_t slot, const st
 	memcpy(m.dst, sa->dst, sizeof(m.dst));
 	snprintf(what, sizeof(what), "moving the %s SA in slot %u", dir == XSWAN_DP_IN ? "inbound" : "outbound", slot);
 	return request(c, &m.h, XSWAN_DP_SA_MOVE, sizeof(m), what);
+}
+
+static void close_maps(int fds[static XSWAN_DP_MAP_COUNT])
+{
+	for (int i = 0; i < XSWAN_DP_MAP_COUNT; i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+		fds[i] = -1;
+	}
+}
+
+int dp_client_maps(struct dp_client *c, int fds[static XSWAN_DP_MAP_COUNT])
+{
+	struct xswan_dp_get_maps m = { .h.op = 0 };
+	int err;
+
+	for (int i = 0; i < XSWAN_DP_MAP_COUNT; i++)
+		fds[i] = -1;
+	c->maps = fds;
+	err = request(c, &m.h, XSWAN_DP_GET_MAPS, sizeof(m), "asking for the maps");
+	c->maps = NULL;
+	if (!err && fds[0] < 0)
+		err = -EPROTO;
+	if (err)
+		close_maps(fds);
+	return err;
 }

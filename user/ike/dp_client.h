@@ -32,6 +32,7 @@ struct dp_client {
 	uint64_t epoch; /* of xswan-dp, from its last reply */
 	uint32_t stat_map_id;
 	uint32_t sa_count; /* that xswan-dp holds */
+	int *maps; /* where descriptors go that come with a reply; NULL: none is expected */
 	union dp_news *news; /* that came between a request and its reply */
 	size_t news_count, news_room;
 };
@@ -56,6 +57,8 @@ int dp_client_sa_add(struct dp_client *c, struct xswan_dp_sa_add *m);
  * requests, for a record may have come before the reply.
  */
 int dp_client_news(struct dp_client *c, union dp_news *news);
+/* All of XSWAN_DP_MAP_LIST, as descriptors for the caller to close. The same errors; none is left open then. */
+int dp_client_maps(struct dp_client *c, int fds[static XSWAN_DP_MAP_COUNT]);
 /* To the addresses and ports in `sa`. */
 int dp_client_sa_move(struct dp_client *c, uint32_t dir, uint32_t slot, const struct xswan_sa *sa);
 int dp_client_sa_remove(struct dp_client *c, uint32_t dir, uint32_t slot, uint64_t uid);

@@ -11,114 +11,80 @@
 #include "../lib/log.h"
 #include "../lib/pinned.h"
 
-static const struct {
-	const char *name;
-	uint32_t value_size, entries;
-	bool writable;
-} mapped[] = {
-	{ "sa_in", sizeof(struct xswan_sa), XSWAN_SA_SLOTS, true },
-	{ "sa_out", sizeof(struct xswan_sa), XSWAN_SA_SLOTS, true },
-	{ "sa_in_stat", sizeof(struct xswan_sa_stat), XSWAN_SA_SLOTS, false },
-	{ "sa_out_stat", sizeof(struct xswan_sa_stat), XSWAN_SA_SLOTS, false },
-	{ "tunnel", sizeof(struct xswan_tunnel), XSWAN_TUNNELS, true },
-	{ "drops_ike", sizeof(uint64_t), XSWAN_IKE_COUNTER_SLOTS, true },
+static const char *const names[] = {
+#define X(id, name) #name,
+	XSWAN_DP_MAP_LIST(X)
+#undef X
 };
-#define MAPPED (sizeof(mapped) / sizeof(mapped[0]))
 
-static int map_one(struct gateway_maps *m, const char *instance, size_t i, void **values)
+enum access { BY_CALL, MAPPED_TO_READ, MAPPED };
+
+static const struct shape {
+	uint32_t key_size, value_size;
+	enum access access;
+	uint32_t entries; /* of those that are mapped */
+} shapes[XSWAN_DP_MAP_COUNT] = {
+	[XSWAN_DP_MAP_SA_IN] = { 4, sizeof(struct xswan_sa), MAPPED, XSWAN_SA_SLOTS },
+	[XSWAN_DP_MAP_SA_OUT] = { 4, sizeof(struct xswan_sa), MAPPED, XSWAN_SA_SLOTS },
+	[XSWAN_DP_MAP_SA_IN_STAT] = { 4, sizeof(struct xswan_sa_stat), MAPPED_TO_READ, XSWAN_SA_SLOTS },
+	[XSWAN_DP_MAP_SA_OUT_STAT] = { 4, sizeof(struct xswan_sa_stat), MAPPED_TO_READ, XSWAN_SA_SLOTS },
+	[XSWAN_DP_MAP_TUNNEL] = { 4, sizeof(struct xswan_tunnel), MAPPED, XSWAN_TUNNELS },
+	[XSWAN_DP_MAP_DROPS_IKE] = { 4, sizeof(uint64_t), MAPPED, XSWAN_IKE_COUNTER_SLOTS },
+	[XSWAN_DP_MAP_SELECTOR] = { sizeof(struct xswan_selector_key), sizeof(struct xswan_selector), BY_CALL, 0 },
+	[XSWAN_DP_MAP_RULES] = { sizeof(struct xswan_rules_key), sizeof(struct xswan_rules), BY_CALL, 0 },
+	[XSWAN_DP_MAP_POLICY_STATE] = { 4, sizeof(struct xswan_policy_state), BY_CALL, 0 },
+	[XSWAN_DP_MAP_EVENTS] = { 0, 0, BY_CALL, 0 }, /* a ring buffer has neither keys nor values */
+	[XSWAN_DP_MAP_IKE_PEERS] = { sizeof(struct xswan_local), sizeof(uint64_t), BY_CALL, 0 },
+};
+
+static int take(struct gateway_maps *m, enum xswan_dp_map i)
 {
-	uint32_t entries, id;
+	const struct shape *shape = &shapes[i];
+	uint32_t entries;
+	int err = pinned_check(m->fds[i], shape->key_size, shape->value_size, i == XSWAN_DP_MAP_SA_IN ? &m->sa_in_id : NULL);
 
-	m->fds[i] = pinned_open(instance, mapped[i].name, sizeof(uint32_t), mapped[i].value_size, &id);
-	if (m->fds[i] < 0)
-		return m->fds[i];
-	if (!i)
-		m->sa_in_id = id;
-	*values = pinned_mmap(m->fds[i], mapped[i].writable, &entries);
-	if (!*values)
+	if (err || shape->access == BY_CALL)
+		return err;
+	m->values[i] = pinned_mmap(m->fds[i], shape->access == MAPPED, &entries);
+	if (!m->values[i])
 		return -errno;
-	return entries == mapped[i].entries ? 0 : -EPROTO;
+	return entries == shape->entries ? 0 : -EPROTO;
 }
 
-static int open_one(int *fd, const char *instance, const char *name, uint32_t key_size, uint32_t value_size)
+int gateway_maps_open(struct gateway_maps *m, const int fds[static XSWAN_DP_MAP_COUNT], const char **which)
 {
-	*fd = pinned_open(instance, name, key_size, value_size, NULL);
-	return *fd < 0 ? *fd : 0;
-}
-
-int gateway_maps_open(struct gateway_maps *m, const char *instance, const char **which)
-{
-	void *values[MAPPED] = { NULL };
 	int err = 0;
 
-	*m = (struct gateway_maps){ .selector_fds = { -1, -1, -1 }, .events_fd = -1, .peers_fd = -1 };
-	for (size_t i = 0; i < MAPPED; i++)
-		m->fds[i] = -1;
-	for (size_t i = 0; i < MAPPED && !err; i++) {
-		*which = mapped[i].name;
-		err = map_one(m, instance, i, &values[i]);
+	*m = (struct gateway_maps){ 0 };
+	memcpy(m->fds, fds, sizeof(m->fds));
+	for (int i = 0; i < XSWAN_DP_MAP_COUNT && !err; i++) {
+		*which = names[i];
+		err = take(m, i);
 	}
-	m->sa.in = values[0];
-	m->sa.out = values[1];
-	m->sa.in_stat = values[2];
-	m->sa.out_stat = values[3];
-	m->sa.tunnels = (struct tunnels){ .map = values[4], .count = XSWAN_TUNNELS };
-	m->drops_ike = values[5];
-	if (!err) {
-		*which = "selector";
-		err = open_one(&m->selector_fds.selector, instance, *which, sizeof(struct xswan_selector_key),
-			       sizeof(struct xswan_selector));
-	}
-	if (!err) {
-		*which = "rules";
-		err = open_one(&m->selector_fds.rules, instance, *which, sizeof(struct xswan_rules_key),
-			       sizeof(struct xswan_rules));
-	}
-	if (!err) {
-		*which = "policy_state";
-		err = open_one(&m->selector_fds.state, instance, *which, sizeof(uint32_t),
-			       sizeof(struct xswan_policy_state));
-	}
-	if (!err) {
-		*which = "events"; /* a ring buffer has neither keys nor values */
-		err = open_one(&m->events_fd, instance, *which, 0, 0);
-	}
-	if (!err) {
-		*which = "ike_peers";
-		err = open_one(&m->peers_fd, instance, *which, sizeof(struct xswan_local), sizeof(uint64_t));
-	}
-	if (err)
+	if (err) {
 		gateway_maps_close(m);
-	return err;
+		return err;
+	}
+	m->sa.in = m->values[XSWAN_DP_MAP_SA_IN];
+	m->sa.out = m->values[XSWAN_DP_MAP_SA_OUT];
+	m->sa.in_stat = m->values[XSWAN_DP_MAP_SA_IN_STAT];
+	m->sa.out_stat = m->values[XSWAN_DP_MAP_SA_OUT_STAT];
+	m->sa.tunnels = (struct tunnels){ .map = m->values[XSWAN_DP_MAP_TUNNEL], .count = XSWAN_TUNNELS };
+	m->drops_ike = m->values[XSWAN_DP_MAP_DROPS_IKE];
+	m->selector_fds = (struct selector_fds){ .selector = m->fds[XSWAN_DP_MAP_SELECTOR],
+						 .rules = m->fds[XSWAN_DP_MAP_RULES],
+						 .state = m->fds[XSWAN_DP_MAP_POLICY_STATE] };
+	return 0;
 }
 
 void gateway_maps_close(struct gateway_maps *m)
 {
-	const void *values[MAPPED] = { m->sa.in,       m->sa.out,         m->sa.in_stat,
-				       m->sa.out_stat, m->sa.tunnels.map, m->drops_ike };
-
-	for (size_t i = 0; i < MAPPED; i++) {
-		if (m->fds[i] < 0)
-			continue;
-		pinned_munmap((void *)values[i], m->fds[i]);
+	for (int i = 0; i < XSWAN_DP_MAP_COUNT; i++) {
+		pinned_munmap(m->values[i], m->fds[i]);
 		close(m->fds[i]);
-		m->fds[i] = -1;
 	}
-	if (m->selector_fds.selector >= 0)
-		close(m->selector_fds.selector);
-	if (m->selector_fds.rules >= 0)
-		close(m->selector_fds.rules);
-	if (m->selector_fds.state >= 0)
-		close(m->selector_fds.state);
-	if (m->events_fd >= 0)
-		close(m->events_fd);
-	if (m->peers_fd >= 0)
-		close(m->peers_fd);
-	m->selector_fds = (struct selector_fds){ -1, -1, -1 };
-	m->events_fd = m->peers_fd = -1;
 	tunnels_free_names(&m->sa.tunnels);
-	m->sa = (struct sa_maps){ 0 };
-	m->drops_ike = NULL;
+	*m = (struct gateway_maps){ 0 };
 }
 
 void gateway_maps_add_peer(const struct gateway_maps *m, const struct addr *peer)
@@ -128,17 +94,15 @@ void gateway_maps_add_peer(const struct gateway_maps *m, const struct addr *peer
 
 	memcpy(key.ip, peer->ip, addr_len(peer));
 	/* one that is there keeps what it has used up; what has no room is judged as a stranger */
-	if (bpf_map_update_elem(m->peers_fd, &key, &empty, BPF_NOEXIST) && errno != EEXIST)
+	if (bpf_map_update_elem(m->fds[XSWAN_DP_MAP_IKE_PEERS], &key, &empty, BPF_NOEXIST) && errno != EEXIST)
 		log_debug("ike_peers: %s", strerror(errno));
 }
 
-int gateway_maps_replaced(const struct gateway_maps *m, const char *instance)
+int gateway_maps_replaced(const struct gateway_maps *m, const int fds[static XSWAN_DP_MAP_COUNT])
 {
+	const struct shape *shape = &shapes[XSWAN_DP_MAP_SA_IN];
 	uint32_t id;
-	int fd = pinned_open(instance, mapped[0].name, sizeof(uint32_t), mapped[0].value_size, &id);
+	int err = pinned_check(fds[XSWAN_DP_MAP_SA_IN], shape->key_size, shape->value_size, &id);
 
-	if (fd < 0)
-		return fd;
-	close(fd);
-	return id != m->sa_in_id;
+	return err ? err : id != m->sa_in_id;
 }

@@ -12,8 +12,8 @@
 #include "../lib/instance.h"
 #include "../lib/log.h"
 #include "../lib/options.h"
+#include "../lib/privileges.h"
 #include "daemon.h"
-#include "privileges.h"
 
 #define SECURE_HEAP (4u << 20) /* for private keys, and the key exchanges of as many IKE SAs as come up at once */
 #define SECURE_HEAP_LEAST 32u
@@ -58,6 +58,35 @@ static void on_event_log(int severity, const char *message)
 		  "libevent: %s", message);
 }
 
+/* As whom: said once, for it decides who may read the secrets. */
+static int drop_privileges(const struct gateway_conf *conf)
+{
+	struct account account;
+	char why[128];
+	int err = account_find(&account, conf, why, sizeof(why));
+
+	if (err && err != -ENOENT) {
+		log_error("%s", why);
+		return err;
+	}
+	if (err && strcmp(conf->user, "root"))
+		log_warn("there is no user '%s': staying root, without capabilities (useradd --system %s, or ike.user = root)",
+			 conf->user, conf->user);
+	err = privileges_drop(err ? NULL : &account);
+	if (err)
+		log_error("giving up privileges: %s", strerror(-err));
+	return err;
+}
+
+static int confine(void)
+{
+	int err = privileges_confine();
+
+	if (err)
+		log_error("limiting the system calls: %s", strerror(-err));
+	return err;
+}
+
 static int run(void)
 {
 	static struct daemon daemon; /* a few pages: too much for a stack, needed to the end */
@@ -73,14 +102,15 @@ static int run(void)
 	err = instance_take(options.instance, "xswan-ike");
 	if (err)
 		return err;
-	err = daemon_init(&daemon, &options);
+	err = daemon_open(&daemon, &options);
+	if (!err)
+		err = drop_privileges(&daemon.gateway);
+	if (!err)
+		err = daemon_init(&daemon);
+	if (!err)
+		err = confine();
 	if (err)
 		goto out;
-	err = privileges_drop();
-	if (err) {
-		log_error("giving up capabilities: %s", strerror(-err));
-		goto out;
-	}
 	log_info("xswan-ike " XSWAN_VERSION ", instance %s, UDP ports %u and %u", options.instance,
 		 UDP_IKE_PORT, UDP_NAT_PORT);
 	err = daemon_run(&daemon);

@@ -306,6 +306,20 @@ static void load_reconnecting(struct gateway_conf *conf, struct section *s, stru
 	conf->attempts_per_peer = per_peer;
 }
 
+static void load_user(struct gateway_conf *conf, struct section *s, struct problems *p)
+{
+	struct setting *k = section_get(s, "user");
+
+	if (!k)
+		return;
+	if (!k->value[0] || strlen(k->value) >= GATEWAY_USER || strpbrk(k->value, ": \t/")) {
+		problem_setting(p, k, "'%s' is not a name of a user", k->value);
+		return;
+	}
+	strcpy(conf->user, k->value);
+	conf->user_named = true;
+}
+
 static void load_ike(struct gateway_conf *conf, struct section *s, struct problems *p)
 {
 	uint64_t tries = conf->retransmit_tries, floor = conf->path_mtu_floor;
@@ -324,6 +338,7 @@ static void load_ike(struct gateway_conf *conf, struct section *s, struct proble
 		problem_setting(p, section_get(s, "keep_alive"), "%s is too short: at least 1s, or 0 for never",
 				section_get(s, "keep_alive")->value);
 	conf->path_mtu_floor = floor;
+	load_user(conf, s, p);
 	load_count(s, "half_open_limit", 1, HALF_OPEN_LIMIT_MAX, &conf->half_open_limit, p);
 	load_count(s, "cookie_threshold", 1, HALF_OPEN_LIMIT_MAX, &conf->cookie_threshold, p);
 	load_count(s, "init_rate", 0, INIT_RATE_MAX, &conf->init_rate, p);
@@ -381,6 +396,7 @@ int gateway_conf_load(struct gateway_conf *conf, const char *dir, char *why, siz
 		.resolve_interval = 60 * 1000000,
 		.keep_alive = 20 * 1000000,
 		.path_mtu_floor = 576,
+		.user = "xswan",
 		.half_open_limit = 4096,
 		.cookie_threshold = 256,
 		.init_rate = 5000,

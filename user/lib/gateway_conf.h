@@ -25,6 +25,7 @@
  *       tcp_mss = auto       # of SYNs that pass: auto, what fits; off; or no more than a number of bytes
  *   }
  *   ike {
+ *       user = xswan         # whom xswan-ike becomes once its sockets are open; root: nobody else
  *       retransmit_tries = 5
  *       retransmit_timeout = 1s
  *       retransmit_base = 1.8    # each wait is so many times the one before
@@ -66,6 +67,7 @@
 #include "log.h"
 
 #define GATEWAY_MSS_AUTO 65535u
+#define GATEWAY_USER 33 /* a name of up to 32 characters */
 
 enum attach_mode { ATTACH_AUTO, ATTACH_NATIVE, ATTACH_GENERIC, ATTACH_EXTERNAL };
 
@@ -98,6 +100,8 @@ struct gateway_conf {
 	uint64_t keep_alive; /* microseconds; 0: none */
 	uint32_t fragment_size; /* bytes */
 	uint32_t path_mtu_floor;
+	char user[GATEWAY_USER]; /* that xswan-ike runs as */
+	bool user_named; /* it is not merely the default */
 	uint32_t half_open_limit, cookie_threshold;
 	uint32_t init_rate, init_rate_prefix, init_rate_peer; /* per second; 0: no limit */
 	struct log_settings log;

@@ -19,25 +19,30 @@ static int map_info(int fd, struct bpf_map_info *info)
 	return bpf_obj_get_info_by_fd(fd, info, &len) ? -errno : 0;
 }
 
+int pinned_check(int fd, uint32_t key_size, uint32_t value_size, uint32_t *id)
+{
+	struct bpf_map_info info;
+	int err = map_info(fd, &info);
+
+	if (!err && (info.key_size != key_size || info.value_size != value_size))
+		err = -EPROTO;
+	if (!err && id)
+		*id = info.id;
+	return err;
+}
+
 int pinned_open(const char *instance, const char *map, uint32_t key_size, uint32_t value_size, uint32_t *id)
 {
 	char path[INSTANCE_PATH];
-	struct bpf_map_info info;
-	int fd, err;
+	int fd = bpf_obj_get(instance_pin_path(instance, map, path)), err;
 
-	fd = bpf_obj_get(instance_pin_path(instance, map, path));
 	if (fd < 0)
 		return -errno;
-	err = map_info(fd, &info);
-	if (!err && (info.key_size != key_size || info.value_size != value_size))
-		err = -EPROTO;
-	if (err) {
-		close(fd);
-		return err;
-	}
-	if (id)
-		*id = info.id;
-	return fd;
+	err = pinned_check(fd, key_size, value_size, id);
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
 }
 
 static size_t mmap_size(const struct bpf_map_info *info)

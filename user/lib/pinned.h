@@ -13,6 +13,9 @@
  */
 int pinned_open(const char *instance, const char *map, uint32_t key_size, uint32_t value_size, uint32_t *id);
 
+/* The same for a descriptor that came another way: 0 or -errno. */
+int pinned_check(int fd, uint32_t key_size, uint32_t value_size, uint32_t *id);
+
 /* The values of an mmapable array as plain memory; NULL: errno. Values are stride bytes apart: value size rounded up to 8. */
 void *pinned_mmap(int fd, bool writable, uint32_t *max_entries);
 void pinned_munmap(void *values, int fd);

@@ -8,6 +8,7 @@
  *
  * Words on a line are one value with single blanks between them, up to a newline, "#" or "}".
  */
+#include "account.h"
 #include "settings_tree.h"
 
 #include <ctype.h>
@@ -399,11 +400,12 @@ static int read_all(struct parser *p, int fd)
 static int read_file(struct parser *p)
 {
 	struct stat st;
+	char text[400];
 	int fd = open(p->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err;
 
 	if (fd < 0) {
 		err = -errno;
-		fail_file(p, strerror(-err));
+		fail_file(p, account_explain(p->file, -err, text, sizeof(text)));
 		return err;
 	}
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {

@@ -9,7 +9,12 @@
 
 #include <cap-ng.h>
 
-#include "../lib/log.h"
+#include "log.h"
+
+#ifndef PR_SET_MDWE /* Linux 6.3 */
+#define PR_SET_MDWE 65
+#define PR_MDWE_REFUSE_EXEC_GAIN 1
+#endif
 
 int privileges_protect_memory(void)
 {
@@ -25,13 +30,27 @@ int privileges_protect_memory(void)
 	return 0;
 }
 
-int privileges_drop(void)
+static int become(const struct account *a)
 {
-	capng_clear(CAPNG_SELECT_ALL);
 	/* the bounding set cannot be changed without CAP_SETPCAP: then there is little to lose */
-	if (capng_apply(CAPNG_SELECT_BOTH) && capng_apply(CAPNG_SELECT_CAPS))
+	if (!a)
+		return capng_apply(CAPNG_SELECT_BOTH) && capng_apply(CAPNG_SELECT_CAPS) ? -EPERM : 0;
+	if (capng_change_id(a->uid, a->gid, CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING) &&
+	    capng_change_id(a->uid, a->gid, CAPNG_DROP_SUPP_GRP))
 		return -EPERM;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+	return 0;
+}
+
+int privileges_drop(const struct account *a)
+{
+	int err;
+
+	capng_clear(CAPNG_SELECT_ALL);
+	err = become(a);
+	if (err)
+		return err;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0)) /* a change of the user had set it again */
 		return -errno;
+	prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0); /* older kernels have no such promise */
 	return capng_have_capabilities(CAPNG_SELECT_CAPS) == CAPNG_NONE ? 0 : -EPERM;
 }

@@ -16,7 +16,7 @@ OPTIONAL=(libipsec-mb-dev libsystemd-dev)
 DEMO=(iproute2 iputils-ping iperf3 tcpdump ethtool jq procps)
 TEST=(strongswan-charon strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins
 	libstrongswan-extra-plugins libclang-rt-dev tshark nftables python3 python3-scapy
-	python3-cryptography prometheus dnsmasq-base)
+	python3-cryptography prometheus dnsmasq-base ike-scan)
 
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 policy=/usr/sbin/policy-rc.d

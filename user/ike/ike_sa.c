@@ -95,6 +95,7 @@ void ike_sa_drop_setup(struct ike_sa *sa)
 	blob_free(&sa->setup->cookie);
 	blob_free(&sa->setup->certreq);
 	OPENSSL_cleanse(sa->setup, sizeof(*sa->setup));
+	ike_keys_wipe_auth(&sa->keys);
 	free(sa->setup);
 	sa->setup = NULL;
 }

@@ -86,6 +86,12 @@ struct sk_key ike_keys_sk(const struct ike_keys *keys, bool initiator)
 	};
 }
 
+void ike_keys_wipe_auth(struct ike_keys *keys)
+{
+	OPENSSL_cleanse(keys->sk_pi, sizeof(keys->sk_pi));
+	OPENSSL_cleanse(keys->sk_pr, sizeof(keys->sk_pr));
+}
+
 void ike_keys_wipe(struct ike_keys *keys)
 {
 	OPENSSL_cleanse(keys, sizeof(*keys));

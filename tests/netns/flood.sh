@@ -115,6 +115,7 @@ printf '# flood: %s; dropped by limit: %s; cookies: %s; connected after: %s\n' "
 	"$(counter a ike_flood)" "$(counter a cookie)" "$(tr '\n' ' ' <"$STATE/times")"
 check "most of the flood ended at the limit" compare "$(counter a ike_flood)" -gt \
 	$(($(jq .packets "$STATE/flood.log") * 8 / 10))
+check "the log says so, once" eval 'log_says a-dp "a flood of IKE_SA_INIT requests" && equal "$(grep -c "a flood of" "$STATE/a-dp.log")" 1'
 check "the daemon asked for cookies" compare "$(counter a cookie)" -gt 0
 check "gateway A lives" running a-ike
 check_end

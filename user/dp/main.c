@@ -19,6 +19,7 @@
 #include "../lib/options.h"
 #include "control.h"
 #include "dataplane.h"
+#include "flood.h"
 #include "monitor.h"
 #include "report.h"
 
@@ -98,6 +99,7 @@ static void on_signal(evutil_socket_t signal, short what, void *arg)
 struct service {
 	struct event_base *base;
 	struct dataplane *dp;
+	struct flood flood;
 	bool start_over;
 };
 
@@ -121,6 +123,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	err = report_publish(s->dp, instance);
 	if (err)
 		log_debug("ports.json: %s", strerror(-err));
+	flood_watch(&s->flood, s->dp->programs.drops_fd);
 	refresh(s);
 }
 
@@ -160,7 +163,7 @@ static int loop(struct service *s)
 /* 0 to end, 1 to start over, or -errno. */
 static int serve(struct dataplane *dp)
 {
-	struct service s = { .base = event_base_new(), .dp = dp };
+	struct service s = { .base = event_base_new(), .dp = dp, .flood.quiet = FLOOD_OVER };
 	int err;
 
 	if (!s.base)

@@ -160,12 +160,13 @@ static int find_descriptors(struct programs *p, char *why, size_t why_size)
 
 	p->nexthop_fd = nexthop ? bpf_program__fd(nexthop) : -1;
 	p->xsks_fd = bpf_object__find_map_fd_by_name(p->obj, "xsks");
+	p->drops_fd = bpf_object__find_map_fd_by_name(p->obj, "drops");
 	p->ports_fd = bpf_object__find_map_fd_by_name(p->obj, "ports");
 	p->locals_fd = bpf_object__find_map_fd_by_name(p->obj, "locals");
 	p->local_bits_fd = bpf_object__find_map_fd_by_name(p->obj, "local_bits");
 	p->vnet_fd = bpf_object__find_map_fd_by_name(p->obj, "vnet");
-	if (p->nexthop_fd < 0 || p->xsks_fd < 0 || p->ports_fd < 0 || p->locals_fd < 0 || p->local_bits_fd < 0 ||
-	    p->vnet_fd < 0 || !find_for_controller(p)) {
+	if (p->nexthop_fd < 0 || p->xsks_fd < 0 || p->ports_fd < 0 || p->drops_fd < 0 || p->locals_fd < 0 ||
+	    p->local_bits_fd < 0 || p->vnet_fd < 0 || !find_for_controller(p)) {
 		snprintf(why, why_size, "the BPF objects are not of this version");
 		return -EPROTO;
 	}

@@ -24,7 +24,7 @@ struct programs {
 	struct bpf_object *obj, *nexthop_obj;
 	int nexthop_fd; /* for BPF_PROG_TEST_RUN */
 	int controller_fds[XSWAN_DP_MAP_COUNT]; /* of XSWAN_DP_MAP_LIST */
-	int xsks_fd, ports_fd, locals_fd, local_bits_fd, vnet_fd;
+	int xsks_fd, ports_fd, drops_fd, locals_fd, local_bits_fd, vnet_fd;
 	uint32_t stat_map_id; /* of sa_out_stat */
 	struct xswan_sa_stat *stat_in, *stat_out; /* mapped, writable */
 	struct xswan_sa_drops *drops_in, *drops_out; /* the same */

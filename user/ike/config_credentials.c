@@ -17,6 +17,7 @@
 
 #include <openssl/crypto.h>
 
+#include "../lib/account.h"
 #include "../lib/log.h"
 #include "cert.h"
 
@@ -58,7 +59,7 @@ static int read_file(const char *path, struct span *content, char *why, size_t w
 	if (fd >= 0)
 		close(fd);
 	if (ret && !*why)
-		snprintf(why, why_size, "%s", strerror(-ret));
+		account_explain(path, -ret, why, why_size);
 	return ret;
 }
 

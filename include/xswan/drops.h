@@ -142,7 +142,9 @@ enum xswan_drop {
 	X(CERT_UNTRUSTED, "cert_untrusted", "peers whose certificate no trusted CA has issued") \
 	X(CERT_EXPIRED, "cert_expired", "peers with a certificate that is not valid now") \
 	X(CERT_REVOKED, "cert_revoked", "peers with a certificate that is revoked, or may be") \
-	X(CERT_UNSUITABLE, "cert_unsuitable", "peers with a certificate that is weak or for something else")
+	X(CERT_UNSUITABLE, "cert_unsuitable", "peers with a certificate that is weak or for something else") \
+	X(CHILD_REKEYED, "child_rekeyed", "Child SAs that took another's place") \
+	X(IKE_REKEYED, "ike_rekeyed", "IKE SAs that took another's place")
 
 enum xswan_ike_counter {
 #define X(id, name, text) XSWAN_IKE_##id,

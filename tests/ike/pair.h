@@ -34,6 +34,7 @@ struct fake_sa {
 	struct endpoint local, remote; /* outbound */
 	struct endpoint local_in, remote_in; /* inbound: the same, but for a moment when it moves */
 	bool encap, encap_in, esn, initiator, transport, no_tfc, follow;
+	bool confirmed, retired; /* what is sent goes out by the newest that is confirmed and not retired */
 	int moves;
 	uint64_t last_sent;
 	uint8_t alg;
@@ -303,6 +304,8 @@ static inline int sink_add(void *ctx, const struct child_install *in, uint64_t *
 		.follow = in->follow,
 		.esn = in->esn,
 		.initiator = in->initiator,
+		.confirmed = in->initiator,
+		.retired = in->standby,
 		.transport = in->transport,
 		.no_tfc = in->no_tfc,
 		.alg = in->alg,
@@ -368,6 +371,28 @@ static inline int sink_move(void *ctx, uint64_t id, const struct child_path *pat
 	return 0;
 }
 
+static inline void sink_confirm(void *ctx, uint64_t id)
+{
+	struct side *s = ctx;
+	struct fake_sa *sa = sink_find_id(s, id);
+
+	if (sa)
+		sa->confirmed = true;
+	else
+		s->breaches++;
+}
+
+static inline void sink_retire(void *ctx, uint64_t id)
+{
+	struct side *s = ctx;
+	struct fake_sa *sa = sink_find_id(s, id);
+
+	if (sa)
+		sa->retired = true;
+	else
+		s->breaches++;
+}
+
 static inline uint64_t sink_last_sent(void *ctx, uint64_t id)
 {
 	const struct fake_sa *sa = sink_find_id(ctx, id);
@@ -383,6 +408,8 @@ static const struct sa_sink fake_sink = {
 	.spi_free = sink_spi_free,
 	.add = sink_add,
 	.remove = sink_remove,
+	.confirm = sink_confirm,
+	.retire = sink_retire,
 	.move = sink_move,
 	.last_sent = sink_last_sent,
 	.query = sink_query,
@@ -668,6 +695,33 @@ static inline int sink_reserved(const struct side *s)
 	for (int i = 0; i < SLOTS; i++)
 		count += s->sas[i].reserved;
 	return count;
+}
+
+/* What this end sends for a child goes out with it; NULL: there is none. */
+static inline const struct fake_sa *carrier(const struct side *s, const char *child)
+{
+	const struct fake_sa *best = NULL;
+
+	for (int i = 0; i < SLOTS; i++) {
+		const struct fake_sa *sa = &s->sas[i];
+
+		if (!sa->installed || sa->retired || strcmp(sa->child, child))
+			continue;
+		if (!best || sa->confirmed > best->confirmed || (sa->confirmed == best->confirmed && sa->id > best->id))
+			best = sa;
+	}
+	return best;
+}
+
+/* Can what one end sends just now be opened at the other? */
+static inline bool opens(const struct side *from, const struct side *to, const char *child)
+{
+	const struct fake_sa *sent = carrier(from, child);
+
+	for (int i = 0; sent && i < SLOTS; i++)
+		if (to->sas[i].installed && to->sas[i].spi_in == sent->spi_out)
+			return true;
+	return false;
 }
 
 static inline void world_free(struct world *w)

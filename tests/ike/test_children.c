@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Several children of one connection: an IKE SA each, and none of them ends another. */
+/* Several children of one connection share an IKE SA, as far as the peer goes along; none of them ends another. */
 #include <errno.h>
 
 #include "pair.h"
@@ -102,7 +102,7 @@ static void started_together_with_faults(void **state)
 		w->fault_at = i / 8;
 		start_both(w);
 		world_run(w, 20 * SEC);
-		assert_true(w->sent >= 8);
+		assert_true(w->sent >= 6);
 		expect_both_up(w);
 		world_free(w);
 	}
@@ -115,7 +115,7 @@ static void first_fails(void **state)
 
 	start_both(w);
 	world_run(w, 25 * MS); /* IKE_SA_INIT is answered */
-	assert_int_equal(engine_terminate_ike(w->a.e, "gw", 0, w->now), 2);
+	assert_int_equal(engine_terminate_ike(w->a.e, "gw", 0, w->now), 1);
 	world_run(w, 31 * SEC); /* b forgets it, too */
 	assert_int_equal(list_sas(&w->a).count + list_sas(&w->a).connecting, 0);
 	assert_int_equal(count_events(&w->a, IKE_EVENT_FAILED), 1); /* the one that waited had nothing under way */
@@ -128,9 +128,7 @@ static void first_fails(void **state)
 	w = world_with_two(false, false);
 	start_both(w);
 	world_run(w, 25 * MS);
-	w->cut = true; /* the first goes unanswered, and the second only then tries */
-	world_run(w, 45 * SEC);
-	assert_int_equal(count_events(&w->a, IKE_EVENT_FAILED), 1);
+	w->cut = true; /* the first goes unanswered, and the second with it */
 	world_run(w, 45 * SEC);
 	assert_int_equal(count_events(&w->a, IKE_EVENT_FAILED), 2);
 	world_free(w);

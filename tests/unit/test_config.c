@@ -310,10 +310,11 @@ static void refused(void **state)
 			     "1.0.0.0,1.0.0.1,1.0.0.2,1.0.0.3,1.0.0.4,1.0.0.5,1.0.0.6,1.0.0.7,1.0.0.8,1.0.0.9,"
 			     "1.0.0.10,1.0.0.11,1.0.0.12,1.0.0.13,1.0.0.14,1.0.0.15,1.0.0.16" },
 		  "17: connections.gw.children.net.remote_ts: more than 16 traffic selectors" },
-		{ { .child = "esp_proposals = aes256gcm16-x25519" },
-		  "17: connections.gw.children.net.esp_proposals: 'x25519' in an ESP proposal asks for a key exchange "
-		  "of its "
-		  "own when the Child SA is rekeyed, and rekeying is not supported yet: leave it out" },
+		{ { .child = "esp_proposals = aes256gcm16-modp1024" },
+		  "17: connections.gw.children.net.esp_proposals: 'modp1024' is refused: a group this small can be "
+		  "broken; supported: aes128gcm16, aes192gcm16, aes256gcm16, chacha20poly1305, aes128, aes192, aes256, "
+		  "aes128ctr, aes192ctr, aes256ctr, sha256, sha384, sha512, aes128gmac, aes192gmac, aes256gmac, x25519, "
+		  "x448, ecp256, ecp384, ecp521, modp2048, modp3072, modp4096, modpnone, esn, noesn" },
 		{ { .child = "mode = beet" },
 		  "17: connections.gw.children.net.mode: 'beet' is not one of: tunnel, transport" },
 		{ { .child = "copy_dscp = both" },

@@ -368,9 +368,10 @@ static void refused_proposals(void **state)
 #define CIPHERS                                                                                                   \
 	"supported: aes128gcm16, aes192gcm16, aes256gcm16, chacha20poly1305, aes128, aes192, aes256, aes128ctr, " \
 	"aes192ctr, aes256ctr, sha256, sha384, sha512, "
+#define KE "x25519, x448, ecp256, ecp384, ecp521, modp2048, modp3072, modp4096"
 #define IKE_ALL \
-	CIPHERS "prfsha256, prfsha384, prfsha512, x25519, x448, ecp256, ecp384, ecp521, modp2048, modp3072, modp4096"
-#define ESP_ALL CIPHERS "aes128gmac, aes192gmac, aes256gmac, esn, noesn"
+	CIPHERS "prfsha256, prfsha384, prfsha512, " KE
+#define ESP_ALL CIPHERS "aes128gmac, aes192gmac, aes256gmac, " KE ", modpnone, esn, noesn"
 	static const struct {
 		bool ike;
 		const char *text, *why;

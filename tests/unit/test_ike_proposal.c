@@ -115,7 +115,17 @@ static const struct {
 	{ "1/20/256 5/1", "aes256gcm16", false, NULL, "extended sequence numbers: received esn, configured noesn" },
 	{ "1/20/256 5/0 5/1", "aes256gcm16-esn-noesn", false, "aes256gcm16-esn", NULL },
 	{ "1/20/256 5/0 5/1", "aes256gcm16-noesn-esn", false, "aes256gcm16-noesn", NULL },
-	{ "1/20/256 4/31 5/0", "aes256gcm16", false, "aes256gcm16-noesn", NULL }, /* KE is not for the first Child SA */
+	/* a key exchange of its own, when both want one, or neither */
+	{ "1/20/256 4/31 5/0", "aes256gcm16", false, NULL, "key exchange: received x25519, configured none" },
+	{ "1/20/256 4/0 5/0", "aes256gcm16", false, "aes256gcm16-noesn", NULL },
+	{ "1/20/256 4/31 4/0 5/0", "aes256gcm16", false, "aes256gcm16-noesn", NULL },
+	{ "1/20/256 4/19 4/31 5/0", "aes256gcm16-x25519-ecp256", false, "aes256gcm16-x25519-noesn", NULL },
+	{ "1/20/256 5/0", "aes256gcm16-x25519", false, NULL, "key exchange: received none, configured x25519" },
+	{ "1/20/256 4/0 5/0", "aes256gcm16-x25519", false, NULL,
+	  "key exchange: received modpnone, configured x25519" },
+	{ "1/20/256 5/0", "aes256gcm16-x25519-modpnone", false, "aes256gcm16-noesn", NULL },
+	{ "1/20/256 4/14 4/0 5/0", "aes256gcm16-x25519-modpnone", false, "aes256gcm16-noesn", NULL },
+	{ "1/20/256 4/31 5/0,1/20/256 5/0", "aes256gcm16", false, "aes256gcm16-noesn", NULL },
 	{ "1/12/256 3/12 5/0", "aes256gcm16", false, NULL, "encryption: received aes256, configured aes256gcm16" },
 	/* ciphers that do not authenticate, and integrity */
 	{ "1/12/256 3/12 5/0", "aes256-sha256", false, "aes256-sha256-noesn", NULL },

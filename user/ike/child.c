@@ -8,10 +8,13 @@
 #include <openssl/crypto.h>
 
 #include "../lib/esp_alg.h"
+#include "child_create.h"
 #include "exchange.h"
 #include "mobike.h"
 #include "move.h"
 #include "transport.h"
+
+#define GRACE 5000000ull /* for what was sent before the peer changed over */
 
 /* Scratch for ike_sa_info, which lists all Child SAs of one IKE SA. */
 static int reserve_info(struct engine *e, const struct ike_sa *sa)
@@ -31,7 +34,7 @@ static int reserve_info(struct engine *e, const struct ike_sa *sa)
 	return 0;
 }
 
-struct child *child_new(struct ike_sa *sa, const struct conf_child *conf)
+struct child *child_new(struct ike_sa *sa, const struct conf_child *conf, struct config *cfg, bool initiator)
 {
 	struct engine *e = sa->engine;
 	struct child *child = calloc(1, sizeof(*child));
@@ -40,10 +43,12 @@ struct child *child_new(struct ike_sa *sa, const struct conf_child *conf)
 		free(child);
 		return NULL;
 	}
+	child->cfg = config_ref(cfg);
 	child->conf = conf;
+	child->initiator = initiator;
 	child->uniqueid = ++e->last_child_id;
 	child->state = CHILD_CREATED;
-	child->rekey_at = child->life_at = child->renewal.at = IKE_TIME_NEVER;
+	child->rekey_at = child->life_at = child->act_at = IKE_TIME_NEVER;
 	child->deletion = (struct want){ .exchange = exchange_delete, .child = child };
 	child->sa = sa;
 	child->next = sa->children;
@@ -67,6 +72,8 @@ void child_free(struct ike_sa *sa, struct child *child)
 		e->sink.remove(e->sink_ctx, child->sink_id);
 	else
 		e->sink.spi_free(e->sink_ctx, child->spi_in);
+	creation_free(child->creation);
+	config_unref(child->cfg);
 	free(child);
 }
 
@@ -113,7 +120,7 @@ static void set_limits(struct engine *e, struct child *child, struct child_limit
 }
 
 static int add_to_sink(struct ike_sa *sa, struct child *child, const uint8_t *key_in, const uint8_t *key_out,
-		       size_t key_len)
+		       size_t key_len, bool standby)
 {
 	struct engine *e = sa->engine;
 	const struct child_path path = ike_sa_child_path(sa);
@@ -128,7 +135,9 @@ static int add_to_sink(struct ike_sa *sa, struct child *child, const uint8_t *ke
 		.esn = child->suite.esn,
 		.transport = child->transport,
 		.no_tfc = child->no_tfc,
-		.initiator = sa->initiator,
+		.initiator = child->initiator,
+		.rekey = child->rekey,
+		.standby = standby,
 		.alg = alg_of(&child->suite),
 		.spi_in = child->spi_in,
 		.spi_out = child->spi_out,
@@ -147,7 +156,25 @@ static int add_to_sink(struct ike_sa *sa, struct child *child, const uint8_t *ke
 	return e->sink.add(e->sink_ctx, &install, &child->sink_id);
 }
 
-int child_install(struct ike_sa *sa, struct child *child)
+static void installed(struct ike_sa *sa, struct child *child, bool standby)
+{
+	child->installed = true;
+	table_add(&sa->engine->index.sink_ids, &child->by_sink_id, child->sink_id);
+	child->state = CHILD_INSTALLED;
+	mobike_child_installed(sa, child);
+	child->reason = standby ? IKE_REASON_REPLACED : IKE_REASON_NONE;
+	child->replaced = standby;
+	child->installed_at = sa->engine->now;
+	child->delay = 0;
+	child->act_at = IKE_TIME_NEVER;
+	child->unconfirmed = !child->initiator;
+	sa->unconfirmed |= child->unconfirmed;
+	engine_count(sa->engine, XSWAN_IKE_CHILD_UP);
+	log_up(sa, child);
+	ike_sa_event(sa, IKE_EVENT_CHILD_UP, child, NULL);
+}
+
+int child_install(struct ike_sa *sa, struct child *child, const struct child_keying *keying, bool standby)
 {
 	uint8_t key_i[ESP_ALG_KEYMAT_MAX], key_r[ESP_ALG_KEYMAT_MAX];
 	size_t key_len = esp_alg_keymat_len(alg_of(&child->suite));
@@ -155,21 +182,13 @@ int child_install(struct ike_sa *sa, struct child *child)
 
 	if (!key_len)
 		goto out;
-	ret = child_keys_derive(&sa->keys, setup_ni(sa->setup), setup_nr(sa->setup), key_i, key_r, key_len);
+	ret = child_keys_derive(&sa->keys, keying->shared, keying->ni, keying->nr, key_i, key_r, key_len);
 	if (ret)
 		goto out;
-	ret = sa->initiator ? add_to_sink(sa, child, key_r, key_i, key_len)
-			    : add_to_sink(sa, child, key_i, key_r, key_len);
-	if (ret)
-		goto out;
-	child->installed = true;
-	table_add(&sa->engine->index.sink_ids, &child->by_sink_id, child->sink_id);
-	child->state = CHILD_INSTALLED;
-	mobike_child_installed(sa, child);
-	child->installed_at = sa->engine->now;
-	engine_count(sa->engine, XSWAN_IKE_CHILD_UP);
-	log_up(sa, child);
-	ike_sa_event(sa, IKE_EVENT_CHILD_UP, child, NULL);
+	ret = child->initiator ? add_to_sink(sa, child, key_r, key_i, key_len, standby)
+			       : add_to_sink(sa, child, key_i, key_r, key_len, standby);
+	if (!ret)
+		installed(sa, child, standby);
 out:
 	OPENSSL_cleanse(key_i, sizeof(key_i));
 	OPENSSL_cleanse(key_r, sizeof(key_r));
@@ -184,6 +203,8 @@ void child_down(struct ike_sa *sa, struct child *child, const char *text)
 		ike_sa_log_event(sa, IKE_LOG_CHILD_DOWN, child, "Child SA %s{%u} down: SPIs %08x_i %08x_o, %s",
 				 child->conf->name, child->uniqueid, child->spi_in, child->spi_out, text);
 		ike_sa_event(sa, IKE_EVENT_CHILD_DOWN, child, text);
+	} else if (child->creation && !child->creation->replaces) {
+		ike_sa_event(sa, IKE_EVENT_FAILED, child, text);
 	}
 	child_free(sa, child);
 }
@@ -191,17 +212,69 @@ void child_down(struct ike_sa *sa, struct child *child, const char *text)
 void child_delete(struct ike_sa *sa, struct child *child)
 {
 	child->state = CHILD_DELETING;
+	child->act_at = IKE_TIME_NEVER;
 	window_want_child(sa, &child->deletion);
 	timers_set(&sa->engine->timers, &sa->timer, 0);
+}
+
+void child_deleted(struct ike_sa *sa, struct child *child, const char *text)
+{
+	if (!child->replaced || !child->installed) {
+		child_down(sa, child, text);
+		return;
+	}
+	window_forget_child(sa, child);
+	child->state = CHILD_DELETED;
+	child->act_at = sa->engine->now + GRACE;
+}
+
+void child_retire(struct ike_sa *sa, struct child *child)
+{
+	struct engine *e = sa->engine;
+
+	child->reason = IKE_REASON_REPLACED;
+	if (child->installed && !child->replaced)
+		e->sink.retire(e->sink_ctx, child->sink_id);
+	child->replaced = true;
+}
+
+void child_confirm_all(struct ike_sa *sa)
+{
+	struct engine *e = sa->engine;
+
+	if (!sa->unconfirmed)
+		return;
+	sa->unconfirmed = false;
+	for (struct child *child = sa->children; child; child = child->next) {
+		if (!child->installed || !child->unconfirmed)
+			continue;
+		child->unconfirmed = false;
+		e->sink.confirm(e->sink_ctx, child->sink_id);
+	}
 }
 
 struct child *child_find_out(struct ike_sa *sa, uint32_t spi_out)
 {
 	struct child *child = sa->children;
 
-	while (child && (!child->installed || child->spi_out != spi_out))
+	while (child && (!child->installed || child->state == CHILD_DELETED || child->spi_out != spi_out))
 		child = child->next;
 	return child;
+}
+
+struct child *child_of(struct ike_sa *sa, uint32_t uniqueid)
+{
+	struct ike_sa *owner;
+	struct child *child = child_find_id(sa->engine, uniqueid, &owner);
+
+	return child && owner == sa ? child : NULL;
+}
+
+const struct conf_child *child_conf_now(const struct ike_sa *sa, const char *name)
+{
+	const struct conf_conn *conn = config_find_conn(sa->engine->cfg, sa->conn->name);
+
+	return conn ? conn_find_child(conn, name) : NULL;
 }
 
 void child_info(const struct child *child, struct child_info *info)
@@ -215,6 +288,7 @@ void child_info(const struct child *child, struct child_info *info)
 		.esn = child->suite.esn,
 		.transport = child->transport,
 		.alg = alg_of(&child->suite),
+		.ke = child->suite.ke,
 		.spi_in = child->spi_in,
 		.spi_out = child->spi_out,
 		.installed_at = child->installed_at,

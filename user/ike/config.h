@@ -54,8 +54,9 @@ struct conf_proposal {
 	struct proposal_algs encr[CONF_ALGS];
 	uint16_t integ[CONF_ALGS];
 	uint16_t prf[CONF_ALGS]; /* IKE only */
-	uint16_t ke[CONF_ALGS]; /* IKE only: groups; for ESP: not supported yet */
+	uint16_t ke[CONF_ALGS]; /* groups; for ESP: of CREATE_CHILD_SA, where 0 (NONE) may be among them */
 	uint8_t esn[2]; /* ESP only: 1 (ESN), 0 (no ESN), in order of preference */
+	bool without_ke; /* ESP in IKE_AUTH, which has no key exchange for a Child SA (RFC 7296 section 1.2) */
 };
 
 /* RFC 7383: fragments go both ways, only to us, or not at all. */

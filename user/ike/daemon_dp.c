@@ -106,6 +106,16 @@ static void sink_remove(void *ctx, uint64_t id)
 		daemon_sweep_tunnel(d, tunnel);
 }
 
+static void sink_confirm(void *ctx, uint64_t id)
+{
+	sa_store_prove(((struct daemon *)ctx)->store, id);
+}
+
+static void sink_retire(void *ctx, uint64_t id)
+{
+	sa_store_retire(((struct daemon *)ctx)->store, id);
+}
+
 static int sink_move(void *ctx, uint64_t id, const struct child_path *path)
 {
 	struct daemon *d = ctx;
@@ -138,6 +148,8 @@ const struct sa_sink daemon_sink = {
 	.spi_free = sink_spi_free,
 	.add = sink_add,
 	.remove = sink_remove,
+	.confirm = sink_confirm,
+	.retire = sink_retire,
 	.move = sink_move,
 	.last_sent = sink_last_sent,
 	.query = sink_query,

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 
+#include "child.h"
 #include "exchange.h"
 #include "mobike.h"
 #include "move.h"
@@ -28,7 +29,7 @@ static bool wrong_payloads(struct ike_sa *sa, const struct exchange *x, uint32_t
 			   payload_set_format(missing, set, sizeof(set)));
 	else if (extra)
 		ike_sa_log(sa, LOG_LEVEL_DEBUG, "%s with %s", x->name, payload_set_format(extra, set, sizeof(set)));
-	return missing || extra;
+	return missing || (extra && !(x->phases & PHASE_ESTABLISHED)); /* after IKE_AUTH nothing is harmed by more */
 }
 
 static void refuse(struct ike_sa *sa, struct message *reply, enum xswan_ike_counter counter, const char *why)
@@ -114,6 +115,7 @@ static void serve_request(struct ike_sa *sa, const struct payloads *in, int pars
 	int ret;
 
 	check_path(sa);
+	child_confirm_all(sa);
 	message_begin(&reply, &h);
 	message_begin_sk(&reply);
 	ret = answer(sa, in, parsed, &reply);

@@ -43,7 +43,9 @@ struct child_install {
 	bool esn;
 	bool transport; /* mode */
 	bool no_tfc; /* whatever the child's configuration */
-	bool initiator; /* of the exchange that made it */
+	bool initiator; /* of the exchange that made it; else the peer may not have it yet: see confirm */
+	bool rekey; /* takes another's place within the same IKE SA */
+	bool standby; /* nothing is to be sent with it: it is retired from the start */
 	uint8_t alg; /* enum xswan_alg */
 	struct child_limits limits; /* of each direction */
 	uint32_t spi_in, spi_out; /* host order */
@@ -75,6 +77,12 @@ struct sa_sink {
 	 * -EADDRINUSE: another peer has the tunnel; -EEXIST: this peer has, with other selectors. */
 	int (*add)(void *ctx, const struct child_install *sa, uint64_t *id);
 	void (*remove)(void *ctx, uint64_t id);
+	/*
+	 * What is sent goes out by the newest pair that the peer is known to have and that is not retired (RFC 7296
+	 * section 2.8). As responder we know it once we are told here, or have received with it.
+	 */
+	void (*confirm)(void *ctx, uint64_t id);
+	void (*retire)(void *ctx, uint64_t id); /* from now on it only receives, until it is removed */
 	/* The same pair on another path; which one it has is not to be relied upon if that fails. */
 	int (*move)(void *ctx, uint64_t id, const struct child_path *path);
 	/* When the last packet was sent with it, by the engine's clock; 0: none yet. */
@@ -84,7 +92,15 @@ struct sa_sink {
 };
 
 enum ike_sa_state { IKE_CONNECTING, IKE_ESTABLISHED, IKE_DELETING };
-enum child_state { CHILD_CREATED, CHILD_INSTALLED, CHILD_DELETING };
+/* REKEYED: another has taken its place, and its DELETE is due; DELETED: it only receives what is under way */
+enum child_state {
+	CHILD_CREATED,
+	CHILD_INSTALLED,
+	CHILD_REKEYING,
+	CHILD_REKEYED,
+	CHILD_DELETING,
+	CHILD_DELETED
+};
 
 struct child_info {
 	const char *name;
@@ -93,6 +109,7 @@ struct child_info {
 	enum child_state state;
 	bool encap, esn, transport;
 	uint8_t alg; /* enum xswan_alg */
+	uint16_t ke; /* of its own key exchange; 0: none */
 	uint32_t spi_in, spi_out;
 	uint64_t installed_at;
 	uint64_t rekey_at, life_at; /* by the clock alone; IKE_TIME_NEVER: not */
@@ -119,6 +136,7 @@ enum ike_event_kind {
 	IKE_EVENT_IKE_DOWN,
 	IKE_EVENT_CHILD_UP,
 	IKE_EVENT_CHILD_DOWN,
+	IKE_EVENT_CHILD_REKEYED, /* old_child by child */
 	IKE_EVENT_IKE_MOVED, /* its path is from `local` to `remote` now; `sa` says which it was */
 	IKE_EVENT_FAILED, /* an initiation ended without its SA; text says why */
 };
@@ -126,7 +144,8 @@ enum ike_event_kind {
 struct ike_event {
 	enum ike_event_kind kind;
 	const struct ike_sa_info *sa;
-	const struct child_info *child; /* CHILD_* only */
+	const struct child_info *child, *old_child; /* CHILD_* only */
+	bool rekey; /* CHILD_UP, CHILD_DOWN: as part of a rekey, so the traffic goes on */
 	const struct endpoint *local, *remote; /* IKE_MOVED only */
 	const char *conn, *child_name; /* FAILED: what was being set up */
 	const char *text; /* reason: one or more lines, fit for a person */
@@ -207,9 +226,8 @@ uint64_t engine_next_deadline(const struct engine *e);
 void engine_timeout(struct engine *e, uint64_t now);
 
 /*
- * Brings up one child of a connection on a new IKE SA, beside those of its other children (adding it to one
- * of them needs CREATE_CHILD_SA, which this engine does not have yet), or reports -EALREADY when
- * it is up. The result comes as an event. `local`: address to use, or NULL.
+ * Brings up one child of a connection, on the IKE SA that is there or on a new one, or reports -EALREADY when it is up.
+ * The result comes as an event. `local`: address to use, or NULL.
  */
 int engine_initiate(struct engine *e, const char *conn, const char *child, const struct endpoint *local, uint64_t now);
 /* The same to one of the connection's remote_addrs, instead of the first that is not %any. */
@@ -220,10 +238,12 @@ int engine_terminate_ike(struct engine *e, const char *conn, uint32_t uniqueid, 
 /* The same for Child SAs, by child name (in any connection when conn is NULL) or uniqueid. */
 int engine_terminate_child(struct engine *e, const char *conn, const char *child, uint32_t uniqueid, uint64_t now);
 
+/* Negotiates a successor for Child SAs, by child name (in any connection when conn is NULL) or uniqueid: how many. */
+int engine_rekey_child(struct engine *e, const char *conn, const char *child, uint32_t uniqueid, uint64_t now);
+
 /*
- * A Child SA of the sink has reached a limit of its life, called `limit`. Soft: another IKE SA with another such Child
- * SA is negotiated (CREATE_CHILD_SA is not there yet), and the old one is deleted when the new one carries; hard: it is
- * deleted. An id that the engine does not know is an SA that has gone meanwhile.
+ * A Child SA of the sink has reached a limit of its life, called `limit`. Soft: it is rekeyed; hard: it is deleted. An id
+ * that the engine does not know is an SA that has gone meanwhile.
  */
 void engine_expire(struct engine *e, uint64_t sink_id, bool hard, const char *limit, uint64_t now);
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "child.h"
+#include "child_create.h"
 #include "engine_state.h"
 #include "exchange.h"
 #include "ike_sa_index.h"
@@ -27,29 +27,38 @@ static const struct conf_conn *find_conn(const struct config *cfg, const char *n
 	return NULL;
 }
 
-static bool child_named(const struct child *child, const char *name)
+/* A child of this name is 0: on its way; -EALREADY: up; 1: neither. */
+static int state_of(const struct ike_sa *sa, const char *name)
 {
-	return child->state != CHILD_DELETING && !strcmp(child->conf->name, name);
+	bool begun = ike_sa_in(sa, PHASE_INIT | PHASE_AUTH_SENT) && !sa->terminate;
+
+	if (begun && !strcmp(sa->wanted->name, name))
+		return 0;
+	for (const struct joining *j = sa->joining; begun && j; j = j->next)
+		if (!strcmp(j->conf->name, name))
+			return 0;
+	for (const struct child *c = sa->children; ike_sa_in(sa, PHASE_ESTABLISHED) && c; c = c->next) {
+		if (strcmp(c->conf->name, name))
+			continue;
+		if (c->state == CHILD_CREATED && !c->creation->replaces)
+			return 0;
+		if (c->state == CHILD_INSTALLED || c->state == CHILD_REKEYING)
+			return -EALREADY;
+	}
+	return 1;
 }
 
-/* 1: go on; 0: its initiation is under way already; -EALREADY */
-static int consider(struct ike_sa *sa, const struct conf_child *child)
+/* May another child come up on it? */
+static bool is_open(const struct ike_sa *sa)
 {
-	bool other = false;
+	if (sa->for_one || sa->no_additional || sa->reauth == REAUTH_REPLACED)
+		return false;
+	return ike_sa_in(sa, PHASE_ESTABLISHED) || (ike_sa_in(sa, PHASE_INIT | PHASE_AUTH_SENT) && !sa->terminate);
+}
 
-	if (ike_sa_in(sa, PHASE_INIT | PHASE_AUTH_SENT))
-		return sa->terminate || strcmp(sa->wanted->name, child->name) ? 1 : 0;
-	if (!ike_sa_in(sa, PHASE_ESTABLISHED))
-		return 1;
-	for (struct child *c = sa->children; c; c = c->next) {
-		if (child_named(c, child->name))
-			return -EALREADY;
-		other |= c->state != CHILD_DELETING;
-	}
-	/* without CREATE_CHILD_SA no child joins it: a new IKE SA stands beside it, or takes its place */
-	if (!other)
-		ike_sa_delete(sa);
-	return 1;
+static int add_child(struct ike_sa *sa, const struct conf_child *child)
+{
+	return ike_sa_in(sa, PHASE_ESTABLISHED) ? child_create(sa, child, sa->engine->cfg) : ike_sa_join(sa, child);
 }
 
 /*
@@ -89,7 +98,7 @@ static int take_endpoints(struct ike_sa *sa, const struct endpoint *local, const
 }
 
 int ike_sa_initiate(struct engine *e, const struct conf_conn *conn, const struct conf_child *child,
-		    const struct endpoint *local, const struct addr *remote)
+		    const struct endpoint *local, const struct addr *remote, struct ike_sa **made)
 {
 	struct ike_sa *sa = ike_sa_new(e, true);
 	int ret;
@@ -108,6 +117,8 @@ int ike_sa_initiate(struct engine *e, const struct conf_conn *conn, const struct
 	ike_sa_index(sa);
 	window_want(sa, exchange_ike_sa_init);
 	timers_set(&e->timers, &sa->timer, 0);
+	if (made)
+		*made = sa;
 	return 0;
 }
 
@@ -116,18 +127,25 @@ int engine_initiate_to(struct engine *e, const char *conn_name, const char *chil
 {
 	const struct conf_conn *conn = find_conn(e->cfg, conn_name, child_name);
 	const struct conf_child *child = conn ? find_child(conn, child_name) : NULL;
+	struct ike_sa *open = NULL;
 
+	e->now = now;
 	if (!child)
 		return -ENOENT;
 	if (!conn->proposal_count || !conn->proposals[0].ke_count || !child->proposal_count)
 		return -EINVAL;
 	for (struct ike_sa *sa = NULL; (sa = ike_sa_of_conn(e, conn->name, sa));) {
-		int ret = consider(sa, child);
+		int ret;
 
+		if (!sa->conn || strcmp(sa->conn->name, conn->name))
+			continue;
+		ret = state_of(sa, child->name);
 		if (ret <= 0)
 			return ret;
+		if (!open && is_open(sa))
+			open = sa;
 	}
-	return ike_sa_initiate(e, conn, child, local, remote);
+	return open ? add_child(open, child) : ike_sa_initiate(e, conn, child, local, remote, NULL);
 }
 
 int engine_initiate(struct engine *e, const char *conn, const char *child, const struct endpoint *local, uint64_t now)
@@ -163,34 +181,72 @@ int engine_terminate_ike(struct engine *e, const char *conn, uint32_t uniqueid, 
 	return count;
 }
 
-/* child NULL: the one with this uniqueid */
-static int terminate_children(struct ike_sa *sa, const char *child, uint32_t uniqueid)
+/* What is being negotiated in its place ends, too, as soon as it is there. */
+static int terminate_child(struct ike_sa *sa, struct child *child)
+{
+	struct child *next = child_successor_wanted(sa, child);
+
+	if (next)
+		next->creation->unwanted = true;
+	if (child->state == CHILD_CREATED && child->creation && !child->creation->replaces) {
+		child->creation->unwanted = true;
+		return 1;
+	}
+	if (child->state != CHILD_INSTALLED && child->state != CHILD_REKEYING)
+		return 0;
+	child->reason = IKE_REASON_TERMINATED;
+	child_delete(sa, child);
+	return 1;
+}
+
+static int rekey_child(struct ike_sa *sa, struct child *child)
+{
+	if (child->state != CHILD_INSTALLED)
+		return 0;
+	child->act_at = sa->engine->now;
+	timers_set(&sa->engine->timers, &sa->timer, 0);
+	return 1;
+}
+
+static int for_named(struct ike_sa *sa, const char *name, int (*fn)(struct ike_sa *sa, struct child *child))
 {
 	int count = 0;
 
-	for (struct child *c = sa->children; c && ike_sa_in(sa, PHASE_ESTABLISHED); c = c->next) {
-		if (c->state != CHILD_INSTALLED || (child ? strcmp(c->conf->name, child) : c->uniqueid != uniqueid))
-			continue;
-		c->reason = IKE_REASON_TERMINATED;
-		child_delete(sa, c);
-		count++;
+	for (struct child *c = sa->children; c && ike_sa_in(sa, PHASE_ESTABLISHED); c = c->next)
+		if (!strcmp(c->conf->name, name))
+			count += fn(sa, c);
+	return count;
+}
+
+/* By name, in any connection when conn is NULL, or by uniqueid when there is no name. */
+static int for_children(struct engine *e, const char *conn, const char *name, uint32_t uniqueid,
+			int (*fn)(struct ike_sa *sa, struct child *child))
+{
+	struct ike_sa *sa = NULL;
+	int count = 0;
+
+	if (!name) {
+		struct child *child = child_find_id(e, uniqueid, &sa);
+
+		return child && ike_sa_in(sa, PHASE_ESTABLISHED) ? fn(sa, child) : 0;
 	}
+	if (!conn)
+		for (sa = e->sas; sa; sa = sa->next)
+			count += for_named(sa, name, fn);
+	while (conn && (sa = ike_sa_of_conn(e, conn, sa)))
+		count += for_named(sa, name, fn);
 	return count;
 }
 
 int engine_terminate_child(struct engine *e, const char *conn, const char *child, uint32_t uniqueid, uint64_t now)
 {
-	struct ike_sa *sa = NULL;
-	int count = 0;
+	return for_children(e, conn, child, uniqueid, terminate_child);
+}
 
-	if (!child)
-		return child_find_id(e, uniqueid, &sa) ? terminate_children(sa, NULL, uniqueid) : 0;
-	if (!conn)
-		for (sa = e->sas; sa; sa = sa->next)
-			count += terminate_children(sa, child, 0);
-	while (conn && (sa = ike_sa_of_conn(e, conn, sa)))
-		count += terminate_children(sa, child, 0);
-	return count;
+int engine_rekey_child(struct engine *e, const char *conn, const char *child, uint32_t uniqueid, uint64_t now)
+{
+	e->now = now;
+	return for_children(e, conn, child, uniqueid, rekey_child);
 }
 
 static void describe(struct ike_sa *sa, void (*fn)(void *ctx, const struct ike_sa_info *sa), void *ctx)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "child_create.h"
 #include "ike_auth.h"
 #include "ike_init.h"
 #include "informational.h"
@@ -43,7 +44,6 @@ const struct exchange exchanges[EXCHANGE_COUNT] = {
 		.on_timeout = ike_auth_timeout,
 		.on_request = ike_auth_request,
 	},
-	/* Refused for now, so no peer's payloads are looked into. */
 	[CREATE_CHILD] = {
 		.name = "CREATE_CHILD_SA",
 		.type = CREATE_CHILD_SA,
@@ -51,7 +51,12 @@ const struct exchange exchanges[EXCHANGE_COUNT] = {
 		.phases = PHASES_UP,
 		.request_required = child_payloads | BIT(NONCE),
 		.request_optional = BIT(KE) | BIT(CP) | ANY_TIME,
-		.on_request = refuse_create_child,
+		.response_required = child_payloads | BIT(NONCE),
+		.response_optional = BIT(KE) | BIT(CP) | ANY_TIME,
+		.build = create_child_build,
+		.on_response = create_child_response,
+		.on_timeout = create_child_timeout,
+		.on_request = create_child_request,
 	},
 	[REKEY_IKE] = {
 		.name = "CREATE_CHILD_SA (rekey of the IKE SA)",
@@ -105,6 +110,7 @@ const struct exchange exchanges[EXCHANGE_COUNT] = {
 
 const struct exchange *const exchange_ike_sa_init = &exchanges[INIT];
 const struct exchange *const exchange_ike_auth = &exchanges[AUTH];
+const struct exchange *const exchange_create_child = &exchanges[CREATE_CHILD];
 const struct exchange *const exchange_delete = &exchanges[DELETE];
 const struct exchange *const exchange_notify = &exchanges[NOTIFICATION];
 const struct exchange *const exchange_liveness = &exchanges[LIVENESS];

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "child.h"
 #include "connection.h"
 
 #define PART 384 /* of one list in a message */
@@ -34,8 +35,9 @@ void explain_no_proposal(struct explanation *x, const char *stage, const struct 
 			 const struct conf_conn *conn, const struct conf_child *child)
 {
 	enum protocol protocol = child ? PROTOCOL_ESP : PROTOCOL_IKE;
-	const struct conf_proposal *ours = child ? child->proposals : conn->proposals;
-	int count = child ? child->proposal_count : conn->proposal_count;
+	struct conf_proposal later[CONF_PROPOSALS];
+	const struct conf_proposal *ours = child ? later : conn->proposals;
+	int count = child ? child_proposals(child, !strcmp(stage, "IKE_AUTH"), later) : conn->proposal_count;
 	char ep[ENDPOINT_TEXT], theirs[PART], mine[PART], difference[PART], parent[WHERE], where[2 * WHERE];
 
 	if (child)
@@ -50,9 +52,9 @@ void explain_no_proposal(struct explanation *x, const char *stage, const struct 
 	    child ? "esp_proposals" : "proposals", where);
 }
 
-void explain_selectors(struct explanation *x, const struct endpoint *peer, const struct ts_received *received_local,
-		       const struct ts_received *received_remote, const struct ike_sa *sa,
-		       const struct conf_child *child)
+void explain_selectors(struct explanation *x, const char *stage, const struct endpoint *peer,
+		       const struct ts_received *received_local, const struct ts_received *received_remote,
+		       const struct ike_sa *sa, const struct conf_child *child)
 {
 	char ep[ENDPOINT_TEXT], rl[PART / 2], rr[PART / 2], cl[PART / 2], cr[PART / 2], where[2 * WHERE];
 	char bl[PART / 2], br[PART / 2];
@@ -71,10 +73,10 @@ void explain_selectors(struct explanation *x, const struct endpoint *peer, const
 	ts_list_format(both_local.ts, both_local.count, bl, sizeof(bl));
 	ts_list_format(both_remote.ts, both_remote.count, br, sizeof(br));
 	say(x, IKE_REASON_NO_SELECTORS,
-	    "IKE_AUTH from %s: traffic selectors do not overlap: received %s for our side and %s for the peer's; "
+	    "%s from %s: traffic selectors do not overlap: received %s for our side and %s for the peer's; "
 	    "configured local_ts %s and remote_ts %s; in common %s and %s; first difference: %s: received %s, "
 	    "configured %s; to change: `%s` of %s",
-	    endpoint_format(peer, ep), rl, rr, cl, cr, bl, br, local_differs ? "local_ts" : "remote_ts",
+	    stage, endpoint_format(peer, ep), rl, rr, cl, cr, bl, br, local_differs ? "local_ts" : "remote_ts",
 	    local_differs ? rl : rr, local_differs ? cl : cr, local_differs ? "local_ts" : "remote_ts",
 	    child_where(child, sa->conn, where, sizeof(where)));
 }
@@ -195,28 +197,28 @@ void explain_refused_auth(struct explanation *x, const struct ike_sa *sa, uint16
 	    cert ? "certificate" : "secret", where);
 }
 
-void explain_refused_child(struct explanation *x, const struct ike_sa *sa, const struct ts_list *local,
-			   const struct ts_list *remote, uint16_t notify)
+void explain_refused_child(struct explanation *x, const char *stage, const struct ike_sa *sa,
+			   const struct conf_child *child, const struct ts_list *local, const struct ts_list *remote,
+			   uint16_t notify)
 {
 	char ep[ENDPOINT_TEXT], buf[32], l[PART], r[PART], mine[PART], where[2 * WHERE];
 	const char *name;
 	endpoint_format(&sa->remote, ep);
 	name = notify_name(notify, buf, sizeof(buf));
-	child_where(sa->wanted, sa->conn, where, sizeof(where));
+	child_where(child, sa->conn, where, sizeof(where));
 	if (notify == NOTIFY_NO_PROPOSAL_CHOSEN)
 		say(x, IKE_REASON_PEER_REFUSED,
-		    "IKE_AUTH: %s answered %s for the Child SA: we proposed %s; to change: `esp_proposals` of %s, or "
-		    "the "
-		    "peer's configuration",
-		    ep, name,
-		    proposals_format_configured(sa->wanted->proposals, sa->wanted->proposal_count, mine, sizeof(mine)),
+		    "%s: %s answered %s for the Child SA: we proposed %s; to change: `esp_proposals` of %s, or the peer's "
+		    "configuration",
+		    stage, ep, name,
+		    proposals_format_configured(child->proposals, child->proposal_count, mine, sizeof(mine)),
 		    where);
 	else if (notify == NOTIFY_TS_UNACCEPTABLE)
 		say(x, IKE_REASON_PEER_REFUSED,
-		    "IKE_AUTH: %s answered %s for the Child SA: we proposed local_ts %s and remote_ts %s; to change: "
+		    "%s: %s answered %s for the Child SA: we proposed local_ts %s and remote_ts %s; to change: "
 		    "`local_ts` and `remote_ts` of %s, or the peer's configuration",
-		    ep, name, ts_list_format(local->ts, local->count, l, sizeof(l)),
+		    stage, ep, name, ts_list_format(local->ts, local->count, l, sizeof(l)),
 		    ts_list_format(remote->ts, remote->count, r, sizeof(r)), where);
 	else
-		say(x, IKE_REASON_PEER_REFUSED, "IKE_AUTH: %s answered %s for %s: see its log", ep, name, where);
+		say(x, IKE_REASON_PEER_REFUSED, "%s: %s answered %s for %s: see its log", stage, ep, name, where);
 }

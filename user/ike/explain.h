@@ -15,13 +15,13 @@ struct explanation {
 	char text[IKE_TEXT];
 };
 
-/* proposals: child NULL for those of the IKE SA */
+/* proposals: child NULL for those of the IKE SA; of a child in IKE_AUTH without a key exchange */
 void explain_no_proposal(struct explanation *x, const char *stage, const struct endpoint *peer, struct span received,
 			 const struct conf_conn *conn, const struct conf_child *child);
 /* received: as the peer's request names the two sides */
-void explain_selectors(struct explanation *x, const struct endpoint *peer, const struct ts_received *received_local,
-		       const struct ts_received *received_remote, const struct ike_sa *sa,
-		       const struct conf_child *child);
+void explain_selectors(struct explanation *x, const char *stage, const struct endpoint *peer,
+		       const struct ts_received *received_local, const struct ts_received *received_remote,
+		       const struct ike_sa *sa, const struct conf_child *child);
 void explain_no_connection(struct explanation *x, const struct config *cfg, const struct endpoint *local,
 			   const struct endpoint *peer);
 /* No connection for these identities; nearest is the one that matches the addresses. */
@@ -41,7 +41,8 @@ void explain_other_identity(struct explanation *x, const struct config *cfg, X50
 /* The peer answered with an error notify to what we asked for. */
 void explain_refused_init(struct explanation *x, const struct ike_sa *sa, const struct endpoint *peer, uint16_t notify);
 void explain_refused_auth(struct explanation *x, const struct ike_sa *sa, uint16_t notify);
-void explain_refused_child(struct explanation *x, const struct ike_sa *sa, const struct ts_list *local,
-			   const struct ts_list *remote, uint16_t notify);
+void explain_refused_child(struct explanation *x, const char *stage, const struct ike_sa *sa,
+			   const struct conf_child *child, const struct ts_list *local, const struct ts_list *remote,
+			   uint16_t notify);
 
 #endif

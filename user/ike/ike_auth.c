@@ -73,7 +73,7 @@ int ike_auth_build(struct ike_sa *sa, struct child *unused, struct message *m)
 		ike_sa_fail(sa, "%s", x.text);
 		return -ENOENT;
 	}
-	child = child_new(sa, sa->wanted);
+	child = child_new(sa, sa->wanted, sa->cfg, true);
 	if (!child) {
 		engine_count(sa->engine, XSWAN_IKE_INSTALL_FAILED);
 		sa->reason = IKE_REASON_RESOURCES;
@@ -87,12 +87,16 @@ int ike_auth_build(struct ike_sa *sa, struct child *unused, struct message *m)
 	if (identity_is_exact(peer))
 		ike_auth_write_identity(m, PAYLOAD_TYPE_IDR, peer);
 	ret = ike_auth_write(sa, &own, m);
-	if (ret)
+	if (ret) {
 		ike_sa_fail(sa, "IKE_AUTH: AUTH could not be computed");
-	else
-		child_offer(sa, child, m);
+		return ret;
+	}
+	child_ask_configured(sa, child);
+	child_offer_notifies(sa, child, m);
+	child_offer_proposals(child, true, m);
+	child_offer_selectors(child, m);
 	mobike_offer(sa, m);
-	return ret;
+	return 0;
 }
 
 /* For the peer the IKE SA is up: it must hear that for us it is not, and why (section 2.21.2). */

@@ -11,7 +11,7 @@
 #include <openssl/rand.h>
 
 #include "auth.h"
-#include "child.h"
+#include "child_create.h"
 #include "connection.h"
 #include "dh.h"
 #include "exchange.h"
@@ -72,6 +72,7 @@ struct ike_sa *ike_sa_new(struct engine *e, bool initiator)
 	sa->fragment_size = e->settings.fragment_size;
 	sa->phase = initiator ? PHASE_INIT : PHASE_HALF_OPEN;
 	sa->uniqueid = ++e->last_ike_id;
+	sa->reauth_at = IKE_TIME_NEVER;
 	sa->cfg = config_ref(e->cfg);
 	if (initiator)
 		sa->spi_i = spi;
@@ -100,12 +101,53 @@ void ike_sa_drop_setup(struct ike_sa *sa)
 	sa->setup = NULL;
 }
 
+static void drop_joining(struct ike_sa *sa)
+{
+	struct joining *j = sa->joining;
+
+	sa->joining = j->next;
+	config_unref(j->cfg);
+	free(j);
+}
+
+static void event_failed(struct ike_sa *sa, const char *child_name, enum ike_reason reason, const char *text);
+
+/* It is up: now the others. */
+static void create_joining(struct ike_sa *sa)
+{
+	for (; sa->joining; drop_joining(sa))
+		if (child_create(sa, sa->joining->conf, sa->joining->cfg))
+			event_failed(sa, sa->joining->conf->name, IKE_REASON_RESOURCES, "no SPI to be had");
+}
+
+static void fail_joining(struct ike_sa *sa, const char *text)
+{
+	for (; sa->joining; drop_joining(sa))
+		event_failed(sa, sa->joining->conf->name, sa->reason, text);
+}
+
+int ike_sa_join(struct ike_sa *sa, const struct conf_child *conf)
+{
+	struct joining **end = &sa->joining, *j = calloc(1, sizeof(*j));
+
+	if (!j)
+		return -ENOMEM;
+	j->conf = conf;
+	j->cfg = config_ref(sa->engine->cfg);
+	while (*end)
+		end = &(*end)->next;
+	*end = j;
+	return 0;
+}
+
 void ike_sa_free(struct ike_sa *sa)
 {
 	struct engine *e = sa->engine;
 
 	while (sa->children)
 		child_free(sa, sa->children);
+	while (sa->joining)
+		drop_joining(sa);
 	window_clear(sa);
 	window_free(&sa->window);
 	ike_sa_drop_setup(sa);
@@ -161,6 +203,8 @@ void ike_sa_established(struct ike_sa *sa)
 	engine_count(sa->engine, XSWAN_IKE_IKE_UP);
 	log_up(sa);
 	ike_sa_event(sa, IKE_EVENT_IKE_UP, NULL, NULL);
+	if (!sa->terminate)
+		create_joining(sa);
 }
 
 struct identity ike_sa_local_id(const struct ike_sa *sa)
@@ -210,6 +254,7 @@ void ike_sa_delete(struct ike_sa *sa)
 		return;
 	}
 	sa->phase = PHASE_DELETING;
+	window_drop_wanted(sa);
 	window_want(sa, exchange_delete);
 	timers_set(&sa->engine->timers, &sa->timer, 0);
 }
@@ -237,6 +282,7 @@ static void end(struct ike_sa *sa, enum phase phase, const char *text)
 	ike_keys_wipe(&sa->keys);
 	if (sa->initiator && !sa->authenticated)
 		ike_sa_event_failed(sa, text);
+	fail_joining(sa, text);
 	ike_sa_drop_setup(sa);
 	ike_auth_release(sa);
 	timers_set(&sa->engine->timers, &sa->timer, phase == PHASE_DEAD ? 0 : sa->expires_at);
@@ -290,27 +336,54 @@ void ike_sa_info(struct ike_sa *sa, struct ike_sa_info *info)
 		child_info(c, &e->child_infos[info->child_count++]);
 }
 
-void ike_sa_event(struct ike_sa *sa, enum ike_event_kind kind, const struct child *child, const char *text)
+static void raise_event(struct ike_sa *sa, struct ike_event *event)
 {
-	struct engine *e = sa->engine;
-	struct ike_event event = { .kind = kind, .text = text, .reason = sa->reason };
 	struct ike_sa_info info;
-	struct child_info about;
 
-	if (!e->cb.event)
+	if (!sa->engine->cb.event)
 		return;
 	ike_sa_info(sa, &info);
-	event.sa = &info;
+	event->sa = &info;
+	sa->engine->cb.event(sa->engine->cb.ctx, event);
+}
+
+static void event_failed(struct ike_sa *sa, const char *child_name, enum ike_reason reason, const char *text)
+{
+	struct ike_event event = {
+		.kind = IKE_EVENT_FAILED, .text = text, .child_name = child_name, .reason = reason
+	};
+
+	event.conn = sa->conn ? sa->conn->name : NULL;
+	raise_event(sa, &event);
+}
+
+void ike_sa_event(struct ike_sa *sa, enum ike_event_kind kind, const struct child *child, const char *text)
+{
+	struct ike_event event = { .kind = kind, .text = text, .reason = sa->reason };
+	struct child_info about;
+
+	if (kind == IKE_EVENT_FAILED) {
+		event_failed(sa, child ? child->conf->name : sa->wanted ? sa->wanted->name : NULL,
+			     child && child->reason ? child->reason : sa->reason, text);
+		return;
+	}
 	if (child) {
 		child_info(child, &about);
 		event.child = &about;
 		event.reason = child->reason ? child->reason : sa->reason;
+		event.rekey = kind == IKE_EVENT_CHILD_UP ? child->rekey : child->replaced;
 	}
-	if (kind == IKE_EVENT_FAILED) {
-		event.conn = sa->conn ? sa->conn->name : NULL;
-		event.child_name = sa->wanted ? sa->wanted->name : NULL;
-	}
-	e->cb.event(e->cb.ctx, &event);
+	raise_event(sa, &event);
+}
+
+void ike_sa_event_rekeyed(struct ike_sa *sa, const struct child *old, const struct child *child)
+{
+	struct child_info was, is;
+	struct ike_event event = { .kind = IKE_EVENT_CHILD_REKEYED, .child = &is, .old_child = &was };
+
+	child_info(old, &was);
+	child_info(child, &is);
+	raise_event(sa, &event);
 }
 
 void ike_sa_event_failed(struct ike_sa *sa, const char *text)

@@ -33,6 +33,13 @@ enum phase {
 
 #define GROUPS_TRIED 8
 
+/* A child that waits for the IKE SA. */
+struct joining {
+	struct joining *next;
+	const struct conf_child *conf;
+	struct config *cfg; /* holds it */
+};
+
 /* Needed only until IKE_AUTH is done. */
 struct setup {
 	struct dh *dh; /* initiator */
@@ -69,6 +76,10 @@ struct ike_sa {
 	bool terminate; /* asked for while IKE_AUTH was under way */
 	bool delete_sent; /* for the IKE SA itself, not for a Child SA */
 	bool initial_contact; /* AUTH_SENT: its IKE_AUTH says so */
+	bool for_one; /* made since there was no room for its child on another: no others join */
+	enum { REAUTH_NONE, REAUTH_WANTED, REAUTH_REPLACED } reauth; /* by another IKE SA: reauth.h */
+	bool unconfirmed; /* a Child SA of its is */
+	bool no_additional; /* the peer answered NO_ADDITIONAL_SAS: it takes no CREATE_CHILD_SA */
 	uint16_t rejected_with; /* what exchange_notify tells the responder: a notify's type */
 	enum ike_reason reason; /* why it ends, or has failed: in its events */
 	const char *ending; /* why it ends as soon as the answer being written is sent; NULL: it does not */
@@ -92,10 +103,13 @@ struct ike_sa {
 	struct window window;
 	struct child *children;
 	struct mobike *mobike; /* NULL: not agreed upon */
+	struct joining *joining; /* initiator: children to come up with it, besides `wanted` */
 
 	uint64_t replaced_at; /* ESTABLISHED: deleted then (unique.h); 0: not */
 	uint64_t established_at, last_seen; /* last_seen: authenticated IKE or ESP */
 	uint64_t expires_at; /* HALF_OPEN and LINGER */
+	uint64_t reauth_at, reauth_delay; /* when to look what has become of it; the next wait */
+	uint64_t refused_since; /* nothing but TEMPORARY_FAILURE came to our CREATE_CHILD_SA since then; 0: not so */
 	uint64_t sent_at, keepalive_at; /* IKE or a keepalive; when to look whether one is needed */
 };
 
@@ -119,7 +133,9 @@ struct ike_sa *ike_sa_find(const struct engine *e, uint64_t own_spi);
 
 /* To an address, or to the connection's own: IKE_SA_INIT is wanted. 0 or -errno. */
 int ike_sa_initiate(struct engine *e, const struct conf_conn *conn, const struct conf_child *child,
-		    const struct endpoint *local, const struct addr *remote);
+		    const struct endpoint *local, const struct addr *remote, struct ike_sa **made);
+/* One more child, as soon as it is up. conf is e->cfg's. 0 or -ENOMEM */
+int ike_sa_join(struct ike_sa *sa, const struct conf_child *conf);
 
 void ike_sa_drop_setup(struct ike_sa *sa);
 void ike_sa_established(struct ike_sa *sa);
@@ -142,6 +158,7 @@ void ike_sa_end_lingering(struct ike_sa *sa, const char *text);
 
 void ike_sa_info(struct ike_sa *sa, struct ike_sa_info *info);
 void ike_sa_event(struct ike_sa *sa, enum ike_event_kind kind, const struct child *child, const char *text);
+void ike_sa_event_rekeyed(struct ike_sa *sa, const struct child *old, const struct child *child);
 /* Not established yet: logs why, and ends it. */
 void ike_sa_fail(struct ike_sa *sa, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The initiation of sa->wanted came to nothing: with the IKE SA, for its reason; or, logged here, its Child SA alone.

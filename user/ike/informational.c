@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "informational.h"
 
-#include "child.h"
+#include "child_create.h"
+#include "exchange.h"
 #include "mobike.h"
 
 static void write_delete(struct message *m, enum protocol protocol, const uint32_t *spis, int count)
@@ -34,7 +35,7 @@ int delete_build(struct ike_sa *sa, struct child *child, struct message *m)
 void delete_response(struct ike_sa *sa, struct child *child, const struct payloads *in)
 {
 	if (child)
-		child_down(sa, child, "deleted by us");
+		child_deleted(sa, child, "deleted by us");
 	else if (sa->delete_sent)
 		ike_sa_end(sa, "deleted by us");
 }
@@ -53,16 +54,21 @@ static int collect(struct ike_sa *sa, struct span payload, uint32_t *spis, int m
 
 	cursor_u32(&c); /* protocol, SPI size, number: checked by the payload table */
 	while (cursor_left(&c)) {
-		struct child *child = child_find_out(sa, cursor_u32(&c));
-		bool crossing = child && sa->window.child == child;
+		uint32_t spi = cursor_u32(&c);
+		struct child *child = child_find_out(sa, spi);
+		bool crossing = child && sa->window.exchange == exchange_delete && sa->window.child == child;
 
-		if (!child)
+		if (!child) {
+			child_note_deleted(sa, spi);
 			continue;
+		}
 		/* both deleted it at once: each answers without the other half (section 1.4.1) */
 		if (!crossing && count < max)
 			spis[count++] = child->spi_in;
 		child->reason = IKE_REASON_PEER_DELETED;
-		child_down(sa, child, "deleted by the peer");
+		if (child->state == CHILD_REKEYED) /* the peer has, and uses, what is in its place */
+			child_retire(sa, child);
+		child_deleted(sa, child, "deleted by the peer");
 	}
 	return count;
 }

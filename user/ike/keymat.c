@@ -6,12 +6,17 @@
 
 #include <openssl/crypto.h>
 
-/* SKEYSEED = prf(Ni | Nr, g^ir) */
-static int skeyseed(const struct ike_keys_input *in, uint8_t *out)
+/* SKEYSEED = prf(Ni | Nr, g^ir), or of a rekeyed IKE SA prf(SK_d, g^ir | Ni | Nr), with the PRF that SK_d is from */
+static int skeyseed(const struct ike_keys_input *in, uint8_t *out, size_t *len)
 {
+	const struct ike_keys *old = in->old;
+	struct span parts[] = { in->shared, in->ni, in->nr };
 	uint8_t nonces[512];
 	struct writer w;
 
+	*len = old ? old->prf_len : prf_len(in->prf);
+	if (old)
+		return prf_compute(old->prf, (struct span){ old->sk_d, old->prf_len }, parts, 3, out);
 	writer_init(&w, nonces, sizeof(nonces));
 	writer_span(&w, in->ni);
 	writer_span(&w, in->nr);
@@ -54,6 +59,7 @@ int ike_keys_derive(struct ike_keys *keys, const struct ike_keys_input *in)
 		.prf_len = prf_len(in->prf),
 	};
 	uint8_t seed[PRF_MAX], stream[STREAM_MAX], spis[16];
+	size_t seed_len;
 	struct span parts[] = { in->ni, in->nr, { spis, sizeof(spis) } };
 	struct writer w;
 	int ret = -EOPNOTSUPP;
@@ -63,10 +69,10 @@ int ike_keys_derive(struct ike_keys *keys, const struct ike_keys_input *in)
 	writer_init(&w, spis, sizeof(spis));
 	writer_u64(&w, in->spi_i);
 	writer_u64(&w, in->spi_r);
-	ret = skeyseed(in, seed);
+	ret = skeyseed(in, seed, &seed_len);
 	if (ret)
 		goto out;
-	ret = prf_plus(k.prf, (struct span){ seed, k.prf_len }, parts, 3, stream, stream_len(&k));
+	ret = prf_plus(k.prf, (struct span){ seed, seed_len }, parts, 3, stream, stream_len(&k));
 	if (ret)
 		goto out;
 	*keys = k;
@@ -97,17 +103,17 @@ void ike_keys_wipe(struct ike_keys *keys)
 	OPENSSL_cleanse(keys, sizeof(*keys));
 }
 
-/* KEYMAT = prf+(SK_d, Ni | Nr); keys of the initiator's direction are taken first */
-int child_keys_derive(const struct ike_keys *keys, struct span ni, struct span nr, uint8_t *key_i, uint8_t *key_r,
-		      size_t key_len)
+/* KEYMAT = prf+(SK_d, [g^ir] | Ni | Nr); keys of the initiator's direction are taken first */
+int child_keys_derive(const struct ike_keys *keys, struct span shared, struct span ni, struct span nr, uint8_t *key_i,
+		      uint8_t *key_r, size_t key_len)
 {
-	struct span parts[] = { ni, nr };
+	struct span parts[] = { shared, ni, nr };
 	uint8_t stream[2 * ESP_ALG_KEYMAT_MAX];
 	int ret;
 
 	if (key_len > ESP_ALG_KEYMAT_MAX)
 		return -EINVAL;
-	ret = prf_plus(keys->prf, (struct span){ keys->sk_d, keys->prf_len }, parts, 2, stream, 2 * key_len);
+	ret = prf_plus(keys->prf, (struct span){ keys->sk_d, keys->prf_len }, parts, 3, stream, 2 * key_len);
 	if (!ret) {
 		memcpy(key_i, stream, key_len);
 		memcpy(key_r, stream + key_len, key_len);

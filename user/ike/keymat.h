@@ -19,6 +19,7 @@ struct ike_keys {
 };
 
 struct ike_keys_input {
+	const struct ike_keys *old; /* of the IKE SA that is being rekeyed (section 2.18); NULL: none */
 	uint16_t prf, encr, encr_bits, integ; /* integ 0: the cipher authenticates by itself */
 	struct span ni, nr, shared;
 	uint64_t spi_i, spi_r;
@@ -29,10 +30,10 @@ void ike_keys_wipe_auth(struct ike_keys *keys); /* SK_pi and SK_pr, when there w
 void ike_keys_wipe(struct ike_keys *keys);
 
 /*
- * KEYMAT without a new key exchange: key_i protects what the exchange's initiator sends. Each is cut by the dataplane,
- * as user/lib/esp_alg.h says.
+ * KEYMAT, with a new key exchange if `shared` is not empty (section 2.17): key_i protects what the exchange's initiator
+ * sends. Each is cut by the dataplane, as user/lib/esp_alg.h says.
  */
-int child_keys_derive(const struct ike_keys *keys, struct span ni, struct span nr, uint8_t *key_i, uint8_t *key_r,
-		      size_t key_len) __attribute__((warn_unused_result));
+int child_keys_derive(const struct ike_keys *keys, struct span shared, struct span ni, struct span nr, uint8_t *key_i,
+		      uint8_t *key_r, size_t key_len) __attribute__((warn_unused_result));
 
 #endif

@@ -251,6 +251,16 @@ void chain_end(struct chain *c)
 	writer_patch_u16(c->w, c->start + 2, c->w->len - c->start);
 }
 
+void chain_notify_spi(struct chain *c, uint16_t type, uint32_t spi)
+{
+	chain_begin(c, PAYLOAD_TYPE_NOTIFY);
+	writer_u8(c->w, PROTOCOL_ESP);
+	writer_u8(c->w, sizeof(spi));
+	writer_u16(c->w, type);
+	writer_u32(c->w, spi);
+	chain_end(c);
+}
+
 void chain_notify(struct chain *c, uint8_t protocol, uint16_t type, const void *data, size_t len)
 {
 	chain_begin(c, PAYLOAD_TYPE_NOTIFY);

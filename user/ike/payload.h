@@ -78,6 +78,7 @@ enum payload_type {
 	X(NAT_DETECTION_DESTINATION_IP, 16389)  \
 	X(COOKIE, 16390)                        \
 	X(USE_TRANSPORT_MODE, 16391)            \
+	X(REKEY_SA, 16393)                      \
 	X(ESP_TFC_PADDING_NOT_SUPPORTED, 16394) \
 	X(MOBIKE_SUPPORTED, 16396)              \
 	X(ADDITIONAL_IP4_ADDRESS, 16397)        \
@@ -157,5 +158,6 @@ void chain_init(struct chain *c, struct writer *w, size_t next_at);
 void chain_begin(struct chain *c, uint8_t type);
 void chain_end(struct chain *c);
 void chain_notify(struct chain *c, uint8_t protocol, uint16_t type, const void *data, size_t len);
+void chain_notify_spi(struct chain *c, uint16_t type, uint32_t spi); /* about a Child SA */
 
 #endif

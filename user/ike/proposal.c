@@ -7,6 +7,7 @@
 #define ATTRIBUTE_SHORT 0x8000 /* type and value, no length */
 #define ATTRIBUTE_KEY_LENGTH 14
 #define ESP_SPI_RESERVED 255 /* and below: RFC 4303 section 2.1 */
+#define KE_NONE 0
 
 static void read_attributes(struct cursor c, struct transform *t)
 {
@@ -113,10 +114,27 @@ static bool choose_integ(const struct offer *o, const struct conf_proposal *p, s
 }
 
 /*
- * A proposal with a transform type that we do not know is not ours to choose (section 3.3.6).
- * Key exchange for the first Child
- * SA is that of the IKE SA; what some peers say about it there is not looked at (section 1.2).
+ * The first Child SA has the key exchange of the IKE SA; what some peers say about it there is not looked at (section
+ * 1.2). Later a proposal without any group says the same as one with NONE.
  */
+static bool choose_child_ke(const struct offer *o, const struct conf_proposal *p, struct suite *out)
+{
+	bool offered = has_type(o, TRANSFORM_KE);
+
+	if (p->without_ke)
+		return true;
+	if (offered && p->ke_count && !choose(o, TRANSFORM_KE, p->ke, p->ke_count, &out->ke))
+		return false;
+	if (offered && !p->ke_count && !find(o, TRANSFORM_KE, KE_NONE, 0))
+		return false;
+	out->ke_none = offered && !out->ke;
+	for (int i = 0; !offered && i < p->ke_count; i++)
+		if (p->ke[i] == KE_NONE)
+			return true;
+	return offered || !p->ke_count;
+}
+
+/* A proposal with a transform type that we do not know is not ours to choose (section 3.3.6). */
 static bool types_allowed(const struct offer *o, enum protocol protocol, uint8_t *culprit)
 {
 	for (int i = 0; i < o->count; i++) {
@@ -128,16 +146,26 @@ static bool types_allowed(const struct offer *o, enum protocol protocol, uint8_t
 	return true;
 }
 
+/* An IKE SA's is there when it is rekeyed (section 3.3.1). */
+static bool read_spi(const struct offer *o, bool esp, uint64_t *spi)
+{
+	struct cursor c = cursor_over(o->spi);
+
+	if (esp) {
+		*spi = cursor_u32(&c);
+		return o->spi.len == 4 && *spi > ESP_SPI_RESERVED;
+	}
+	*spi = o->spi.len == 8 ? cursor_u64(&c) : 0;
+	return !o->spi.len || *spi;
+}
+
 uint8_t offer_match(const struct offer *o, enum protocol protocol, const struct conf_proposal *p, struct suite *out)
 {
-	struct cursor spi = cursor_over(o->spi);
 	bool esp = protocol == PROTOCOL_ESP;
 	uint8_t culprit;
 
 	*out = (struct suite){ .number = o->number };
-	if (esp)
-		out->spi = cursor_u32(&spi);
-	if (o->protocol != protocol || (esp && (o->spi.len != 4 || out->spi <= ESP_SPI_RESERVED)))
+	if (o->protocol != protocol || !read_spi(o, esp, &out->spi))
 		return DIFFERENT_PROTOCOL;
 	if (!choose_encr(o, p, out))
 		return TRANSFORM_ENCR;
@@ -145,6 +173,8 @@ uint8_t offer_match(const struct offer *o, enum protocol protocol, const struct 
 		return TRANSFORM_INTEG;
 	if (!types_allowed(o, protocol, &culprit))
 		return culprit;
+	if (esp && !choose_child_ke(o, p, out))
+		return TRANSFORM_KE;
 	if (esp)
 		return choose_esn(o, p, out) ? 0 : TRANSFORM_ESN;
 	if (!choose(o, TRANSFORM_PRF, p->prf, p->prf_count, &out->prf))
@@ -224,6 +254,15 @@ bool proposal_has_group(const struct conf_proposal *ours, int count, uint16_t gr
 	return false;
 }
 
+uint16_t proposal_first_group(const struct conf_proposal *ours, int count)
+{
+	for (int i = 0; i < count; i++)
+		for (int j = 0; j < ours[i].ke_count; j++)
+			if (ours[i].ke[j] != KE_NONE)
+				return ours[i].ke[j];
+	return 0;
+}
+
 static void write_transform(struct writer *w, bool last, uint8_t type, uint16_t id, uint16_t key_bits)
 {
 	writer_u8(w, last ? 0 : 3);
@@ -238,31 +277,34 @@ static void write_transform(struct writer *w, bool last, uint8_t type, uint16_t 
 	}
 }
 
-/* ENCR, perhaps INTEG, and either PRF and KE or ESN */
-static void write_transforms(struct writer *w, enum protocol protocol, const struct conf_proposal *p)
+/* ENCR, perhaps INTEG, and either PRF and KE or perhaps KE, and ESN */
+static void write_transforms(struct writer *w, enum protocol protocol, uint64_t spi, const struct conf_proposal *p)
 {
 	const uint8_t none = 0;
 	const uint8_t *esn = p->esn_count ? p->esn : &none;
-	int left = p->encr_count + p->integ_count + (p->esn_count ? p->esn_count : 1);
+	int ke_count = p->without_ke ? 0 : p->ke_count;
+	int left = p->encr_count + p->integ_count + ke_count + (p->esn_count ? p->esn_count : 1);
 
 	if (protocol == PROTOCOL_IKE)
-		left = p->encr_count + p->integ_count + p->prf_count + p->ke_count;
+		left = p->encr_count + p->integ_count + p->prf_count + ke_count;
 	writer_u8(w, left);
 	if (protocol == PROTOCOL_ESP)
-		writer_zero(w, 4); /* the SPI, patched by the caller */
+		writer_u32(w, spi);
+	else if (spi)
+		writer_u64(w, spi);
 	for (int i = 0; i < p->encr_count; i++)
 		write_transform(w, !--left, TRANSFORM_ENCR, p->encr[i].id, p->encr[i].key_bits);
 	for (int i = 0; i < p->integ_count; i++)
 		write_transform(w, !--left, TRANSFORM_INTEG, p->integ[i], 0);
 	for (int i = 0; protocol == PROTOCOL_IKE && i < p->prf_count; i++)
 		write_transform(w, !--left, TRANSFORM_PRF, p->prf[i], 0);
-	for (int i = 0; protocol == PROTOCOL_IKE && i < p->ke_count; i++)
+	for (int i = 0; i < ke_count; i++)
 		write_transform(w, !--left, TRANSFORM_KE, p->ke[i], 0);
 	while (left > 0)
 		write_transform(w, !--left, TRANSFORM_ESN, *esn++, 0);
 }
 
-static void write_proposal(struct writer *w, bool last, uint8_t number, enum protocol protocol, uint32_t spi,
+static void write_proposal(struct writer *w, bool last, uint8_t number, enum protocol protocol, uint64_t spi,
 			   const struct conf_proposal *p)
 {
 	size_t start = w->len;
@@ -272,21 +314,19 @@ static void write_proposal(struct writer *w, bool last, uint8_t number, enum pro
 	writer_u16(w, 0);
 	writer_u8(w, number);
 	writer_u8(w, protocol);
-	writer_u8(w, protocol == PROTOCOL_ESP ? 4 : 0);
-	write_transforms(w, protocol, p);
-	if (protocol == PROTOCOL_ESP)
-		writer_patch_u32(w, start + 8, spi);
+	writer_u8(w, protocol == PROTOCOL_ESP ? 4 : spi ? 8 : 0);
+	write_transforms(w, protocol, spi, p);
 	writer_patch_u16(w, start + 2, w->len - start);
 }
 
-void proposals_write(struct writer *w, enum protocol protocol, uint32_t spi, const struct conf_proposal *ours,
+void proposals_write(struct writer *w, enum protocol protocol, uint64_t spi, const struct conf_proposal *ours,
 		     int count)
 {
 	for (int i = 0; i < count; i++)
 		write_proposal(w, i + 1 == count, i + 1, protocol, spi, &ours[i]);
 }
 
-void suite_write(struct writer *w, enum protocol protocol, uint32_t spi, const struct suite *s)
+void suite_write(struct writer *w, enum protocol protocol, uint64_t spi, const struct suite *s)
 {
 	struct conf_proposal p = {
 		.encr_count = 1,
@@ -295,7 +335,7 @@ void suite_write(struct writer *w, enum protocol protocol, uint32_t spi, const s
 		.integ = { s->integ },
 		.prf_count = 1,
 		.prf = { s->prf },
-		.ke_count = 1,
+		.ke_count = protocol == PROTOCOL_IKE || s->ke || s->ke_none,
 		.ke = { s->ke },
 		.esn_count = 1,
 		.esn = { s->esn },

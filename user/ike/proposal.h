@@ -37,9 +37,11 @@ struct suite {
 	uint8_t number; /* of the proposal it came from */
 	uint16_t encr, encr_bits;
 	uint16_t integ; /* 0: the cipher authenticates by itself */
-	uint16_t prf, ke; /* IKE */
+	uint16_t prf; /* IKE */
+	uint16_t ke; /* ESP: 0 without a key exchange of its own */
+	bool ke_none; /* ESP: which was agreed upon in so many words */
 	uint16_t esn; /* ESP */
-	uint32_t spi; /* ESP: of the side that sent the payload */
+	uint64_t spi; /* of the side that sent the payload; of an IKE SA 0 in IKE_SA_INIT */
 };
 
 /* Proposals of a checked SA payload in turn; false after the last. */
@@ -59,10 +61,13 @@ int proposal_accept(struct span sa, enum protocol protocol, const struct conf_pr
 bool suite_allowed(const struct suite *s, const struct conf_proposal *ours, int count); /* IKE */
 bool proposal_has_group(const struct conf_proposal *ours, int count, uint16_t group);
 
-/* Bodies of SA payloads. spi: 0 for IKE_SA_INIT, which has none. */
-void proposals_write(struct writer *w, enum protocol protocol, uint32_t spi, const struct conf_proposal *ours,
+/* The first group of any of them, for a KE payload; 0: they have none. */
+uint16_t proposal_first_group(const struct conf_proposal *ours, int count);
+
+/* Bodies of SA payloads. spi: of ESP 32 bits; of IKE 64, or 0 for IKE_SA_INIT, which has none. */
+void proposals_write(struct writer *w, enum protocol protocol, uint64_t spi, const struct conf_proposal *ours,
 		     int count);
-void suite_write(struct writer *w, enum protocol protocol, uint32_t spi, const struct suite *s);
+void suite_write(struct writer *w, enum protocol protocol, uint64_t spi, const struct suite *s);
 
 /* proposal_text.c: strongSwan's notation, as people write it in `proposals` */
 const char *transform_format(const struct transform *t, char *buf, size_t size);

@@ -70,11 +70,6 @@ static int refuse_word(const char *name, const struct proposal_word *w, bool ike
 
 	if (weak)
 		snprintf(why, why_size, "'%s' is refused: %s; supported: %s", name, weak, all);
-	else if (w && w->type == TRANSFORM_KE)
-		snprintf(why, why_size,
-			 "'%s' in an ESP proposal asks for a key exchange of its own when the Child SA is rekeyed, "
-			 "and rekeying is not supported yet: leave it out",
-			 name);
 	else if (w)
 		snprintf(why, why_size, "'%s' has no meaning in an %s proposal; supported: %s", name,
 			 ike ? "IKE" : "ESP", all);

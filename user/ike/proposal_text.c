@@ -46,6 +46,7 @@ static const struct transform_name names[] = {
 	{ TRANSFORM_INTEG, 13, "sha384" },
 	{ TRANSFORM_INTEG, 14, "sha512" },
 	{ TRANSFORM_KE, 0, "modpnone" },
+	{ TRANSFORM_KE, 0, "modpnone" },
 	{ TRANSFORM_KE, 1, "modp768" },
 	{ TRANSFORM_KE, 2, "modp1024" },
 	{ TRANSFORM_KE, 5, "modp1536" },
@@ -159,6 +160,8 @@ const char *suite_format(enum protocol protocol, const struct suite *s, char *bu
 		o.transform[o.count++] = (struct transform){ .type = TRANSFORM_PRF, .id = s->prf };
 		o.transform[o.count++] = (struct transform){ .type = TRANSFORM_KE, .id = s->ke };
 	} else {
+		if (s->ke)
+			o.transform[o.count++] = (struct transform){ .type = TRANSFORM_KE, .id = s->ke };
 		o.transform[o.count++] = (struct transform){ .type = TRANSFORM_ESN, .id = s->esn };
 	}
 	return proposal_format(&o, buf, size);
@@ -199,7 +202,7 @@ static void as_offer(const struct conf_proposal *p, enum protocol protocol, stru
 		o->transform[o->count++] = (struct transform){ .type = TRANSFORM_INTEG, .id = p->integ[i] };
 	for (int i = 0; i < p->prf_count; i++)
 		o->transform[o->count++] = (struct transform){ .type = TRANSFORM_PRF, .id = p->prf[i] };
-	for (int i = 0; i < p->ke_count; i++)
+	for (int i = 0; !p->without_ke && i < p->ke_count; i++)
 		o->transform[o->count++] = (struct transform){ .type = TRANSFORM_KE, .id = p->ke[i] };
 	for (int i = 0; i < p->esn_count; i++)
 		o->transform[o->count++] = (struct transform){ .type = TRANSFORM_ESN, .id = p->esn[i] };

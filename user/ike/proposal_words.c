@@ -9,7 +9,7 @@
 	"aes256ctr, sha256, sha384, sha512"
 #define KE_WORDS "x25519, x448, ecp256, ecp384, ecp521, modp2048, modp3072, modp4096"
 const char proposal_words_ike[] = CIPHER_WORDS ", prfsha256, prfsha384, prfsha512, " KE_WORDS;
-const char proposal_words_esp[] = CIPHER_WORDS ", aes128gmac, aes192gmac, aes256gmac, esn, noesn";
+const char proposal_words_esp[] = CIPHER_WORDS ", aes128gmac, aes192gmac, aes256gmac, " KE_WORDS ", modpnone, esn, noesn";
 
 /* RFC 7296 section 3.3.2, with the IDs of RFC 4106, 7634, 4543, 3602, 3686, 5282, 4868, 3526, 5903 and 8031 */
 static const struct proposal_word words[] = {
@@ -42,16 +42,17 @@ static const struct proposal_word words[] = {
 	{ "prfsha256", TRANSFORM_PRF, 5, 0, IN_IKE },
 	{ "prfsha384", TRANSFORM_PRF, 6, 0, IN_IKE },
 	{ "prfsha512", TRANSFORM_PRF, 7, 0, IN_IKE },
-	{ "x25519", TRANSFORM_KE, 31, 0, IN_IKE },
-	{ "curve25519", TRANSFORM_KE, 31, 0, IN_IKE },
-	{ "x448", TRANSFORM_KE, 32, 0, IN_IKE },
-	{ "curve448", TRANSFORM_KE, 32, 0, IN_IKE },
-	{ "ecp256", TRANSFORM_KE, 19, 0, IN_IKE },
-	{ "ecp384", TRANSFORM_KE, 20, 0, IN_IKE },
-	{ "ecp521", TRANSFORM_KE, 21, 0, IN_IKE },
-	{ "modp2048", TRANSFORM_KE, 14, 0, IN_IKE },
-	{ "modp3072", TRANSFORM_KE, 15, 0, IN_IKE },
-	{ "modp4096", TRANSFORM_KE, 16, 0, IN_IKE },
+	{ "x25519", TRANSFORM_KE, 31, 0, IN_BOTH },
+	{ "curve25519", TRANSFORM_KE, 31, 0, IN_BOTH },
+	{ "x448", TRANSFORM_KE, 32, 0, IN_BOTH },
+	{ "curve448", TRANSFORM_KE, 32, 0, IN_BOTH },
+	{ "ecp256", TRANSFORM_KE, 19, 0, IN_BOTH },
+	{ "ecp384", TRANSFORM_KE, 20, 0, IN_BOTH },
+	{ "ecp521", TRANSFORM_KE, 21, 0, IN_BOTH },
+	{ "modp2048", TRANSFORM_KE, 14, 0, IN_BOTH },
+	{ "modp3072", TRANSFORM_KE, 15, 0, IN_BOTH },
+	{ "modp4096", TRANSFORM_KE, 16, 0, IN_BOTH },
+	{ "modpnone", TRANSFORM_KE, 0, 0, IN_ESP }, /* the Child SA may do without */
 	{ "esn", TRANSFORM_ESN, 1, 0, IN_ESP },
 	{ "noesn", TRANSFORM_ESN, 0, 0, IN_ESP },
 };

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A Child SA whose life nears its end is replaced before that: make before break. Without CREATE_CHILD_SA this means
- * another IKE SA with another Child SA, between the same addresses; both ends send on it as soon as it is there, and
- * the old IKE SA is deleted some seconds later, when nothing is under way on it any more.
- *
- * Both ends may come to a limit at the same moment. The one that began the old IKE SA begins the new one; the other
- * waits a moment, and finds itself with a new SA. If both begin all the same, there are two for a while: when the older
- * of them nears its end, the other is its successor already.
+ * A Child SA whose life nears its end gets a successor before that: make before break, by CREATE_CHILD_SA. Both ends may
+ * come to a limit at the same moment, so the one that began the old one goes first, and the other waits a moment. What a
+ * peer that takes no CREATE_CHILD_SA has is renewed by another IKE SA (reauth.h).
  */
 #ifndef XSWAN_IKE_RENEW_H
 #define XSWAN_IKE_RENEW_H
@@ -15,5 +11,10 @@
 
 uint64_t renew_deadline(const struct ike_sa *sa); /* IKE_TIME_NEVER: nothing to do */
 void renew_run(struct ike_sa *sa); /* that time has come */
+
+/* What was tried for this one came to nothing: later again, each time after twice as long, up to a minute. */
+void renew_later(struct ike_sa *sa, struct child *child);
+/* The peer answered TEMPORARY_FAILURE; for minutes on end, that means that the two do not agree on what there is. */
+void renew_refused(struct ike_sa *sa);
 
 #endif

@@ -114,6 +114,8 @@ int sa_pair_new(const struct child_install *c, uint32_t stat_map_id, struct sa_p
 	pair->replay_window = c->child->replay_window;
 	pair->dummy_rate = c->no_tfc ? 0 : c->child->dummy_rate;
 	pair->limits = c->limits;
+	pair->rekey = c->rekey;
+	pair->retired = c->standby;
 	pair->key_len = c->key_len;
 	memcpy(pair->keys->in, c->key_in, c->key_len);
 	memcpy(pair->keys->out, c->key_out, c->key_len);

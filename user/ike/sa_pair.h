@@ -27,6 +27,8 @@ struct sa_pair {
 	bool unproven; /* as responder we do not know yet that the peer has it */
 	uint64_t since; /* when that was first asked */
 	struct sa_pair *next_unproven;
+	bool rekey; /* for which the peer waits as long as it takes */
+	bool retired; /* it only receives */
 	uint32_t key_len;
 	struct pair_keys *keys;
 	struct identity remote_id;

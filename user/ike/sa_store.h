@@ -68,6 +68,8 @@ int sa_store_spi_alloc(void *ctx, uint32_t *spi);
 void sa_store_spi_free(void *ctx, uint32_t spi);
 int sa_store_add(void *ctx, const struct child_install *sa, uint64_t *id);
 void sa_store_remove(void *ctx, uint64_t id);
+void sa_store_prove(void *ctx, uint64_t id);
+void sa_store_retire(void *ctx, uint64_t id);
 int sa_store_move(void *ctx, uint64_t id, const struct child_path *path); /* ports as on the wire */
 int sa_store_query(void *ctx, uint64_t id, struct xswan_sa_stat *in, struct xswan_sa_stat *out);
 
@@ -98,7 +100,8 @@ void sa_store_withdraw(struct sa_store *store, uint64_t id);
 uint64_t sa_store_find(const struct sa_store *store, uint32_t dir, uint32_t slot, uint64_t uid); /* its id; 0: none */
 /*
  * Once a second: an SA that the peer began beside an older one carries what we send from the moment at which the peer is
- * known to have it: it has sent on it, or had time enough.
+ * known to have it: the engine says so, or it has sent on it. Of another IKE SA, it may also have had time enough: then
+ * the older one may be all that it has lost.
  */
 void sa_store_settle(struct sa_store *store, uint64_t now_seconds);
 

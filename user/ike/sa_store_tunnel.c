@@ -21,10 +21,20 @@ static bool ts_covered(const struct xswan_ts *ts, int count, const struct xswan_
 	return true;
 }
 
+/* Of those that may send. */
+static const struct sa_pair *newest(const struct sa_store *store, uint32_t tunnel, bool proven)
+{
+	const struct sa_pair *pair = store->tunnels[tunnel];
+
+	while (pair && (pair->retired || (proven && pair->unproven)))
+		pair = pair->next;
+	return pair;
+}
+
 /* The same peer may come back, with another IKE SA; what its older SA carries, the new one must. */
 int sa_store_tunnel_check(const struct sa_store *store, const struct child_install *c)
 {
-	const struct sa_pair *pair = store->tunnels[c->child->tunnel];
+	const struct sa_pair *pair = newest(store, c->child->tunnel, false);
 	char id[300];
 
 	if (!pair)
@@ -51,11 +61,9 @@ static void tunnel_set_sa(struct sa_store *store, uint32_t tunnel, uint32_t slot
 /* The newest one that the peer is known to have; else the newest. */
 static const struct sa_pair *carrier(const struct sa_store *store, uint32_t tunnel)
 {
-	const struct sa_pair *newest = store->tunnels[tunnel], *pair = newest;
+	const struct sa_pair *pair = newest(store, tunnel, true);
 
-	while (pair && pair->unproven)
-		pair = pair->next;
-	return pair ? pair : newest;
+	return pair ? pair : newest(store, tunnel, false);
 }
 
 static void tunnel_point(struct sa_store *store, uint32_t tunnel)
@@ -77,10 +85,12 @@ static void tunnel_point(struct sa_store *store, uint32_t tunnel)
  */
 void sa_store_tunnel_link(struct sa_store *store, struct sa_pair *pair, bool initiator)
 {
+	const bool first = !newest(store, pair->tunnel, false);
+
 	pair->next = store->tunnels[pair->tunnel];
 	store->tunnels[pair->tunnel] = pair;
 	table_add(&store->spis_out, &pair->by_spi_out, ntohl(pair->out.spi));
-	if (!initiator && pair->next) {
+	if (!initiator && !first) {
 		pair->unproven = true;
 		pair->next_unproven = store->unproven;
 		store->unproven = pair;
@@ -110,7 +120,7 @@ static bool is_proven(const struct sa_store *store, struct sa_pair *pair, uint64
 
 	if (!pair->since)
 		pair->since = now_seconds;
-	return now_seconds - pair->since >= PROOF_SECONDS ||
+	return (!pair->rekey && now_seconds - pair->since >= PROOF_SECONDS) ||
 	       (__atomic_load_n(&in->uid, __ATOMIC_ACQUIRE) == pair->in.uid &&
 		__atomic_load_n(&in->packets, __ATOMIC_RELAXED));
 }
@@ -128,6 +138,29 @@ void sa_store_settle(struct sa_store *store, uint64_t now_seconds)
 		pair->unproven = false;
 		tunnel_point(store, pair->tunnel);
 	}
+}
+
+void sa_store_prove(void *ctx, uint64_t id)
+{
+	struct sa_store *store = ctx;
+	struct sa_pair *pair = sa_store_pair(store, id);
+
+	if (!pair || !pair->unproven)
+		return;
+	take_out(&store->unproven, pair, offsetof(struct sa_pair, next_unproven));
+	pair->unproven = false;
+	tunnel_point(store, pair->tunnel);
+}
+
+void sa_store_retire(void *ctx, uint64_t id)
+{
+	struct sa_store *store = ctx;
+	struct sa_pair *pair = sa_store_pair(store, id);
+
+	if (!pair || pair->retired)
+		return;
+	pair->retired = true;
+	tunnel_point(store, pair->tunnel);
 }
 
 uint32_t sa_store_tunnel(const struct sa_store *store, uint64_t id)

@@ -35,8 +35,14 @@ static const char *child_state(enum child_state state)
 		return "CREATED";
 	case CHILD_INSTALLED:
 		return "INSTALLED";
+	case CHILD_REKEYING:
+		return "REKEYING";
+	case CHILD_REKEYED:
+		return "REKEYED";
 	case CHILD_DELETING:
 		return "DELETING";
+	case CHILD_DELETED:
+		return "DELETED";
 	}
 	return "CREATED";
 }

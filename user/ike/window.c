@@ -92,10 +92,15 @@ void window_forget_child(struct ike_sa *sa, struct child *child)
 	w->last = at;
 }
 
-void window_clear(struct ike_sa *sa)
+void window_drop_wanted(struct ike_sa *sa)
 {
 	while (dequeue(&sa->window))
 		;
+}
+
+void window_clear(struct ike_sa *sa)
+{
+	window_drop_wanted(sa);
 	drop_request(&sa->window);
 	reassembly_drop(sa, false);
 	reassembly_drop(sa, true);

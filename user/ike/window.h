@@ -55,6 +55,7 @@ void window_free(struct window *w);
 void window_want(struct ike_sa *sa, const struct exchange *exchange); /* about the IKE SA itself; at most once each */
 void window_want_child(struct ike_sa *sa, struct want *want);
 void window_forget_child(struct ike_sa *sa, struct child *child);
+void window_drop_wanted(struct ike_sa *sa); /* nothing is wanted any more */
 void window_clear(struct ike_sa *sa); /* nothing is wanted any more, nothing under way */
 
 void window_run(struct ike_sa *sa); /* starts what is wanted, if nothing is under way */

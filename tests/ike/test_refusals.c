@@ -593,8 +593,8 @@ static void requests_refused(void **state)
 	ask(w, CREATE_CHILD_SA, fill_create_child, 2, &in, plain);
 	assert_non_null(payloads_notify(&in, NOTIFY_NO_ADDITIONAL_SAS));
 	w->b.refuse_spi = false;
-	ask(w, CREATE_CHILD_SA, fill_rekey, 3, &in, plain);
-	assert_non_null(payloads_notify(&in, NOTIFY_NO_ADDITIONAL_SAS));
+	ask(w, CREATE_CHILD_SA, fill_rekey, 3, &in, plain); /* with a proposal for ESP */
+	assert_non_null(payloads_notify(&in, NOTIFY_NO_PROPOSAL_CHOSEN));
 	ask(w, INFORMATIONAL, fill_unknown, 4, &in, plain); /* ignored */
 	assert_int_equal(in.seen, 0);
 	ask(w, INFORMATIONAL, fill_critical, 5, &in, plain);

@@ -204,9 +204,11 @@ static void refused(void **state)
 		{ { .conn = "fragmentation = sometimes" },
 		  "3: connections.gw.fragmentation: 'sometimes' is not one of: yes, accept, force, no" },
 		{ { .conn = "unique = yes" }, "3: connections.gw.unique: 'yes' is not one of: never, no, keep, replace" },
-		{ { .conn = "rekey_time = 4h" },
-		  "3: connections.gw.rekey_time: '4h' is not supported yet: write 0, the IKE SA lives until it is "
-		  "deleted" },
+		{ { .conn = "rekey_time = 1h\n rand_time = 2h" },
+		  "4: connections.gw.rand_time: must be less than rekey_time, of which a part of it is taken off" },
+		{ { .conn = "reauth_time = 90m\n rand_time = 90m" },
+		  "4: connections.gw.rand_time: must be less than reauth_time, of which a part of it is taken off" },
+		{ { .conn = "rekey_time = 500ms" }, "3: connections.gw.rekey_time: whole seconds only" },
 		{ { .conn = "over_time = soon" },
 		  "3: connections.gw.over_time: 'soon' is not a time: write seconds, or a number with ms, s, m, h or "
 		  "d" },
@@ -415,6 +417,7 @@ static void accepted(void **state)
 		{ .child = "local_ts = 2001:db8::/32, 10.1.2.0/24[tcp], 2001:db9::1-2001:db9::9[udp/53]" },
 		{ .conn = "remote_port = 500" },
 		{ .conn = "reauth_time = 0" },
+		{ .conn = "reauth_time = 8h\n rekey_time = 4h\n over_time = 0\n rand_time = 10m" },
 		{ .conn = "over_time = 10m" },
 		{ .conn = "encap = no" },
 		{ .conn = "fragmentation = yes" },

@@ -10,6 +10,7 @@
 #include "dh.h"
 #include "exchange.h"
 #include "ike_init.h"
+#include "ike_rekey.h"
 #include "renew.h"
 
 #define PATIENCE 60000000ull /* for the DELETE of what was rekeyed: longer than our answer is asked for again */
@@ -51,7 +52,7 @@ static uint16_t admit(struct ike_sa *sa, const struct payloads *in, struct child
 	int count = 0;
 
 	*old = NULL;
-	if (!ike_sa_in(sa, PHASE_ESTABLISHED))
+	if (!ike_sa_in(sa, PHASE_ESTABLISHED) || ike_rekey_under_way(sa))
 		return NOTIFY_TEMPORARY_FAILURE;
 	if (rekey)
 		return take_old(sa, rekey, old);

@@ -19,10 +19,6 @@ static const struct fixed_key fixed[] = {
 	{ "dpd_timeout", FIXED_TIME, NULL }, /* IKEv1 only, in strongSwan too */
 	{ "childless", FIXED_WORD, "never" },
 	{ "ppk_required", FIXED_NO, NULL },
-	{ "reauth_time", FIXED_ZERO, "the IKE SA lives until it is deleted" },
-	{ "rekey_time", FIXED_ZERO, "the IKE SA lives until it is deleted" },
-	{ "over_time", FIXED_TIME, NULL }, /* counted from rekey_time and reauth_time, which are 0 */
-	{ "rand_time", FIXED_TIME, NULL },
 	{ "vips", FIXED_REFUSED, "virtual addresses are not supported yet" },
 	{ "pools", FIXED_REFUSED, "virtual addresses are not supported yet" },
 	{ "if_id_in", FIXED_WORD, "0" },
@@ -163,6 +159,7 @@ struct conf_conn *config_load_conn(struct loading *l, struct section *s, struct 
 	section_get_bool(s, "mobike", &conn->mobike, p);
 	load_fragmentation(s, conn, p);
 	load_dpd_delay(s, conn, p);
+	config_load_life(s, conn, p);
 	load_sending(s, conn, p);
 	ike = has_ike(s);
 	config_load_auth(l, s, conn, ike, p);

@@ -64,6 +64,7 @@ const struct cert *config_load_cert(struct loading *l, struct setting *k, const 
 /* Its shunts go into *shunts, a list with nothing behind it. NULL also when there is nothing else. */
 struct conf_conn *config_load_conn(struct loading *l, struct section *s, struct conf_shunt **shunts, struct problems *p);
 struct conf_child *config_load_child(struct section *s, const struct conf_conn *conn, struct problems *p);
+void config_load_life(struct section *s, struct conf_conn *conn, struct problems *p); /* of an IKE SA */
 bool config_is_shunt(struct section *s); /* a child's section whose mode is pass or drop */
 struct conf_shunt *config_load_shunt(struct section *s, const struct conf_conn *conn, struct problems *p);
 struct conf_secret *config_load_secret(struct section *s, struct problems *p);

@@ -62,6 +62,8 @@ static void on_event(void *ctx, const struct ike_event *event)
 		set_trap(d, c);
 	if (event->kind == IKE_EVENT_IKE_MOVED)
 		vici_raise_update(d, event);
+	else if (event->kind == IKE_EVENT_IKE_REKEYED || event->kind == IKE_EVENT_CHILD_REKEYED)
+		vici_raise_rekey(d, event);
 	else
 		vici_raise_updown(d, event);
 	vici_control_event(d->control, event);

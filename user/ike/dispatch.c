@@ -8,6 +8,7 @@
 
 #include "child.h"
 #include "exchange.h"
+#include "ike_rekey.h"
 #include "mobike.h"
 #include "move.h"
 
@@ -115,6 +116,7 @@ static void serve_request(struct ike_sa *sa, const struct payloads *in, int pars
 	int ret;
 
 	check_path(sa);
+	ike_rekey_sign(sa, in);
 	child_confirm_all(sa);
 	message_begin(&reply, &h);
 	message_begin_sk(&reply);
@@ -174,7 +176,7 @@ static bool wanted_now(const struct ike_sa *sa, const struct ike_header *h)
 		return true;
 	if (ike_sa_in(sa, PHASE_HALF_OPEN))
 		return h->exchange == IKE_AUTH;
-	return ike_sa_in(sa, PHASES_UP);
+	return ike_sa_in(sa, PHASES_UP | PHASE_REKEY_ANSWERED);
 }
 
 /* It is authentic. */

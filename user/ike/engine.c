@@ -19,6 +19,7 @@
 #include "exchange.h"
 #include "fragment.h"
 #include "ike_init.h"
+#include "ike_rekey.h"
 #include "ike_sa_index.h"
 #include "mobike.h"
 #include "move.h"
@@ -226,7 +227,7 @@ void engine_log(struct engine *e, enum log_level level, const char *conn, enum i
 
 static uint64_t liveness_at(const struct ike_sa *sa)
 {
-	if (!ike_sa_in(sa, PHASE_ESTABLISHED) || !sa->conn->dpd_delay)
+	if (!ike_sa_in(sa, PHASE_ESTABLISHED) || !sa->conn->dpd_delay || ike_rekey_holds(sa))
 		return IKE_TIME_NEVER;
 	return sa->last_seen + (uint64_t)sa->conn->dpd_delay * SECOND;
 }
@@ -245,7 +246,10 @@ static uint64_t deadline_of(const struct ike_sa *sa)
 		return 0;
 	case PHASE_LINGER:
 	case PHASE_HALF_OPEN:
+	case PHASE_REKEY_ANSWERED:
 		return sa->expires_at;
+	case PHASE_REKEY_SENT:
+		return IKE_TIME_NEVER;
 	case PHASE_INIT:
 		if (sa->terminate)
 			return 0;
@@ -255,7 +259,7 @@ static uint64_t deadline_of(const struct ike_sa *sa)
 	default:
 		break;
 	}
-	if (w->first && !w->exchange)
+	if (w->first && !w->exchange && !ike_rekey_holds(sa))
 		return 0;
 	return earlier(w->exchange ? w->resend_at : liveness_at(sa),
 		       earlier(earlier(renew_deadline(sa), keepalive_deadline(sa)),
@@ -298,6 +302,8 @@ static void run_timer(struct ike_sa *sa)
 	} else if (ike_sa_in(sa, PHASE_INIT) && sa->setup->give_up_at && sa->setup->give_up_at <= now) {
 		sa->reason = sa->setup->reason;
 		ike_sa_end(sa, sa->setup->error);
+	} else if (ike_sa_in(sa, PHASE_REKEY_ANSWERED)) {
+		ike_rekey_expired(sa);
 	} else if (keepalive_deadline(sa) <= now) {
 		keepalive_run(sa);
 	} else if (mobike_deadline(sa) <= now) {

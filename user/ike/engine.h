@@ -127,6 +127,7 @@ struct ike_sa_info {
 	struct identity local_id, remote_id;
 	uint16_t encr, encr_bits, integ, prf, ke; /* 0 before they are negotiated; integ: also for none */
 	uint64_t established_at;
+	uint64_t rekey_at, reauth_at; /* IKE_TIME_NEVER: not */
 	const struct child_info *children;
 	int child_count;
 };
@@ -136,6 +137,7 @@ enum ike_event_kind {
 	IKE_EVENT_IKE_DOWN,
 	IKE_EVENT_CHILD_UP,
 	IKE_EVENT_CHILD_DOWN,
+	IKE_EVENT_IKE_REKEYED, /* old_sa by sa, which has its Child SAs; no IKE_UP or IKE_DOWN comes of that */
 	IKE_EVENT_CHILD_REKEYED, /* old_child by child */
 	IKE_EVENT_IKE_MOVED, /* its path is from `local` to `remote` now; `sa` says which it was */
 	IKE_EVENT_FAILED, /* an initiation ended without its SA; text says why */
@@ -143,7 +145,7 @@ enum ike_event_kind {
 
 struct ike_event {
 	enum ike_event_kind kind;
-	const struct ike_sa_info *sa;
+	const struct ike_sa_info *sa, *old_sa; /* old_sa: IKE_REKEYED only */
 	const struct child_info *child, *old_child; /* CHILD_* only */
 	bool rekey; /* CHILD_UP, CHILD_DOWN: as part of a rekey, so the traffic goes on */
 	const struct endpoint *local, *remote; /* IKE_MOVED only */
@@ -240,6 +242,8 @@ int engine_terminate_child(struct engine *e, const char *conn, const char *child
 
 /* Negotiates a successor for Child SAs, by child name (in any connection when conn is NULL) or uniqueid: how many. */
 int engine_rekey_child(struct engine *e, const char *conn, const char *child, uint32_t uniqueid, uint64_t now);
+/* The same for IKE SAs, by connection name or by uniqueid when conn is NULL. reauth: authenticating anew. */
+int engine_rekey_ike(struct engine *e, const char *conn, uint32_t uniqueid, bool reauth, uint64_t now);
 
 /*
  * A Child SA of the sink has reached a limit of its life, called `limit`. Soft: it is rekeyed; hard: it is deleted. An id

@@ -7,6 +7,8 @@
 #include "child_create.h"
 #include "engine_state.h"
 #include "exchange.h"
+#include "ike_rekey.h"
+#include "reauth.h"
 #include "ike_sa_index.h"
 #include "nat.h"
 
@@ -51,7 +53,7 @@ static int state_of(const struct ike_sa *sa, const char *name)
 /* May another child come up on it? */
 static bool is_open(const struct ike_sa *sa)
 {
-	if (sa->for_one || sa->no_additional || sa->reauth == REAUTH_REPLACED)
+	if (sa->for_one || (sa->rekey && sa->rekey->inherited) || sa->no_additional || sa->reauth == REAUTH_REPLACED)
 		return false;
 	return ike_sa_in(sa, PHASE_ESTABLISHED) || (ike_sa_in(sa, PHASE_INIT | PHASE_AUTH_SENT) && !sa->terminate);
 }
@@ -157,6 +159,7 @@ static bool terminate(struct ike_sa *sa)
 {
 	if (ike_sa_in(sa, PHASE_ESTABLISHED)) {
 		sa->reason = IKE_REASON_TERMINATED;
+		ike_rekey_terminate(sa);
 		ike_sa_delete(sa);
 		return true;
 	}
@@ -243,6 +246,30 @@ int engine_terminate_child(struct engine *e, const char *conn, const char *child
 	return for_children(e, conn, child, uniqueid, terminate_child);
 }
 
+static int rekey_ike(struct ike_sa *sa, bool reauth)
+{
+	if (!ike_sa_in(sa, PHASE_ESTABLISHED) || ike_rekey_under_way(sa))
+		return 0;
+	if (reauth)
+		reauth_want(sa, "by request");
+	else
+		ike_rekey_want(sa);
+	return 1;
+}
+
+int engine_rekey_ike(struct engine *e, const char *conn, uint32_t uniqueid, bool reauth, uint64_t now)
+{
+	struct ike_sa *sa = NULL;
+	int count = 0;
+
+	e->now = now;
+	if (!conn)
+		return (sa = ike_sa_by_id(e, uniqueid)) ? rekey_ike(sa, reauth) : 0;
+	while ((sa = ike_sa_of_conn(e, conn, sa)))
+		count += rekey_ike(sa, reauth);
+	return count;
+}
+
 int engine_rekey_child(struct engine *e, const char *conn, const char *child, uint32_t uniqueid, uint64_t now)
 {
 	e->now = now;
@@ -253,7 +280,7 @@ static void describe(struct ike_sa *sa, void (*fn)(void *ctx, const struct ike_s
 {
 	struct ike_sa_info info;
 
-	if (ike_sa_in(sa, PHASE_LINGER | PHASE_DEAD))
+	if (ike_sa_in(sa, PHASE_LINGER | PHASE_DEAD | PHASE_REKEY_SENT | PHASE_REKEY_ANSWERED))
 		return;
 	ike_sa_info(sa, &info);
 	fn(ctx, &info);

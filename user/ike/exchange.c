@@ -6,6 +6,7 @@
 #include "child_create.h"
 #include "ike_auth.h"
 #include "ike_init.h"
+#include "ike_rekey.h"
 #include "informational.h"
 
 #define BIT(id) PAYLOAD_BIT(id)
@@ -65,7 +66,12 @@ const struct exchange exchanges[EXCHANGE_COUNT] = {
 		.phases = PHASES_UP,
 		.request_required = BIT(SA) | BIT(NONCE) | BIT(KE),
 		.request_optional = ANY_TIME,
-		.on_request = refuse_create_child,
+		.response_required = BIT(SA) | BIT(NONCE) | BIT(KE),
+		.response_optional = ANY_TIME,
+		.build = rekey_ike_build,
+		.on_response = rekey_ike_response,
+		.on_timeout = rekey_ike_timeout,
+		.on_request = rekey_ike_request,
 	},
 	[DELETE] = {
 		.name = "INFORMATIONAL (delete)",
@@ -111,6 +117,7 @@ const struct exchange exchanges[EXCHANGE_COUNT] = {
 const struct exchange *const exchange_ike_sa_init = &exchanges[INIT];
 const struct exchange *const exchange_ike_auth = &exchanges[AUTH];
 const struct exchange *const exchange_create_child = &exchanges[CREATE_CHILD];
+const struct exchange *const exchange_rekey_ike = &exchanges[REKEY_IKE];
 const struct exchange *const exchange_delete = &exchanges[DELETE];
 const struct exchange *const exchange_notify = &exchanges[NOTIFICATION];
 const struct exchange *const exchange_liveness = &exchanges[LIVENESS];

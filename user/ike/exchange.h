@@ -32,6 +32,7 @@ extern const struct exchange exchanges[EXCHANGE_COUNT];
 extern const struct exchange *const exchange_ike_sa_init;
 extern const struct exchange *const exchange_ike_auth;
 extern const struct exchange *const exchange_create_child;
+extern const struct exchange *const exchange_rekey_ike;
 extern const struct exchange *const exchange_delete;
 extern const struct exchange *const exchange_notify;
 extern const struct exchange *const exchange_liveness;

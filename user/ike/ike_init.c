@@ -85,6 +85,7 @@ int ike_init_derive(struct ike_sa *sa, struct dh *dh, struct span peer_public)
 	uint8_t secret[DH_SECRET_MAX];
 	size_t secret_len = 0;
 	struct ike_keys_input in = {
+		.old = sa->replaces ? &sa->replaces->keys : NULL,
 		.prf = sa->suite.prf,
 		.encr = sa->suite.encr,
 		.encr_bits = sa->suite.encr_bits,

@@ -16,6 +16,8 @@
 #include "dh.h"
 #include "exchange.h"
 #include "ike_auth.h"
+#include "ike_rekey.h"
+#include "lifetime.h"
 #include "ike_sa_index.h"
 
 struct span setup_ni(const struct setup *s)
@@ -72,7 +74,7 @@ struct ike_sa *ike_sa_new(struct engine *e, bool initiator)
 	sa->fragment_size = e->settings.fragment_size;
 	sa->phase = initiator ? PHASE_INIT : PHASE_HALF_OPEN;
 	sa->uniqueid = ++e->last_ike_id;
-	sa->reauth_at = IKE_TIME_NEVER;
+	sa->reauth_at = sa->rekey_due_at = sa->over_at = sa->act_at = IKE_TIME_NEVER;
 	sa->cfg = config_ref(e->cfg);
 	if (initiator)
 		sa->spi_i = spi;
@@ -148,6 +150,7 @@ void ike_sa_free(struct ike_sa *sa)
 		child_free(sa, sa->children);
 	while (sa->joining)
 		drop_joining(sa);
+	ike_rekey_forget(sa);
 	window_clear(sa);
 	window_free(&sa->window);
 	ike_sa_drop_setup(sa);
@@ -203,6 +206,7 @@ void ike_sa_established(struct ike_sa *sa)
 	engine_count(sa->engine, XSWAN_IKE_IKE_UP);
 	log_up(sa);
 	ike_sa_event(sa, IKE_EVENT_IKE_UP, NULL, NULL);
+	lifetime_start(sa);
 	if (!sa->terminate)
 		create_joining(sa);
 }
@@ -265,6 +269,8 @@ static void end_established(struct ike_sa *sa, const char *text)
 	sa->phase = PHASE_DELETING;
 	while (sa->children)
 		child_down(sa, sa->children, text);
+	if (sa->rekey && sa->rekey->inherited) /* it lives on in another */
+		return;
 	ike_sa_log_event(sa, IKE_LOG_IKE_DOWN, NULL, "IKE SA %s[%u] down: %s", sa->conn->name, sa->uniqueid, text);
 	ike_sa_event(sa, IKE_EVENT_IKE_DOWN, NULL, text);
 }
@@ -275,6 +281,7 @@ static void end(struct ike_sa *sa, enum phase phase, const char *text)
 		return;
 	if (sa->authenticated)
 		end_established(sa, text);
+	ike_rekey_ended(sa);
 	sa->phase = phase;
 	while (sa->children)
 		child_free(sa, sa->children);
@@ -301,6 +308,8 @@ void ike_sa_end_lingering(struct ike_sa *sa, const char *text)
 
 static enum ike_sa_state public_state(const struct ike_sa *sa)
 {
+	if (sa->rekey && sa->rekey->inherited)
+		return IKE_DELETING;
 	return sa->phase == PHASE_ESTABLISHED ? IKE_ESTABLISHED
 	       : sa->phase == PHASE_DELETING  ? IKE_DELETING
 					      : IKE_CONNECTING;
@@ -330,6 +339,8 @@ void ike_sa_info(struct ike_sa *sa, struct ike_sa_info *info)
 		.prf = sa->suite.prf,
 		.ke = sa->suite.ke,
 		.established_at = sa->established_at,
+		.rekey_at = sa->rekey_due_at,
+		.reauth_at = sa->reauth_due_at,
 		.children = e->child_infos,
 	};
 	for (struct child *c = sa->children; c && (size_t)info->child_count < e->child_infos_size; c = c->next)
@@ -373,6 +384,16 @@ void ike_sa_event(struct ike_sa *sa, enum ike_event_kind kind, const struct chil
 		event.reason = child->reason ? child->reason : sa->reason;
 		event.rekey = kind == IKE_EVENT_CHILD_UP ? child->rekey : child->replaced;
 	}
+	raise_event(sa, &event);
+}
+
+void ike_sa_event_ike_rekeyed(struct ike_sa *sa, struct ike_sa *old)
+{
+	struct ike_sa_info was;
+	struct ike_event event = { .kind = IKE_EVENT_IKE_REKEYED, .old_sa = &was };
+
+	ike_sa_info(old, &was);
+	was.child_count = 0;
 	raise_event(sa, &event);
 }
 

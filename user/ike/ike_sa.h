@@ -28,6 +28,8 @@ enum phase {
 	PHASE_DELETING = 1 << 4, /* our DELETE is wanted or sent */
 	PHASE_LINGER = 1 << 5,
 	PHASE_DEAD = 1 << 6, /* freed as soon as nobody is using it */
+	PHASE_REKEY_SENT = 1 << 7, /* to take another's place: ike_rekey.h */
+	PHASE_REKEY_ANSWERED = 1 << 8,
 };
 #define PHASES_UP (PHASE_ESTABLISHED | PHASE_DELETING)
 
@@ -108,6 +110,11 @@ struct ike_sa {
 	uint64_t replaced_at; /* ESTABLISHED: deleted then (unique.h); 0: not */
 	uint64_t established_at, last_seen; /* last_seen: authenticated IKE or ESP */
 	uint64_t expires_at; /* HALF_OPEN and LINGER */
+	struct ike_rekey *rekey; /* what is to take its place; NULL: nothing */
+	struct ike_sa *replaces; /* whose place it is to take, until it has it; NULL: nobody's */
+	uint64_t rekey_due_at, reauth_due_at, over_at; /* lifetime.h */
+	uint64_t reauth_end_at; /* the latest moment for that */
+	uint64_t rekey_delay, act_at; /* the next wait; when the peer should have deleted it */
 	uint64_t reauth_at, reauth_delay; /* when to look what has become of it; the next wait */
 	uint64_t refused_since; /* nothing but TEMPORARY_FAILURE came to our CREATE_CHILD_SA since then; 0: not so */
 	uint64_t sent_at, keepalive_at; /* IKE or a keepalive; when to look whether one is needed */
@@ -158,6 +165,7 @@ void ike_sa_end_lingering(struct ike_sa *sa, const char *text);
 
 void ike_sa_info(struct ike_sa *sa, struct ike_sa_info *info);
 void ike_sa_event(struct ike_sa *sa, enum ike_event_kind kind, const struct child *child, const char *text);
+void ike_sa_event_ike_rekeyed(struct ike_sa *sa, struct ike_sa *old);
 void ike_sa_event_rekeyed(struct ike_sa *sa, const struct child *old, const struct child *child);
 /* Not established yet: logs why, and ends it. */
 void ike_sa_fail(struct ike_sa *sa, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -156,21 +156,3 @@ int liveness_request(struct ike_sa *sa, const struct payloads *in, struct messag
 {
 	return 0;
 }
-
-/*
- * There is one Child SA per IKE SA, and neither is rekeyed yet. NO_ADDITIONAL_SAS makes a peer
- * authenticate anew instead of rekeying (RFC 7296 section 1.3); while we delete the IKE SA,
- * TEMPORARY_FAILURE is the prescribed answer (section 2.25.2).
- */
-int refuse_create_child(struct ike_sa *sa, const struct payloads *in, struct message *reply)
-{
-	bool deleting = ike_sa_in(sa, PHASE_DELETING);
-
-	engine_count(sa->engine, XSWAN_IKE_RX_UNEXPECTED);
-	ike_sa_log(sa, LOG_LEVEL_INFO,
-		   "CREATE_CHILD_SA refused with %s: further Child SAs and rekeying are not supported yet",
-		   deleting ? "TEMPORARY_FAILURE" : "NO_ADDITIONAL_SAS");
-	chain_notify(&reply->chain, PROTOCOL_NONE, deleting ? NOTIFY_TEMPORARY_FAILURE : NOTIFY_NO_ADDITIONAL_SAS, NULL,
-		     0);
-	return 0;
-}

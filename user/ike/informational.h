@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* INFORMATIONAL exchanges (RFC 7296 section 1.4), and the refusal of CREATE_CHILD_SA. */
+/* INFORMATIONAL exchanges (RFC 7296 section 1.4). */
 #ifndef XSWAN_IKE_INFORMATIONAL_H
 #define XSWAN_IKE_INFORMATIONAL_H
 
@@ -20,7 +20,5 @@ int liveness_build(struct ike_sa *sa, struct child *child, struct message *m);
 void liveness_response(struct ike_sa *sa, struct child *child, const struct payloads *in);
 void liveness_timeout(struct ike_sa *sa);
 int liveness_request(struct ike_sa *sa, const struct payloads *in, struct message *reply);
-
-int refuse_create_child(struct ike_sa *sa, const struct payloads *in, struct message *reply);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "child_create.h"
+#include "lifetime.h"
 #include "reauth.h"
 
 #define SECOND 1000000ull
@@ -14,8 +15,10 @@
 
 uint64_t renew_deadline(const struct ike_sa *sa)
 {
-	uint64_t first = sa->reauth_at;
+	uint64_t first = lifetime_deadline(sa);
 
+	if (sa->reauth_at < first)
+		first = sa->reauth_at;
 	if (!ike_sa_in(sa, PHASE_ESTABLISHED))
 		return IKE_TIME_NEVER;
 	for (const struct child *c = sa->children; c; c = c->next)
@@ -76,7 +79,10 @@ void renew_run(struct ike_sa *sa)
 		act(sa, c);
 		return; /* the next one at once, if there is one */
 	}
-	reauth_run(sa);
+	if (lifetime_deadline(sa) <= sa->engine->now)
+		lifetime_run(sa);
+	else
+		reauth_run(sa);
 }
 
 static void expire_hard(struct ike_sa *sa, struct child *child, const char *limit)

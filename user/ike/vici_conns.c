@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
 #include <string.h>
 
 #include "cert.h"
@@ -53,14 +54,13 @@ static void put_ts(struct vici_builder *b, const char *name, const struct xswan_
 	vici_end_list(b);
 }
 
-/* Rekeying by time does not exist yet: 0 says so. */
 static void put_child(struct vici_builder *b, const struct conf_child *child)
 {
 	vici_begin_section(b, child->name);
 	vici_put(b, "mode", child->mode == XSWAN_MODE_TRANSPORT ? "TRANSPORT" : "TUNNEL");
-	vici_put(b, "rekey_time", "0");
-	vici_put(b, "rekey_bytes", "0");
-	vici_put(b, "rekey_packets", "0");
+	vici_putf(b, "rekey_time", "%" PRIu64, child->time.rekey);
+	vici_putf(b, "rekey_bytes", "%" PRIu64, child->bytes.rekey);
+	vici_putf(b, "rekey_packets", "%" PRIu64, child->packets.rekey);
 	vici_put(b, "start_action", config_action_format(child->start_action, "none"));
 	vici_put(b, "dpd_action", config_action_format(child->dpd_action, "clear"));
 	vici_put(b, "close_action", config_action_format(child->close_action, "none"));
@@ -92,8 +92,8 @@ static void put_conn(struct vici_builder *b, const struct config *cfg, const str
 	vici_putf(b, "local_port", "%u", UDP_IKE_PORT);
 	vici_putf(b, "remote_port", "%u", UDP_IKE_PORT);
 	vici_put(b, "version", "IKEv2");
-	vici_put(b, "reauth_time", "0");
-	vici_put(b, "rekey_time", "0");
+	vici_putf(b, "reauth_time", "%" PRIu64, conn->reauth_time);
+	vici_putf(b, "rekey_time", "%" PRIu64, conn->rekey_time);
 	vici_put(b, "unique", unique[conn->unique]);
 	vici_putf(b, "dpd_delay", "%u", conn->dpd_delay);
 	put_auth(b, "local-1", &conn->local_id, &conn->local_auth);

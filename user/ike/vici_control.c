@@ -455,6 +455,9 @@ static void event_for_down(struct waiting *w, const struct ike_event *event)
 {
 	uint32_t uniqueid;
 
+	for (int i = 0; event->kind == IKE_EVENT_IKE_REKEYED && !w->children && i < w->left; i++)
+		if (w->uniqueids[i] == event->old_sa->uniqueid) /* it goes on, and ends, as another */
+			w->uniqueids[i] = event->sa->uniqueid;
 	if (!is_end(w, event))
 		return;
 	uniqueid = w->children ? event->child->uniqueid : event->sa->uniqueid;

@@ -131,7 +131,6 @@ static enum vici_verdict refuse(struct vici_builder *reply, const char *name)
 
 /* strongSwan's other commands; each needs a function, since a handler is not told its name. */
 #define UNSUPPORTED(X)                          \
-	X(rekey, "rekey")                       \
 	X(get_counters, "get-counters")         \
 	X(reset_counters, "reset-counters")
 
@@ -149,6 +148,7 @@ static const struct vici_command commands[] = {
 	{ "stats", on_stats },
 	{ "initiate", vici_control_initiate },
 	{ "terminate", vici_control_terminate },
+	{ "rekey", vici_rekey },
 	{ "xswan-restart", vici_control_restart },
 	{ "list-sas", vici_list_sas },
 	{ "list-conns", vici_list_conns },
@@ -206,7 +206,7 @@ void vici_raise_updown(struct daemon *d, const struct ike_event *event)
 	const char *name = child ? "child-updown" : "ike-updown";
 	struct vici_builder b = { 0 };
 
-	if (!d->vici || !event->sa || event->kind == IKE_EVENT_FAILED || !vici_server_wants(d->vici, name))
+	if (!d->vici || !event->sa || event->rekey || event->kind == IKE_EVENT_FAILED || !vici_server_wants(d->vici, name))
 		return;
 	put_updown_ike(&b, event, up);
 	if (child) {

@@ -20,6 +20,7 @@ void vici_raise_updown(struct daemon *d, const struct ike_event *event);
 /* vici_sas.c: the keys of one IKE SA, without child-sas; and one Child SA as a section of it */
 void vici_put_ike_sa(struct vici_builder *b, const struct ike_sa_info *sa);
 void vici_put_child_sa(struct vici_builder *b, struct daemon *d, const struct child_info *child);
+void vici_put_child_keys(struct vici_builder *b, struct daemon *d, const struct child_info *child); /* the same without */
 
 /* vici_listing.c; it is told of each Child SA that ends, and that none of the IKE SAs is there any more */
 void vici_listings_end(struct daemon *d, const struct ike_sa_info *sa, const struct child_info *child, const char *peer,
@@ -27,6 +28,11 @@ void vici_listings_end(struct daemon *d, const struct ike_sa_info *sa, const str
 void vici_listings_cut(struct daemon *d);
 enum vici_verdict vici_list_sas(void *daemon, struct vici_request *req, const struct vici_message *msg,
 				struct vici_builder *reply);
+
+/* vici_rekey.c */
+enum vici_verdict vici_rekey(void *daemon, struct vici_request *req, const struct vici_message *msg,
+			     struct vici_builder *reply);
+void vici_raise_rekey(struct daemon *d, const struct ike_event *event); /* IKE_REKEYED and CHILD_REKEYED */
 
 /* vici_conns.c */
 enum vici_verdict vici_list_conns(void *daemon, struct vici_request *req, const struct vici_message *msg,

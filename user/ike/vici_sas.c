@@ -59,6 +59,14 @@ static void put_endpoint(struct vici_builder *b, const char *side, const struct 
 	vici_put(b, key, identity_format(id, id_text, sizeof(id_text)));
 }
 
+static void put_left(struct vici_builder *b, const char *key, uint64_t when)
+{
+	const uint64_t now = daemon_now();
+
+	if (when != IKE_TIME_NEVER)
+		vici_putf(b, key, "%" PRIu64, when > now ? (when - now) / 1000000 : 0);
+}
+
 void vici_put_ike_sa(struct vici_builder *b, const struct ike_sa_info *sa)
 {
 	vici_putf(b, "uniqueid", "%u", sa->uniqueid);
@@ -81,8 +89,11 @@ void vici_put_ike_sa(struct vici_builder *b, const struct ike_sa_info *sa)
 		vici_put_named(b, "prf-alg", vici_prf_names, sa->prf);
 		vici_put_named(b, "dh-group", vici_ke_names, sa->ke);
 	}
-	if (sa->state == IKE_ESTABLISHED)
-		vici_putf(b, "established", "%" PRIu64, (daemon_now() - sa->established_at) / 1000000);
+	if (sa->state != IKE_ESTABLISHED)
+		return;
+	vici_putf(b, "established", "%" PRIu64, (daemon_now() - sa->established_at) / 1000000);
+	put_left(b, "rekey-time", sa->rekey_at);
+	put_left(b, "reauth-time", sa->reauth_at);
 }
 
 static void put_traffic(struct vici_builder *b, const char *direction, const struct xswan_sa_stat *stat)
@@ -132,14 +143,6 @@ static void put_algorithms(struct vici_builder *b, const struct esp_alg *alg)
 }
 
 /* Seconds until then, as strongSwan has it. */
-static void put_left(struct vici_builder *b, const char *key, uint64_t when)
-{
-	const uint64_t now = daemon_now();
-
-	if (when != IKE_TIME_NEVER)
-		vici_putf(b, key, "%" PRIu64, when > now ? (when - now) / 1000000 : 0);
-}
-
 /* What fits the tunnel; strongSwan leaves that to the kernel, and has no keys for it. */
 static void put_path(struct vici_builder *b, const struct daemon *d, uint64_t id)
 {
@@ -161,6 +164,7 @@ static void put_installed(struct vici_builder *b, struct daemon *d, const struct
 	vici_putf(b, "spi-in", "%08x", child->spi_in);
 	vici_putf(b, "spi-out", "%08x", child->spi_out);
 	put_algorithms(b, esp_alg(child->alg));
+	vici_put_named(b, "dh-group", vici_ke_names, child->ke);
 	if (child->esn)
 		vici_put(b, "esn", "1");
 	if (!sa_store_query(d->store, child->sink_id, &in, &out)) {
@@ -175,12 +179,8 @@ static void put_installed(struct vici_builder *b, struct daemon *d, const struct
 	vici_putf(b, "install-time", "%" PRIu64, (daemon_now() - child->installed_at) / 1000000);
 }
 
-void vici_put_child_sa(struct vici_builder *b, struct daemon *d, const struct child_info *child)
+void vici_put_child_keys(struct vici_builder *b, struct daemon *d, const struct child_info *child)
 {
-	char name[VICI_NAME_MAX + 1];
-
-	snprintf(name, sizeof(name), "%.200s-%u", child->name, child->uniqueid);
-	vici_begin_section(b, name);
 	vici_put(b, "name", child->name);
 	vici_putf(b, "uniqueid", "%u", child->uniqueid);
 	/* strongSwan's reqid ties policies to SAs; here the tunnel number does */
@@ -192,5 +192,14 @@ void vici_put_child_sa(struct vici_builder *b, struct daemon *d, const struct ch
 		put_installed(b, d, child);
 	put_ts(b, "local-ts", child->local_ts, child->local_ts_count);
 	put_ts(b, "remote-ts", child->remote_ts, child->remote_ts_count);
+}
+
+void vici_put_child_sa(struct vici_builder *b, struct daemon *d, const struct child_info *child)
+{
+	char name[VICI_NAME_MAX + 1];
+
+	snprintf(name, sizeof(name), "%.200s-%u", child->name, child->uniqueid);
+	vici_begin_section(b, name);
+	vici_put_child_keys(b, d, child);
 	vici_end_section(b);
 }

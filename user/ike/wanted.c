@@ -348,6 +348,7 @@ struct wanted_child *wanted_event(struct wanted *w, const struct ike_event *even
 	case IKE_EVENT_FAILED:
 		on_failed(w, c, event->text, now);
 		break;
+	case IKE_EVENT_IKE_REKEYED:
 	case IKE_EVENT_CHILD_REKEYED:
 	case IKE_EVENT_IKE_MOVED:
 	case IKE_EVENT_IKE_UP:

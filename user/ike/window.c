@@ -8,6 +8,7 @@
 #include "child.h"
 #include "exchange.h"
 #include "fragment.h"
+#include "ike_rekey.h"
 #include "ike_sa.h"
 #include "mobike.h"
 #include "nat.h"
@@ -221,7 +222,7 @@ void window_run(struct ike_sa *sa)
 {
 	struct want *want;
 
-	if (sa->window.exchange || ike_sa_in(sa, PHASE_LINGER | PHASE_DEAD))
+	if (sa->window.exchange || ike_sa_in(sa, PHASE_LINGER | PHASE_DEAD) || ike_rekey_holds(sa))
 		return;
 	want = dequeue(&sa->window);
 	if (want)

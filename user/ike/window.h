@@ -26,7 +26,7 @@ struct want {
 	bool queued;
 };
 
-#define OWN_WANTS 8 /* one per kind of exchange that concerns the IKE SA itself */
+#define OWN_WANTS 9 /* one per kind of exchange that concerns the IKE SA itself */
 
 struct window {
 	/* ours */

@@ -119,6 +119,7 @@ struct params {
 	bool encap, transport, mobike;
 	uint32_t dpd;
 	enum fragmentation fragmentation;
+	int childless; /* as conf_conn's */
 };
 
 static inline void parse_list(const char *text, struct xswan_ts *out, int *count)
@@ -181,6 +182,7 @@ static inline struct conf_conn *make_conn(const char *name, const struct params 
 	conn->mobike = p->mobike;
 	conn->dpd_delay = p->dpd;
 	conn->fragmentation = p->fragmentation;
+	conn->childless = p->childless;
 	conn->children = child;
 	child->name = strdup("net");
 	child->proposal_count = parse_proposals(p->esp ? p->esp : "aes256gcm16", child->proposals, false);

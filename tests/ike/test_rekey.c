@@ -174,6 +174,40 @@ static void narrowed(void **state)
 	}
 }
 
+/* RFC 6023: IKE_AUTH without a Child SA, if both like, and then CREATE_CHILD_SA. */
+static void childless(void **state)
+{
+	enum { ALLOW, NEVER, PREFER, FORCE };
+	static const struct {
+		int a, b;
+		bool up, alone; /* does it come up; is IKE_AUTH without a Child SA */
+	} t[] = {
+		{ ALLOW, ALLOW, true, false },  { ALLOW, NEVER, true, false },   { PREFER, ALLOW, true, true },
+		{ PREFER, NEVER, true, false }, { FORCE, ALLOW, true, true },    { FORCE, NEVER, false, false },
+		{ PREFER, FORCE, true, true },  { NEVER, PREFER, true, false },
+	};
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct params a = default_a(), b = default_b();
+		struct world *w;
+
+		a.childless = t[i].a;
+		b.childless = t[i].b;
+		a.esp = b.esp = "aes256gcm16-x25519";
+		w = world_new_with(&a, &b, NULL);
+		assert_int_equal(engine_initiate(w->a.e, "gw", "net", NULL, w->now), 0);
+		world_run(w, 5 * SEC);
+		assert_int_equal(sink_count(&w->a), t[i].up);
+		assert_int_equal(sink_count(&w->b), t[i].up);
+		assert_int_equal(count_events(&w->a, IKE_EVENT_FAILED), !t[i].up);
+		if (t[i].up) {
+			assert_true(agree(w));
+			assert_int_equal(w->sent, t[i].alone ? 6 : 4);
+		}
+		world_free(w);
+	}
+}
+
 static void unknown_sa(void **state)
 {
 	struct world *w = up();
@@ -277,7 +311,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(child),	   cmocka_unit_test(ike),      cmocka_unit_test(reauth),
 		cmocka_unit_test(other_group), cmocka_unit_test(no_common_group), cmocka_unit_test(narrowed),
-		cmocka_unit_test(unknown_sa),  cmocka_unit_test(crossing),
+		cmocka_unit_test(unknown_sa), cmocka_unit_test(childless),  cmocka_unit_test(crossing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

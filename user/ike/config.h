@@ -134,6 +134,7 @@ struct conf_conn {
 	int keyingtries; /* attempts in a row; 0: without end; KEYINGTRIES_DEFAULT */
 	enum fragmentation fragmentation;
 	uint32_t dpd_delay; /* seconds; 0: no liveness checks */
+	enum { CHILDLESS_ALLOW, CHILDLESS_NEVER, CHILDLESS_PREFER, CHILDLESS_FORCE } childless; /* RFC 6023 */
 	uint64_t rekey_time, reauth_time, over_time, rand_time; /* seconds; 0: never; lifetime.h */
 	struct conf_child *children;
 	char *origin; /* "file:line" of the section, for messages */

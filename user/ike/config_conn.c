@@ -17,7 +17,6 @@ static const struct fixed_key fixed[] = {
 	{ "pull", FIXED_YES, NULL },
 	{ "dscp", FIXED_WORD, "000000" },
 	{ "dpd_timeout", FIXED_TIME, NULL }, /* IKEv1 only, in strongSwan too */
-	{ "childless", FIXED_WORD, "never" },
 	{ "ppk_required", FIXED_NO, NULL },
 	{ "vips", FIXED_REFUSED, "virtual addresses are not supported yet" },
 	{ "pools", FIXED_REFUSED, "virtual addresses are not supported yet" },
@@ -124,6 +123,22 @@ static void load_unique(struct section *s, struct conf_conn *conn, struct proble
 		problem_setting(p, k, "'%s' is not one of: never, no, keep, replace", k->value);
 }
 
+/* RFC 6023 */
+static void load_childless(struct section *s, struct conf_conn *conn, struct problems *p)
+{
+	static const char *const words[] = { "allow", "never", "prefer", "force" };
+	const struct setting *k = section_get(s, "childless");
+
+	for (size_t i = 0; k && i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(k->value, words[i]))
+			continue;
+		conn->childless = i;
+		return;
+	}
+	if (k)
+		problem_setting(p, k, "'%s' is not one of: allow, never, prefer, force", k->value);
+}
+
 static struct conf_conn *new_conn(struct section *s)
 {
 	struct conf_conn *conn = calloc(1, sizeof(*conn));
@@ -160,6 +175,7 @@ struct conf_conn *config_load_conn(struct loading *l, struct section *s, struct 
 	load_fragmentation(s, conn, p);
 	load_dpd_delay(s, conn, p);
 	config_load_life(s, conn, p);
+	load_childless(s, conn, p);
 	load_sending(s, conn, p);
 	ike = has_ike(s);
 	config_load_auth(l, s, conn, ike, p);

@@ -60,7 +60,9 @@ static bool is_open(const struct ike_sa *sa)
 
 static int add_child(struct ike_sa *sa, const struct conf_child *child)
 {
-	return ike_sa_in(sa, PHASE_ESTABLISHED) ? child_create(sa, child, sa->engine->cfg) : ike_sa_join(sa, child);
+	struct config *cfg = sa->engine->cfg;
+
+	return ike_sa_in(sa, PHASE_ESTABLISHED) ? child_create(sa, child, cfg) : ike_sa_join(sa, child, cfg);
 }
 
 /*

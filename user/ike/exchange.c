@@ -36,8 +36,8 @@ const struct exchange exchanges[EXCHANGE_COUNT] = {
 		.type = IKE_AUTH,
 		.phases = PHASE_HALF_OPEN,
 		/* AUTH is missing from a peer that wants EAP: refused with a reason */
-		.request_required = BIT(IDI) | child_payloads,
-		.request_optional = BIT(AUTH) | BIT(IDR) | certificates | BIT(CP) | ANY_TIME,
+		.request_required = BIT(IDI),
+		.request_optional = child_payloads | BIT(AUTH) | BIT(IDR) | certificates | BIT(CP) | ANY_TIME,
 		.response_required = BIT(IDR) | BIT(AUTH),
 		.response_optional = child_payloads | BIT(CERT) | BIT(CP) | ANY_TIME,
 		.build = ike_auth_build,

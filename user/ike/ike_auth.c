@@ -65,7 +65,7 @@ int ike_auth_build(struct ike_sa *sa, struct child *unused, struct message *m)
 	struct identity by_addr = identity_of_addr(&sa->remote.addr);
 	struct explanation x;
 	struct own_auth own;
-	struct child *child;
+	struct child *child = NULL;
 	int ret;
 
 	if (ike_auth_choose(sa, identity_is_exact(peer) ? peer : &by_addr, &own, &x)) {
@@ -73,8 +73,9 @@ int ike_auth_build(struct ike_sa *sa, struct child *unused, struct message *m)
 		ike_sa_fail(sa, "%s", x.text);
 		return -ENOENT;
 	}
-	child = child_new(sa, sa->wanted, sa->cfg, true);
-	if (!child) {
+	if (!sa->childless)
+		child = child_new(sa, sa->wanted, sa->cfg, true);
+	if (!child && !sa->childless) {
 		engine_count(sa->engine, XSWAN_IKE_INSTALL_FAILED);
 		sa->reason = IKE_REASON_RESOURCES;
 		ike_sa_fail(sa, "IKE_AUTH: no SPI to be had for the Child SA '%s'", sa->wanted->name);
@@ -91,10 +92,12 @@ int ike_auth_build(struct ike_sa *sa, struct child *unused, struct message *m)
 		ike_sa_fail(sa, "IKE_AUTH: AUTH could not be computed");
 		return ret;
 	}
-	child_ask_configured(sa, child);
-	child_offer_notifies(sa, child, m);
-	child_offer_proposals(child, true, m);
-	child_offer_selectors(child, m);
+	if (child) {
+		child_ask_configured(sa, child);
+		child_offer_notifies(sa, child, m);
+		child_offer_proposals(child, true, m);
+		child_offer_selectors(child, m);
+	}
 	mobike_offer(sa, m);
 	return 0;
 }
@@ -166,9 +169,12 @@ void ike_auth_response(struct ike_sa *sa, struct child *unused, const struct pay
 		return;
 	unique_settle(sa, payloads_notify(in, NOTIFY_INITIAL_CONTACT));
 	mobike_agree(sa, in, NULL);
+	if (sa->childless && ike_sa_join(sa, sa->wanted, sa->cfg))
+		ike_sa_event_failed(sa, "out of memory");
 	ike_sa_established(sa);
 	ike_auth_release(sa);
-	child_accept(sa, child, in);
+	if (child)
+		child_accept(sa, child, in);
 	ike_sa_drop_setup(sa);
 	if (sa->terminate)
 		ike_sa_delete(sa);

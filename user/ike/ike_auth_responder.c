@@ -102,6 +102,21 @@ static int check_unique(struct ike_sa *sa)
 	return fail(sa, &x);
 }
 
+/* Without SA, TSi and TSr, all of them, if the connection allows it (RFC 6023). */
+static bool refuse_childless(struct ike_sa *sa, const struct payloads *in, struct message *reply)
+{
+	const uint32_t all = PAYLOAD_BIT(SA) | PAYLOAD_BIT(TSI) | PAYLOAD_BIT(TSR);
+
+	sa->childless = !(in->seen & all);
+	if ((in->seen & all) == all || (sa->childless && sa->conn->childless != CHILDLESS_NEVER))
+		return false;
+	engine_count(sa->engine, XSWAN_IKE_RX_MALFORMED);
+	ike_sa_log(sa, LOG_LEVEL_WARN, "IKE_AUTH: the peer's request lacks SA, TSi or TSr");
+	chain_notify(&reply->chain, PROTOCOL_NONE, NOTIFY_INVALID_SYNTAX, NULL, 0);
+	sa->ending = "the peer sent IKE_AUTH without a Child SA";
+	return true;
+}
+
 /* IDr, [CERT], AUTH, then what child_respond has to say */
 int ike_auth_request(struct ike_sa *sa, const struct payloads *in, struct message *reply)
 {
@@ -113,6 +128,8 @@ int ike_auth_request(struct ike_sa *sa, const struct payloads *in, struct messag
 		sa->ending = sa->reason == IKE_REASON_UNIQUE ? "the peer is up already" : "the peer did not authenticate";
 		return 0;
 	}
+	if (refuse_childless(sa, in, reply))
+		return 0;
 	if (mobike_refuse_nat(sa, in, reply)) {
 		sa->ending = "the peer forbids NATs, and there is one";
 		return 0;
@@ -122,10 +139,14 @@ int ike_auth_request(struct ike_sa *sa, const struct payloads *in, struct messag
 	if (ret)
 		return ret;
 	unique_settle(sa, payloads_notify(in, NOTIFY_INITIAL_CONTACT));
-	child_choose_connection(sa, in);
+	if (!sa->childless)
+		child_choose_connection(sa, in);
 	mobike_agree(sa, in, reply);
 	ike_sa_established(sa);
-	child_respond(sa, in, reply);
+	if (sa->conn->childless == CHILDLESS_FORCE && !sa->childless)
+		chain_notify(&reply->chain, PROTOCOL_NONE, NOTIFY_NO_ADDITIONAL_SAS, NULL, 0);
+	else if (!sa->childless)
+		child_respond(sa, in, reply);
 	ike_sa_drop_setup(sa);
 	return 0;
 }

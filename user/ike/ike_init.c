@@ -299,6 +299,12 @@ void ike_init_response(struct ike_sa *sa, struct child *child, const struct payl
 		sa->local.port = sa->remote.port = PORT_IKE_NAT; /* RFC 7296 section 2.23, RFC 4555 section 3.3 */
 	sa->setup->give_up_at = 0;
 	window_done(sa);
+	sa->childless = sa->conn->childless >= CHILDLESS_PREFER && payloads_notify(in, NOTIFY_CHILDLESS_IKEV2_SUPPORTED);
+	if (sa->conn->childless == CHILDLESS_FORCE && !sa->childless) {
+		sa->reason = IKE_REASON_PEER_REFUSED;
+		ike_sa_fail(sa, "IKE_SA_INIT: the peer does not do without a Child SA in IKE_AUTH; to change: `childless`");
+		return;
+	}
 	ike_auth_begin(sa);
 }
 

@@ -146,6 +146,8 @@ static int reply(struct ike_sa *sa, const struct dh *dh)
 	ike_cert_write_init(sa, &m.chain);
 	if (sa->fragments_in)
 		ike_init_write_fragmentation(sa, &m);
+	if (sa->conn->childless != CHILDLESS_NEVER)
+		chain_notify(&m.chain, PROTOCOL_NONE, NOTIFY_CHILDLESS_IKEV2_SUPPORTED, NULL, 0);
 	ret = window_answer(sa, &m);
 	if (!ret)
 		ret = blob_set(&sa->setup->init_response, (struct span){ m.buf, m.w.len });

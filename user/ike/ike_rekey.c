@@ -83,6 +83,9 @@ static struct ike_sa *begin(struct ike_sa *old, bool initiator)
 	sa->local_id = old->local_id;
 	sa->remote_id = old->remote_id;
 	sa->for_one = old->for_one;
+	sa->fragments_in = old->fragments_in;
+	sa->fragments_out = old->fragments_out;
+	sa->fragment_size = old->fragment_size;
 	sa->failure_reported = true; /* nobody has asked for it */
 	sa->reauth_due_at = old->reauth_due_at;
 	sa->reauth_end_at = old->reauth_end_at;

@@ -128,14 +128,14 @@ static void fail_joining(struct ike_sa *sa, const char *text)
 		event_failed(sa, sa->joining->conf->name, sa->reason, text);
 }
 
-int ike_sa_join(struct ike_sa *sa, const struct conf_child *conf)
+int ike_sa_join(struct ike_sa *sa, const struct conf_child *conf, struct config *cfg)
 {
 	struct joining **end = &sa->joining, *j = calloc(1, sizeof(*j));
 
 	if (!j)
 		return -ENOMEM;
 	j->conf = conf;
-	j->cfg = config_ref(sa->engine->cfg);
+	j->cfg = config_ref(cfg);
 	while (*end)
 		end = &(*end)->next;
 	*end = j;

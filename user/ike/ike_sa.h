@@ -78,6 +78,7 @@ struct ike_sa {
 	bool terminate; /* asked for while IKE_AUTH was under way */
 	bool delete_sent; /* for the IKE SA itself, not for a Child SA */
 	bool initial_contact; /* AUTH_SENT: its IKE_AUTH says so */
+	bool childless; /* IKE_AUTH is to be, or was, without a Child SA (RFC 6023) */
 	bool for_one; /* made since there was no room for its child on another: no others join */
 	enum { REAUTH_NONE, REAUTH_WANTED, REAUTH_REPLACED } reauth; /* by another IKE SA: reauth.h */
 	bool unconfirmed; /* a Child SA of its is */
@@ -141,8 +142,8 @@ struct ike_sa *ike_sa_find(const struct engine *e, uint64_t own_spi);
 /* To an address, or to the connection's own: IKE_SA_INIT is wanted. 0 or -errno. */
 int ike_sa_initiate(struct engine *e, const struct conf_conn *conn, const struct conf_child *child,
 		    const struct endpoint *local, const struct addr *remote, struct ike_sa **made);
-/* One more child, as soon as it is up. conf is e->cfg's. 0 or -ENOMEM */
-int ike_sa_join(struct ike_sa *sa, const struct conf_child *conf);
+/* One more child, as soon as it is up. cfg holds conf. 0 or -ENOMEM */
+int ike_sa_join(struct ike_sa *sa, const struct conf_child *conf, struct config *cfg);
 
 void ike_sa_drop_setup(struct ike_sa *sa);
 void ike_sa_established(struct ike_sa *sa);

@@ -105,6 +105,32 @@ void rejection_response(struct ike_sa *sa, struct child *child, const struct pay
 	ike_sa_end(sa, "the peer was rejected"); /* told already, in full */
 }
 
+/* The peer got ESP with an SPI that it does not have (section 1.5). If the exchange about it says so, too, it is made anew. */
+static void obey_invalid_spi(struct ike_sa *sa, const struct notify *n)
+{
+	struct cursor data = cursor_over(n->data);
+	struct child *child = n->data.len == 4 ? child_find_out(sa, cursor_u32(&data)) : NULL;
+
+	if (!child || child->state != CHILD_INSTALLED)
+		return; /* what was on its way when it ended */
+	ike_sa_log(sa, LOG_LEVEL_WARN, "the peer does not know Child SA %s{%u} (INVALID_SPI): rekeying it",
+		   child->conf->name, child->uniqueid);
+	child->act_at = sa->engine->now;
+}
+
+/* The peer got a packet outside the selectors: nothing that we send on purpose, so somebody should look into it. */
+static void tell_invalid_selectors(struct ike_sa *sa, const struct notify *n)
+{
+	struct cursor spi = cursor_over(n->spi);
+	const struct child *child = child_find_out(sa, cursor_u32(&spi));
+
+	if (child && budget_take(&sa->engine->budget, sa->engine->now))
+		ike_sa_log(sa, LOG_LEVEL_WARN,
+			   "the peer got a packet by Child SA %s{%u} that is outside its traffic selectors "
+			   "(INVALID_SELECTORS)",
+			   child->conf->name, child->uniqueid);
+}
+
 /* Status notifies that mean nothing to us are ignored; two errors end the IKE SA (sections 2.21.2 and 2.21.3). */
 int notify_request(struct ike_sa *sa, const struct payloads *in, struct message *reply)
 {
@@ -117,6 +143,13 @@ int notify_request(struct ike_sa *sa, const struct payloads *in, struct message 
 		return 0;
 	}
 	if (!payloads_notify(in, NOTIFY_AUTHENTICATION_FAILED)) {
+		const struct notify *invalid = payloads_notify(in, NOTIFY_INVALID_SPI);
+
+		if (invalid)
+			obey_invalid_spi(sa, invalid);
+		invalid = payloads_notify(in, NOTIFY_INVALID_SELECTORS);
+		if (invalid)
+			tell_invalid_selectors(sa, invalid);
 		mobike_request(sa, in, reply);
 		return 0;
 	}

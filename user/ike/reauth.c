@@ -88,7 +88,7 @@ static int initiate(struct ike_sa *sa, const struct conf_conn *conn)
 
 		if (!is_live(c) || !conf || !conf->proposal_count)
 			continue;
-		ret = made ? ike_sa_join(made, conf)
+		ret = made ? ike_sa_join(made, conf, sa->engine->cfg)
 			   : ike_sa_initiate(sa->engine, conn, conf, &local, &sa->remote.addr, &made);
 	}
 	return made || ret ? ret : -ENOENT;

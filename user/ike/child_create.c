@@ -222,7 +222,7 @@ static bool begin_elsewhere(struct ike_sa *sa, struct child *child)
 	struct endpoint local = { .addr = sa->local.addr, .port = PORT_IKE };
 	struct ike_sa *made;
 
-	if (!conf || sa->nat_remote || ike_sa_initiate(e, conn, conf, &local, &sa->remote.addr, &made))
+	if (!conf || !reauth_reaches(sa, conn) || ike_sa_initiate(e, conn, conf, &local, &sa->remote.addr, &made))
 		return false;
 	made->for_one = true;
 	ike_sa_log(sa, LOG_LEVEL_INFO, "the peer does not take '%s' on this IKE SA: trying another", conf->name);

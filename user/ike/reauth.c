@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "child_create.h"
+#include "connection.h"
 #include "ike_sa_index.h"
 #include "nat.h"
 
@@ -100,12 +101,17 @@ static void give_up(struct ike_sa *sa, const char *why)
 	sa->reauth_at = IKE_TIME_NEVER;
 }
 
+bool reauth_reaches(const struct ike_sa *sa, const struct conf_conn *conn)
+{
+	return !sa->nat_remote || (conn && connection_names_remote(conn, &sa->remote.addr));
+}
+
 static void begin(struct ike_sa *sa)
 {
 	const struct conf_conn *conn = config_find_conn(sa->engine->cfg, sa->conn->name);
 	int ret;
 
-	if (sa->nat_remote) {
+	if (!reauth_reaches(sa, conn)) {
 		give_up(sa, "only the peer can, which is behind NAT");
 		return;
 	}

@@ -157,12 +157,15 @@ plaintext_free()
 	return 1
 }
 
+# ESP in UDP, as opposed to IKE on the same port, behind four octets of zero; udp[] is for IPv4 alone
+in_udp='(udp port 4500 and ((ip and udp[8:4] != 0) or (ip6 and ip6[48:4] != 0)))'
+
 # sealed_as FILTER: all sealed packets of the capture `wire`, and more than a few, are of this kind
 sealed_as()
 {
 	local all kind
 
-	all=$(on_wire wire 'esp or ip6 proto 50 or (udp port 4500 and greater 100)') kind=$(on_wire wire "$1")
+	all=$(on_wire wire "esp or ip6 proto 50 or ($in_udp and greater 100)") kind=$(on_wire wire "($1) and (not udp port 4500 or $in_udp)")
 	[ "$all" -gt 500 ] && [ "$all" = "$kind" ] || {
 		echo "$kind of $all packets are $1"
 		return 1

@@ -199,6 +199,27 @@ static void test_start_actions(void **state)
 	assert_string_equal(tunnels_to(w, "10.2.4.9"), "1"); /* down: still protected */
 }
 
+/* dpd_action or close_action = trap: the configured selectors stand from the end of its SA, until the next
+ * configuration. */
+static void test_trap_after_a_loss(void **state)
+{
+	struct world *w = *state;
+
+	need_bpf(w);
+	w->conn.children = &w->none; /* whose negotiated selectors meet no others */
+	assert_int_equal(policy_configure(w->policy, &w->cfg), 0);
+	assert_int_equal(add(w, &w->none, "10.1.0.0/16", "10.3.4.0/24", 77), 0);
+	policy_trap(w->policy, w->none.tunnel, true);
+	policy_remove(w->policy, 77);
+	assert_string_equal(tunnels_to(w, "10.3.4.9"), "2");
+	assert_string_equal(tunnels_to(w, "10.3.0.9"), "2");
+	assert_int_equal(add(w, &w->none, "10.1.0.0/16", "10.3.4.0/24", 78), 0);
+	policy_remove(w->policy, 78);
+	assert_string_equal(tunnels_to(w, "10.3.4.9"), "2"); /* and stay */
+	assert_int_equal(policy_configure(w->policy, &w->cfg), 0);
+	assert_string_equal(tunnels_to(w, "10.3.4.9"), "");
+}
+
 static void test_reload(void **state)
 {
 	struct world *w = *state;
@@ -493,9 +514,11 @@ static void test_alone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_start_actions), TEST(test_reload),     TEST(test_failed_reload),
-		TEST(test_orphans),       TEST(test_refused_sa), TEST(test_check),
-		TEST(test_check_shunt),   TEST(test_shunts),     TEST(test_ipv6),
+		TEST(test_start_actions), TEST(test_trap_after_a_loss),
+		TEST(test_reload),        TEST(test_failed_reload),
+		TEST(test_orphans),       TEST(test_refused_sa),
+		TEST(test_check),         TEST(test_check_shunt),
+		TEST(test_shunts),        TEST(test_ipv6),
 		TEST(test_alone),
 	};
 

@@ -469,6 +469,12 @@ int policy_add(struct policy *p, const struct child_install *sa, uint64_t id)
 	return err;
 }
 
+/* policy_trap has been called since the last change. */
+static bool becomes_trap(const struct policy *p, uint32_t tunnel)
+{
+	return p->trap[tunnel] == TRAP_INSTALLED && !p->covered[tunnel];
+}
+
 void policy_remove(struct policy *p, uint64_t id)
 {
 	struct table_entry *entry = table_find(&p->by_id, id);
@@ -478,8 +484,8 @@ void policy_remove(struct policy *p, uint64_t id)
 	if (!a)
 		return;
 	last = a->what->refs == 1;
-	if (a->what->alone && last && p->keep(p->ctx, a->what->tunnel))
-		absorb(p, a->what);
+	if (a->what->alone && last && (p->keep(p->ctx, a->what->tunnel) || becomes_trap(p, a->what->tunnel)))
+		absorb(p, a->what); /* what is to stand instead comes before it goes */
 	if (a->what->alone)
 		refresh = last && !erase_alone(p, a->what);
 	else

@@ -11,11 +11,14 @@ struct settings *settings_new(const char *origin)
 {
 	struct settings *t = calloc(1, sizeof(*t));
 
-	if (t && tree_add_file(t, origin, &t->root.file)) {
-		settings_free(t);
+	if (!t || table_init(&t->sections)) {
+		free(t);
 		return NULL;
 	}
-	return t;
+	if (!tree_add_file(t, origin, &t->root.file))
+		return t;
+	settings_free(t);
+	return NULL;
 }
 
 int settings_add_section(struct settings *t, struct section *parent, const char *name, struct section **out)

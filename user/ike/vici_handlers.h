@@ -64,6 +64,7 @@ enum vici_verdict vici_reload_settings(void *daemon, struct vici_request *req, c
 
 /* vici_load.c */
 void vici_loaded_settle(struct daemon *d); /* the configuration is made of what has come so far */
+void vici_loaded_later(struct daemon *d); /* the same, when credentials have stopped coming for a moment */
 void vici_loaded_free(struct daemon *d);
 enum vici_verdict vici_get_conns(void *daemon, struct vici_request *req, const struct vici_message *msg,
 				 struct vici_builder *reply);
@@ -71,6 +72,8 @@ enum vici_verdict vici_load_conn(void *daemon, struct vici_request *req, const s
 				 struct vici_builder *reply);
 enum vici_verdict vici_unload_conn(void *daemon, struct vici_request *req, const struct vici_message *msg,
 				   struct vici_builder *reply);
+
+/* vici_credentials.c */
 enum vici_verdict vici_load_cert(void *daemon, struct vici_request *req, const struct vici_message *msg,
 				 struct vici_builder *reply);
 enum vici_verdict vici_load_key(void *daemon, struct vici_request *req, const struct vici_message *msg,

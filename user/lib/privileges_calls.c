@@ -82,6 +82,9 @@ static const struct by_argument {
 	{ SCMP_ACT_ALLOW, CALL(ioctl), EQ(1, TCGETS) }, /* isatty() */
 	{ SCMP_ACT_ALLOW, CALL(ioctl), EQ(1, FIONREAD) },
 	{ SCMP_ACT_ALLOW, CALL(ioctl), EQ(1, FIONBIO) },
+	{ SCMP_ACT_ALLOW, CALL(ioctl), EQ(1, SIOCGIFFLAGS) }, /* which addresses are of use (user/ike/addresses.c) */
+	{ SCMP_ACT_ALLOW, CALL(ioctl), EQ(1, SIOCGIFNAME) }, /* if_indextoname() */
+	{ SCMP_ACT_ALLOW, CALL(ioctl), EQ(1, SIOCGIFINDEX) }, /* if_nametoindex() */
 	{ SCMP_ACT_ALLOW, CALL(prctl), EQ(0, PR_SET_NAME) },
 	{ SCMP_ACT_ALLOW, CALL(prctl), EQ(0, PR_GET_DUMPABLE) },
 	{ SCMP_ACT_ALLOW, CALL(prlimit64), EQ(2, 0) }, /* only asks */

@@ -9,7 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <errno.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <cap-ng.h>
 #include <cmocka.h>
 
 #include "../../user/lib/secmem.h"
@@ -174,9 +178,60 @@ static void test_given_back(void **state)
 	assert_true(secmem_total() <= before + (4u << 20)); /* the last one, and a spare */
 }
 
+/* 0: of a limit of 3 MiB all is used but what is less than the smallest mapping, and what is freed is there again. */
+static int meets_the_limit(void)
+{
+	static uint8_t *p[40000];
+	const size_t limit = 3u << 20, freed = 1000;
+	size_t count = 0;
+	char why[256];
+
+	if (secmem_total() || setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){ limit, limit }))
+		return 1;
+	while (count < 40000 && (p[count] = secmem_alloc(100))) /* 128 of them */
+		memset(p[count++], 0x5a, 100);
+	if (count == 40000 || errno != ENOMEM)
+		return 2;
+	if (secmem_total() > limit || secmem_total() + 2 * SECMEM_MAX <= limit || count < limit / 128 - 100)
+		return 3;
+	secmem_explain(ENOMEM, why, sizeof(why));
+	if (!strstr(why, "RLIMIT_MEMLOCK") || !strstr(why, "LimitMEMLOCK=") || !strstr(why, "ulimit -l"))
+		return 4;
+	if (secmem_alloc(100))
+		return 5;
+	secmem_free(p[freed], 100);
+	p[freed] = secmem_alloc(100);
+	if (!p[freed] || !is_zero(p[freed], 100))
+		return 6;
+	for (size_t i = 0; i < count; i++)
+		secmem_free(p[i], 100);
+	return 0;
+}
+
+/* In a process of its own, without the capability that waives the limit. */
+static void test_limit(void **state)
+{
+	int status;
+	pid_t pid;
+
+#ifdef __SANITIZE_ADDRESS__
+	skip(); /* the sanitizer replaces mlock(2) by nothing */
+#endif
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		capng_clear(CAPNG_SELECT_CAPS);
+		_exit(capng_apply(CAPNG_SELECT_CAPS) ? 99 : meets_the_limit());
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_limit), /* first: what is mapped is not locked in a child process */
 		cmocka_unit_test(test_locked_and_not_dumped),
 		cmocka_unit_test(test_wiped_when_freed),
 		cmocka_unit_test(test_sizes_and_alignment),

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #define CHUNK (2 * SECMEM_MAX) /* the first; each is as large as all before it, up to: */
 #define CHUNK_MAX \
@@ -122,21 +124,35 @@ static size_t chunk_size(void)
 	return pool.total < CHUNK_MAX ? pool.total : CHUNK_MAX;
 }
 
-static int add_chunk(void)
+/* NULL: errno */
+static struct chunk *map_locked(size_t size)
 {
-	const size_t size = chunk_size();
 	struct chunk *c = map_aligned(size);
 	int err;
 
 	if (!c)
-		return -errno;
+		return NULL;
 	if (size == CHUNK_MAX)
 		(void)madvise(c, size, MADV_HUGEPAGE); /* a wish: ordinary pages will do */
-	if (mlock(c, size) || madvise(c, size, MADV_DONTDUMP)) {
-		err = -errno;
-		munmap(c, size);
-		return err;
+	if (!mlock(c, size) && !madvise(c, size, MADV_DONTDUMP))
+		return c;
+	err = errno;
+	munmap(c, size);
+	errno = err;
+	return NULL;
+}
+
+static int add_chunk(void)
+{
+	size_t size = chunk_size();
+	struct chunk *c = map_locked(size);
+
+	while (!c && size > CHUNK) { /* close to the limit a smaller one may be allowed */
+		size = size / 2 / CHUNK * CHUNK;
+		c = map_locked(size);
 	}
+	if (!c)
+		return -errno;
 	*c = (struct chunk){ .size = size, .carved = sizeof(*c) };
 	retire_chunk(pool.current);
 	pool.current = c;
@@ -198,6 +214,19 @@ void secmem_free(void *p, size_t size)
 			pool.spare = c;
 	}
 	pthread_mutex_unlock(&pool.lock);
+}
+
+void secmem_explain(int err, char *out, size_t size)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur == RLIM_INFINITY)
+		snprintf(out, size, "%s", strerror(err));
+	else
+		snprintf(out, size,
+			 "%s: %zu KiB hold keys, and this process may lock %ju KiB in all (RLIMIT_MEMLOCK): raise "
+			 "LimitMEMLOCK= of its unit, or ulimit -l where it is started",
+			 strerror(err), secmem_total() / 1024, (uintmax_t)limit.rlim_cur / 1024);
 }
 
 size_t secmem_total(void)

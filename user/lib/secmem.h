@@ -16,6 +16,8 @@
 
 /* Zeroed and aligned to SECMEM_ALIGN. NULL: errno; mlock(2) refusing is EPERM, ENOMEM or EAGAIN. */
 void *secmem_alloc(size_t size) __attribute__((warn_unused_result));
+/* Why it refused with that errno and, where the process has a limit, which and where to raise it. */
+void secmem_explain(int err, char *out, size_t size);
 /* Wipes; `size` as it was allocated. NULL is allowed. */
 void secmem_free(void *p, size_t size);
 size_t secmem_total(void); /* bytes mapped */

@@ -16,16 +16,32 @@
 #define PR_MDWE_REFUSE_EXEC_GAIN 1
 #endif
 
+/*
+ * Locked memory is needed after the capability that would waive the limit is gone. Who may not lift the limit (that takes
+ * CAP_SYS_RESOURCE) has at least all that it allows.
+ */
+static bool lock_without_limit(void)
+{
+	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	struct rlimit limit;
+
+	if (!setrlimit(RLIMIT_MEMLOCK, &unlimited))
+		return true;
+	log_debug("no more locked memory than the limit allows: %s", strerror(errno));
+	if (!getrlimit(RLIMIT_MEMLOCK, &limit)) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_MEMLOCK, &limit);
+	}
+	return false;
+}
+
 int privileges_protect_memory(void)
 {
-	const struct rlimit none = { 0, 0 }, unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	const struct rlimit none = { 0, 0 };
 
 	if (prctl(PR_SET_DUMPABLE, 0) || setrlimit(RLIMIT_CORE, &none))
 		return -errno;
-	/* locked memory is needed after the capability that would waive the limit is gone */
-	if (setrlimit(RLIMIT_MEMLOCK, &unlimited))
-		log_debug("the limit on locked memory stays as it is: %s", strerror(errno));
-	else if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
+	if (lock_without_limit() && mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
 		log_debug("memory is not locked as a whole: %s", strerror(errno));
 	return 0;
 }

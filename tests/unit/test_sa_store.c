@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Slots and SPIs; Child SAs added, moved and removed, and what becomes of them when xswan-dp refuses, is silent or restarts. */
+#include <cap-ng.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../user/ike/sa_pair.h"
+#include "../../user/lib/log.h"
+#include "../../user/lib/secmem.h"
 #include "sa_store_fixture.h"
 
 static void test_slots_fifo(void **state)
@@ -405,6 +413,67 @@ static void test_removal_while_away(void **state)
 	assert_int_equal(XSWAN_SPI_SLOT(spi), XSWAN_SPI_SLOT(id));
 }
 
+/* 8 MiB may be locked by default, and half of it goes to private keys and key exchanges. */
+static void test_locked_memory_of_many(void **state)
+{
+	static struct sa_pair *pairs[20000];
+	struct child_install c = install_of(*state, 1);
+	const size_t before = secmem_total();
+
+	for (size_t i = 0; i < 20000; i++) {
+		const int err = sa_pair_new(&c, 7, &pairs[i]);
+
+		if (err == -EPERM || err == -ENOMEM || err == -EAGAIN)
+			skip(); /* RLIMIT_MEMLOCK */
+		assert_int_equal(err, 0);
+		assert_memory_equal(pairs[i]->keys, key_in, KEY_LEN);
+		assert_memory_equal(pairs[i]->keys + KEY_LEN, key_out, KEY_LEN);
+	}
+	assert_true(secmem_total() - before <= 4u << 20);
+	for (size_t i = 0; i < 20000; i++)
+		sa_pair_free(pairs[i]);
+}
+
+static void count_hint(void *ctx, enum log_level level, const char *line)
+{
+	*(int *)ctx += level == LOG_LEVEL_ERROR && strstr(line, "no locked memory") && strstr(line, "LimitMEMLOCK=");
+}
+
+/* 0: no more memory may be locked; SAs are refused when what is mapped is full, and that is told once. */
+static int told_once(struct world *w)
+{
+	const struct child_install c = install_of(w, 1);
+	struct sa_pair *pair;
+	int hints = 0, err = 0;
+
+	capng_clear(CAPNG_SELECT_CAPS);
+	if (capng_apply(CAPNG_SELECT_CAPS) || setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){ 4096, 4096 }))
+		return 99;
+	log_set_hook(count_hint, &hints);
+	for (int i = 0; i < 100000 && !err; i++)
+		err = sa_pair_new(&c, 7, &pair);
+	if (err != -ENOMEM || sa_pair_new(&c, 7, &pair) != -ENOMEM)
+		return 1;
+	return hints != 1;
+}
+
+static void test_limit_is_told_once(void **state)
+{
+	int status;
+	pid_t pid;
+
+#ifdef __SANITIZE_ADDRESS__
+	skip(); /* the sanitizer replaces mlock(2) by nothing */
+#endif
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit(told_once(*state));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -422,6 +491,8 @@ int main(void)
 		STORE_TEST(test_query),
 		STORE_TEST(test_restart_of_dataplane),
 		STORE_TEST(test_removal_while_away),
+		STORE_TEST(test_locked_memory_of_many),
+		STORE_TEST(test_limit_is_told_once),
 		STORE_TEST(test_add_unanswered),
 	};
 

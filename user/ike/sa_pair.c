@@ -14,7 +14,7 @@
 void sa_pair_free(struct sa_pair *pair)
 {
 	if (pair)
-		secmem_free(pair->keys, sizeof(*pair->keys));
+		secmem_free(pair->keys, 2 * pair->key_len);
 	free(pair);
 }
 
@@ -89,6 +89,33 @@ static void init_headers(struct sa_pair *pair, const struct child_install *c, co
 	sa_pair_set_path(pair, &path);
 }
 
+/* Once in full: at the limit every further SA fails, and each says so where it is negotiated. */
+static void log_no_memory(int err)
+{
+	static bool told;
+	char why[256];
+
+	secmem_explain(err, why, sizeof(why));
+	log_write(told ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR, "no locked memory for the keys of a Child SA: %s", why);
+	told = true;
+}
+
+static int set_keys(struct sa_pair *pair, const struct child_install *c)
+{
+	int err;
+
+	pair->keys = secmem_alloc(2 * c->key_len);
+	if (!pair->keys) {
+		err = errno;
+		log_no_memory(err);
+		return -err;
+	}
+	pair->key_len = c->key_len;
+	memcpy(pair->keys, c->key_in, c->key_len);
+	memcpy(pair->keys + c->key_len, c->key_out, c->key_len);
+	return 0;
+}
+
 int sa_pair_new(const struct child_install *c, uint32_t stat_map_id, struct sa_pair **out)
 {
 	struct sa_pair *pair = NULL;
@@ -100,10 +127,8 @@ int sa_pair_new(const struct child_install *c, uint32_t stat_map_id, struct sa_p
 	pair = calloc(1, sizeof(*pair));
 	if (!pair)
 		return -ENOMEM;
-	pair->keys = secmem_alloc(sizeof(*pair->keys));
-	if (!pair->keys) {
-		err = -errno;
-		log_error("no locked memory for keys: %s", strerror(errno));
+	err = set_keys(pair, c);
+	if (err) {
 		sa_pair_free(pair);
 		return err;
 	}
@@ -116,9 +141,6 @@ int sa_pair_new(const struct child_install *c, uint32_t stat_map_id, struct sa_p
 	pair->limits = c->limits;
 	pair->rekey = c->rekey;
 	pair->retired = c->standby;
-	pair->key_len = c->key_len;
-	memcpy(pair->keys->in, c->key_in, c->key_len);
-	memcpy(pair->keys->out, c->key_out, c->key_len);
 	pair->local_ts_count = c->local_ts_count;
 	pair->remote_ts_count = c->remote_ts_count;
 	memcpy(pair->local_ts, c->local_ts, c->local_ts_count * sizeof(c->local_ts[0]));

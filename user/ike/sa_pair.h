@@ -9,11 +9,6 @@
 #include "../lib/table.h"
 #include "engine.h"
 
-/* In locked memory. */
-struct pair_keys {
-	uint8_t in[XSWAN_DP_KEY_MAX], out[XSWAN_DP_KEY_MAX];
-};
-
 /* A Child SA: both directions, under the inbound slot. Its id is the inbound SPI. */
 struct sa_pair {
 	struct sa_pair *next; /* of the same tunnel, newest first */
@@ -29,8 +24,8 @@ struct sa_pair {
 	struct sa_pair *next_unproven;
 	bool rekey; /* for which the peer waits as long as it takes */
 	bool retired; /* it only receives */
-	uint32_t key_len;
-	struct pair_keys *keys;
+	uint32_t key_len; /* of each direction */
+	uint8_t *keys; /* inbound, then outbound: in locked memory, of which there may be little */
 	struct identity remote_id;
 	int local_ts_count, remote_ts_count;
 	struct xswan_ts local_ts[XSWAN_DP_TS_MAX], remote_ts[XSWAN_DP_TS_MAX];

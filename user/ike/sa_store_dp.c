@@ -22,7 +22,7 @@ int sa_store_dp_add(struct sa_store *store, const struct sa_pair *pair, uint32_t
 	m->packets = pair->limits.packets;
 	m->time = pair->limits.time;
 	m->key_len = pair->key_len;
-	memcpy(m->key, dir == XSWAN_DP_IN ? pair->keys->in : pair->keys->out, pair->key_len);
+	memcpy(m->key, pair->keys + (dir == XSWAN_DP_IN ? 0 : pair->key_len), pair->key_len);
 	m->local_ts_count = pair->local_ts_count;
 	m->remote_ts_count = pair->remote_ts_count;
 	memcpy(m->local_ts, pair->local_ts, sizeof(m->local_ts));

@@ -28,7 +28,7 @@ limit()
 {
 	case $1 in
 	unit | bpf | ike) echo 120 ;;
-	sanitize | fuzz) echo 600 ;; # they build first
+	sanitize | fuzz) echo 1200 ;; # they build first
 	*) echo 300 ;;
 	esac
 }

@@ -23,6 +23,6 @@ programs()
 mapfile -t programs < <(programs)
 check "they build" make -s -j"$(nproc)" B="$B" CFLAGS="-O1 -g $flags" LDFLAGS="$flags" "${programs[@]}"
 for program in "${programs[@]}"; do
-	check "${program##*/}" timeout 100 "$program"
+	check "${program##*/}" timeout 200 "$program"
 done
 check_end

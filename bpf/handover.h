@@ -13,6 +13,8 @@
 #include "trace.h"
 
 #define ACQUIRE_INTERVAL 1000000000ull /* ns, per tunnel */
+#define SPI_UNKNOWN_INTERVAL 100000000ull /* ns, of them all */
+#define NO_TUNNEL 0
 
 enum fate_kind {
 	FATE_PASS, /* the kernel's, as if xswan were not there */
@@ -138,6 +140,40 @@ static __always_inline bool raise_acquire(__u32 tunnel_nr, const struct flow *fl
 	__builtin_memcpy(event->dst, flow->dst, sizeof(event->dst));
 	bpf_ringbuf_submit(event, 0);
 	return true;
+}
+
+/*
+ * ESP for an SPI that no SA here has. A flood of it costs two lookups a packet: strangers raise nothing, and leave the
+ * time as it is for those who are known.
+ */
+static __always_inline void raise_spi_unknown(const struct flow *flow, __be32 spi, __be16 sport, __be16 dport)
+{
+	__u64 now = bpf_ktime_get_ns(), then, *last;
+	struct xswan_local peer = { .family = flow->family };
+	const __u32 at = NO_TUNNEL;
+	struct xswan_event *event;
+
+	last = bpf_map_lookup_elem(&acquired, &at);
+	if (!last)
+		return;
+	then = *last;
+	if (then && now - then < SPI_UNKNOWN_INTERVAL)
+		return;
+	__builtin_memcpy(peer.ip, flow->src, sizeof(peer.ip));
+	if (!bpf_map_lookup_elem(&ike_peers, &peer) || __sync_val_compare_and_swap(last, then, now) != then)
+		return;
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event)
+		return;
+	*event = (struct xswan_event){ .kind = XSWAN_EVENT_SPI_UNKNOWN,
+				       .spi = spi,
+				       .sport = sport,
+				       .dport = dport,
+				       .family = flow->family,
+				       .proto = flow->proto };
+	__builtin_memcpy(event->src, flow->src, sizeof(event->src));
+	__builtin_memcpy(event->dst, flow->dst, sizeof(event->dst));
+	bpf_ringbuf_submit(event, 0);
 }
 
 /*

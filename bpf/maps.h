@@ -112,8 +112,9 @@ struct {
 } events SEC(".maps");
 
 /*
- * When a tunnel last asked for an SA, bpf_ktime_get_ns(). For these programs alone, and pinned
- * all the same: the rate is one per tunnel, however many times the object is loaded.
+ * When a tunnel last asked for an SA, bpf_ktime_get_ns(); and at 0, which is no tunnel, when an unknown SPI was last
+ * told of. For these programs alone, and pinned all the same: the rate is one per tunnel, however many times the object
+ * is loaded.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

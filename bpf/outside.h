@@ -195,6 +195,8 @@ static __always_inline struct fate receive_esp(const struct arrival *at, const s
 	}
 	if (kind == ESP_NOT || !esp.surely || is_transit(at, f))
 		return admit_cleartext(at, f);
+	if (reason == XSWAN_DROP_SPI_UNKNOWN)
+		raise_spi_unknown(&f->flow, esp.spi, esp.sport, esp.dport);
 	return fate_drop(reason);
 }
 

@@ -332,13 +332,17 @@ enum xswan_flood_bucket {
 
 enum xswan_event_kind {
 	XSWAN_EVENT_ACQUIRE = 1, /* a packet wants a tunnel that has no SA */
+	XSWAN_EVENT_SPI_UNKNOWN, /* from an address in ike_peers came ESP that is dropped for that */
 };
 
 struct xswan_event {
 	__u32 kind; /* enum xswan_event_kind */
-	__u32 tunnel;
+	union {
+		__u32 tunnel; /* ACQUIRE */
+		__be32 spi; /* SPI_UNKNOWN */
+	};
 	__u8 src[16], dst[16]; /* IPv4 takes the first 4 bytes */
-	__be16 sport, dport; /* ICMP: type and code in both, as in a rule */
+	__be16 sport, dport; /* ICMP: type and code in both, as in a rule; SPI_UNKNOWN: 0 if not in UDP */
 	__u8 family; /* 4 or 6 */
 	__u8 proto;
 	__u16 reserved;

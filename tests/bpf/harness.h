@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -512,6 +513,55 @@ static inline void run_row(const struct xdp_table *table, const struct xdp_row *
 	assert_frame_untouched(&r, &p);
 	if (row->verdict == XDP_REDIRECT)
 		assert_meta(&r, &meta);
+}
+
+struct seen_events {
+	struct xswan_event last;
+	int count;
+};
+
+static inline int see_event(void *ctx, void *data, size_t size)
+{
+	struct seen_events *seen = ctx;
+
+	assert_int_equal(size, sizeof(seen->last));
+	memcpy(&seen->last, data, size);
+	seen->count++;
+	return 0;
+}
+
+static inline struct ring_buffer *open_events(struct seen_events *seen)
+{
+	struct ring_buffer *ring = ring_buffer__new(map_fd("events"), see_event, seen, NULL);
+
+	assert_non_null(ring);
+	ring_buffer__consume(ring); /* what earlier tests left */
+	*seen = (struct seen_events){ .count = 0 };
+	return ring;
+}
+
+/* As if the tunnel had asked that long ago, or with tunnel 0, an unknown SPI had come then; 0: never. */
+static inline void set_acquired(uint32_t tunnel, uint64_t ago)
+{
+	struct timespec now;
+	uint64_t then = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &now); /* that of bpf_ktime_get_ns */
+	if (ago)
+		then = now.tv_sec * 1000000000ull + now.tv_nsec - ago;
+	map_set("acquired", tunnel, &then);
+}
+
+static inline void set_peer(const char *addr, bool v6, bool present)
+{
+	struct xswan_local key = { .family = v6 ? 6 : 4 };
+	const uint64_t empty = 0;
+
+	put_prefix(key.ip, addr, 32, v6);
+	if (present)
+		assert_int_equal(bpf_map_update_elem(map_fd("ike_peers"), &key, &empty, BPF_ANY), 0);
+	else
+		bpf_map_delete_elem(map_fd("ike_peers"), &key);
 }
 
 #endif

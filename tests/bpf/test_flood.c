@@ -83,18 +83,6 @@ static struct xswan_bucket so_many(unsigned int count)
 	return (struct xswan_bucket){ .cost = HOUR, .depth = count * HOUR };
 }
 
-static void set_peer(const char *addr, bool v6, bool present)
-{
-	struct xswan_local key = { .family = v6 ? 6 : 4 };
-	const uint64_t empty = 0;
-
-	put_prefix(key.ip, addr, 32, v6);
-	if (present)
-		assert_int_equal(bpf_map_update_elem(map_fd("ike_peers"), &key, &empty, BPF_ANY), 0);
-	else
-		bpf_map_delete_elem(map_fd("ike_peers"), &key);
-}
-
 /* By the XDP program, or by that for vnet. */
 static bool passes(const struct packet *p, bool tc)
 {

@@ -2,8 +2,6 @@
 /* The programs that see plaintext before it is sealed: `inside`, and `tunnel_dp` at the far end of xswN. */
 #include "policy_fixture.h"
 
-#include <time.h>
-
 /* clang-format off */
 static const struct xdp_row inside_rows[] = {
 	POLICY_ROWS(WORKER, DROPPED(POLICY), PASSED),
@@ -85,18 +83,6 @@ static const struct xdp_row tunnel_rows[] = {
 	EXTENSION_ROWS(WORKER, DROPPED(POLICY), DROPPED(NO_ROUTE)),
 };
 /* clang-format on */
-
-/* As if the tunnel had asked that long ago; 0: never. */
-static void set_acquired(uint32_t tunnel, uint64_t ago)
-{
-	struct timespec now;
-	uint64_t then = 0;
-
-	clock_gettime(CLOCK_MONOTONIC, &now); /* that of bpf_ktime_get_ns */
-	if (ago)
-		then = now.tv_sec * 1000000000ull + now.tv_nsec - ago;
-	map_set("acquired", tunnel, &then);
-}
 
 static void test_inside(void **state)
 {
@@ -252,31 +238,6 @@ static void test_count_beyond_levels(void **state)
 	before = read_counters();
 	assert_int_equal(run_xdp("inside", "in0", &p).verdict, XDP_DROP);
 	assert_counted(&before, XSWAN_DROP_POLICY);
-}
-
-struct seen_events {
-	struct xswan_event last;
-	int count;
-};
-
-static int see_event(void *ctx, void *data, size_t size)
-{
-	struct seen_events *seen = ctx;
-
-	assert_int_equal(size, sizeof(seen->last));
-	memcpy(&seen->last, data, size);
-	seen->count++;
-	return 0;
-}
-
-static struct ring_buffer *open_events(struct seen_events *seen)
-{
-	struct ring_buffer *ring = ring_buffer__new(map_fd("events"), see_event, seen, NULL);
-
-	assert_non_null(ring);
-	ring_buffer__consume(ring); /* what earlier tests left */
-	*seen = (struct seen_events){ .count = 0 };
-	return ring;
 }
 
 static void assert_acquire(const struct seen_events *seen, uint32_t tunnel, const struct packet_spec *packet)

@@ -460,6 +460,86 @@ static void test_no_room_for_metadata(void **state)
 	close(calls);
 }
 
+static void assert_spi_unknown(const struct seen_events *seen, const struct packet_spec *packet)
+{
+	uint8_t src[16], dst[16];
+
+	put_prefix(src, packet->src, 32, packet->v6);
+	put_prefix(dst, packet->dst, 32, packet->v6);
+	assert_int_equal(seen->last.kind, XSWAN_EVENT_SPI_UNKNOWN);
+	assert_int_equal(ntohl(seen->last.spi), packet->spi);
+	assert_int_equal(seen->last.family, packet->v6 ? 6 : 4);
+	assert_memory_equal(seen->last.src, src, sizeof(src));
+	assert_memory_equal(seen->last.dst, dst, sizeof(dst));
+	assert_int_equal(seen->last.proto, packet->proto);
+	assert_int_equal(seen->last.sport, htons(packet->sport));
+	assert_int_equal(seen->last.dport, htons(packet->dport));
+}
+
+/* The controller hears of an SPI that nobody has, if it is a peer's: ten times a second, whoever sends how much. */
+static void test_spi_unknown(void **state)
+{
+	static const struct packet_spec specs[] = {
+		{ ESP_PEER, .spi = 0xa5c0ffffu },
+		{ NAT_PEER, .spi = SPI_GONE },
+		{ .v6 = true, ESP_PEER, .spi = 0xa5c0ffffu },
+	};
+	const struct xswan_port port = port_default(XSWAN_ROLE_OUTSIDE);
+	struct seen_events seen;
+	struct ring_buffer *ring;
+
+	needs_root();
+	set_port("out0", &port);
+	ring = open_events(&seen);
+	for (size_t i = 0; i < COUNT(specs); i++) {
+		const struct packet p = packet_make(&specs[i]);
+
+		set_acquired(0, 0);
+		set_peer(PEER, specs[i].v6, false); /* a stranger's raises nothing */
+		assert_int_equal(run_xdp("outside", "out0", &p).verdict, XDP_DROP);
+		assert_int_equal(ring_buffer__consume(ring), 0);
+		set_peer(PEER, specs[i].v6, true); /* nor does it take a peer's turn */
+		for (int j = 0; j < 20; j++)
+			assert_int_equal(run_xdp("outside", "out0", &p).verdict, XDP_DROP);
+		assert_int_equal(ring_buffer__consume(ring), 1);
+		assert_spi_unknown(&seen, &specs[i]);
+		set_acquired(0, 100000000);
+		run_xdp("outside", "out0", &p);
+		assert_int_equal(ring_buffer__consume(ring), 1);
+		set_peer(PEER, specs[i].v6, false);
+	}
+	ring_buffer__free(ring);
+}
+
+/* What is dropped for another reason, or goes elsewhere, is no such news. */
+static void test_no_spi_unknown(void **state)
+{
+	static const struct packet_spec specs[] = {
+		{ ESP_PEER, .spi = SPI_PLAIN },
+		{ ESP_PEER, .spi = SPI_NAT },
+		{ ESP_PEER, .spi = 0xa5c0ffffu, .payload_len = 7 },
+		{ FROM_TO(PEER, ELSEWHERE), .proto = IPPROTO_ESP, .spi = 0xa5c0ffffu },
+		{ FROM_TO(PEER, US), UDP(61000, 5500), .spi = 0xa5c0ffffu },
+	};
+	const struct xswan_port port = port_default(XSWAN_ROLE_OUTSIDE);
+	struct seen_events seen;
+	struct ring_buffer *ring;
+
+	needs_root();
+	set_port("out0", &port);
+	set_peer(PEER, false, true);
+	set_acquired(0, 0);
+	ring = open_events(&seen);
+	for (size_t i = 0; i < COUNT(specs); i++) {
+		const struct packet p = packet_make(&specs[i]);
+
+		run_xdp("outside", "out0", &p);
+		assert_int_equal(ring_buffer__consume(ring), 0);
+	}
+	set_peer(PEER, false, false);
+	ring_buffer__free(ring);
+}
+
 /* What `outside` counts; NO_METADATA has a test of its own. */
 static void test_every_reason_is_covered(void **state)
 {
@@ -477,7 +557,7 @@ static void test_every_reason_is_covered(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[2 * COUNT(rows) + 6];
+	struct CMUnitTest tests[2 * COUNT(rows) + 8];
 	size_t n;
 	const struct CMUnitTest *of_rows = tests_of_rows(rows, COUNT(rows), test_row, true, &n);
 
@@ -488,6 +568,8 @@ int main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_queue_beyond_range);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_metadata_replaced);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_no_room_for_metadata);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_spi_unknown);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_no_spi_unknown);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_every_reason_is_covered);
 	return cmocka_run_group_tests(tests, setup, harness_teardown);
 }

@@ -31,6 +31,13 @@ costs()
 	done
 }
 
+# inside the IKE SA, at most every ten seconds
+told_once()
+{
+	wait_for 5 grep -q 'telling the peer (INVALID_SPI)' "$STATE/b-ike.log" &&
+		[ "$(grep -c 'telling the peer (INVALID_SPI)' "$STATE/b-ike.log")" = 1 ]
+}
+
 both_alive()
 {
 	running b-dp && running b-ike && running a-dp && running a-ike
@@ -67,6 +74,7 @@ start watch client ping -n -i 0.02 $SERVER
 
 check "ESP shorter than its header" costs esp_truncated esp_truncated
 check "ESP for unknown SPIs" costs esp_spi_unknown spi_unknown
+check "of which the peer is told, once" told_once
 check "ESP from another address than its SA's" costs esp_wrong_address sa_address
 check "ESP that no key made" costs esp_forged auth
 check "ESP of impossible length" costs esp_short esp_malformed

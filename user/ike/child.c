@@ -72,6 +72,7 @@ void child_free(struct ike_sa *sa, struct child *child)
 		e->sink.remove(e->sink_ctx, child->sink_id);
 	else
 		e->sink.spi_free(e->sink_ctx, child->spi_in);
+	ended_spis_add(&e->ended_spis, child->spi_in, e->now);
 	creation_free(child->creation);
 	config_unref(child->cfg);
 	free(child);

@@ -155,21 +155,47 @@ const struct sa_sink daemon_sink = {
 	.query = sink_query,
 };
 
-/* ---- acquire events ---- */
+static struct endpoint endpoint_of(uint32_t family, const uint8_t addr[16], __be16 port)
+{
+	struct endpoint ep = { .addr.family = family, .port = ntohs(port) };
+
+	memcpy(ep.addr.ip, addr, addr_len(&ep.addr));
+	return ep;
+}
+
+/* ---- events of the BPF programs ---- */
+
+static void on_acquire(struct daemon *d, uint32_t tunnel)
+{
+	struct wanted_child *c = wanted_find_tunnel(&d->wanted, tunnel);
+
+	if (!c || !wanted_may_acquire(&d->wanted, c, daemon_now()))
+		return;
+	log_info("'%s/%s': a packet wants this tunnel, which has no SA", c->conn, c->child);
+	wanted_acquire(&d->wanted, c, daemon_now());
+}
+
+/* It may have come meanwhile; and that of an orphan is known, too. */
+static void on_spi_unknown(struct daemon *d, const struct xswan_event *event)
+{
+	const struct endpoint from = endpoint_of(event->family, event->src, event->sport);
+	const uint32_t spi = ntohl(event->spi);
+
+	if (!sa_store_has_spi(d->store, spi))
+		engine_unknown_spi(d->engine, &from, spi, daemon_now());
+}
 
 static int on_ring_record(void *ctx, void *data, size_t size)
 {
 	struct daemon *d = ctx;
 	const struct xswan_event *event = data;
-	struct wanted_child *c;
 
-	if (size < sizeof(*event) || event->kind != XSWAN_EVENT_ACQUIRE || d->stopping || !daemon_ready(d))
+	if (size < sizeof(*event) || d->stopping || !daemon_ready(d))
 		return 0;
-	c = wanted_find_tunnel(&d->wanted, event->tunnel);
-	if (!c || !wanted_may_acquire(&d->wanted, c, daemon_now()))
-		return 0;
-	log_info("'%s/%s': a packet wants this tunnel, which has no SA", c->conn, c->child);
-	wanted_acquire(&d->wanted, c, daemon_now());
+	if (event->kind == XSWAN_EVENT_ACQUIRE)
+		on_acquire(d, event->tunnel);
+	else if (event->kind == XSWAN_EVENT_SPI_UNKNOWN)
+		on_spi_unknown(d, event);
 	return 0;
 }
 
@@ -383,14 +409,6 @@ static void on_expired(struct daemon *d, const struct xswan_dp_expired *e)
 		return; /* gone meanwhile, or an earlier controller's */
 	snprintf(text, sizeof(text), "%s, %s", limits[e->limit], e->dir == XSWAN_DP_IN ? "inbound" : "outbound");
 	engine_expire(d->engine, id, e->hard, text, daemon_now());
-}
-
-static struct endpoint endpoint_of(uint32_t family, const uint8_t addr[16], __be16 port)
-{
-	struct endpoint ep = { .addr.family = family, .port = ntohs(port) };
-
-	memcpy(ep.addr.ip, addr, addr_len(&ep.addr));
-	return ep;
 }
 
 static void on_moved(struct daemon *d, const struct xswan_dp_moved *m)

@@ -258,6 +258,12 @@ void engine_expire(struct engine *e, uint64_t sink_id, bool hard, const char *li
 void engine_peer_moved(struct engine *e, uint64_t sink_id, const struct endpoint *from, const struct endpoint *to,
 		       uint64_t now);
 
+/*
+ * ESP came from there for an SPI (host order) that no SA of the sink has; port 0: not in UDP. The peer is told, if it has an
+ * IKE SA with us and the SPI did not end just now.
+ */
+void engine_unknown_spi(struct engine *e, const struct endpoint *from, uint32_t spi, uint64_t now);
+
 void engine_foreach_sa(const struct engine *e, void (*fn)(void *ctx, const struct ike_sa_info *sa), void *ctx);
 /*
  * The same in portions: the uniqueids of all there are now, or of a connection's, highest first, and then each by its own, if

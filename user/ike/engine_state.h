@@ -14,6 +14,7 @@
 #include "reassembly.h"
 #include "refusal.h"
 #include "timers.h"
+#include "unknown_spi.h"
 
 #define IKE_TEXT 1920 /* an explanation, or a line of log */
 
@@ -73,6 +74,7 @@ struct engine {
 	struct partials unproven;
 	struct refusals refusals;
 	struct budget budget; /* for what anybody can make us log or answer */
+	struct ended_spis ended_spis;
 	uint64_t rng;
 	uint64_t counters[XSWAN_IKE_COUNTER_COUNT];
 	struct child_info *child_infos; /* scratch for struct ike_sa_info */

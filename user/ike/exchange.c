@@ -95,9 +95,9 @@ const struct exchange exchanges[EXCHANGE_COUNT] = {
 		.request_required = BIT(NOTIFY),
 		.request_optional = BIT(CP) | BIT(VENDOR),
 		.response_optional = BIT(DELETE) | BIT(CP) | ANY_TIME,
-		.build = rejection_build,
-		.on_response = rejection_response,
-		.on_timeout = delete_timeout,
+		.build = notify_build,
+		.on_response = notify_response,
+		.on_timeout = notify_timeout,
 		.on_request = notify_request,
 	},
 	[LIVENESS] = {

@@ -95,6 +95,14 @@ struct ike_sa *ike_sa_of_conn(const struct engine *e, const char *conn, const st
 	return entry ? table_container(entry, struct ike_sa, by_conn) : NULL;
 }
 
+struct ike_sa *ike_sa_of_addr(const struct engine *e, const struct addr *remote, const struct ike_sa *after)
+{
+	struct table_entry *entry = after ? table_next(&after->by_addr)
+					  : table_find(&e->index.by_addr, hash_addr(0, remote));
+
+	return entry ? table_container(entry, struct ike_sa, by_addr) : NULL;
+}
+
 /* By identities, and those at the same address whose identity is not known; where ours is not, all at that address. */
 enum { NOT_BEGUN, BY_IDENTITY, BY_ADDRESS_UNKNOWN, BY_ADDRESS, DONE };
 

@@ -20,6 +20,7 @@ void ike_sa_unindex(struct ike_sa *sa);
 
 struct ike_sa *ike_sa_by_id(const struct engine *e, uint32_t uniqueid);
 struct ike_sa *ike_sa_of_conn(const struct engine *e, const char *conn, const struct ike_sa *after);
+struct ike_sa *ike_sa_of_addr(const struct engine *e, const struct addr *remote, const struct ike_sa *after);
 
 /* Those that may be to the same peer as `of`, itself among them; see ike_sa_same_peer. */
 struct peer_search {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "informational.h"
 
+#include <arpa/inet.h>
+
 #include "child_create.h"
 #include "exchange.h"
 #include "mobike.h"
@@ -94,15 +96,30 @@ int delete_request(struct ike_sa *sa, const struct payloads *in, struct message 
 	return 0;
 }
 
-int rejection_build(struct ike_sa *sa, struct child *child, struct message *m)
+int notify_build(struct ike_sa *sa, struct child *child, struct message *m)
 {
-	chain_notify(&m->chain, PROTOCOL_NONE, sa->rejected_with, NULL, 0);
+	const uint32_t spi = htonl(sa->unknown_spi);
+
+	if (sa->rejected_with)
+		chain_notify(&m->chain, PROTOCOL_NONE, sa->rejected_with, NULL, 0);
+	else
+		chain_notify(&m->chain, PROTOCOL_NONE, NOTIFY_INVALID_SPI, &spi, sizeof(spi));
 	return 0;
 }
 
-void rejection_response(struct ike_sa *sa, struct child *child, const struct payloads *in)
+/* Of INVALID_SPI nothing follows: what the peer does about it, it begins itself. */
+void notify_response(struct ike_sa *sa, struct child *child, const struct payloads *in)
 {
-	ike_sa_end(sa, "the peer was rejected"); /* told already, in full */
+	if (sa->rejected_with)
+		ike_sa_end(sa, "the peer was rejected"); /* told already, in full */
+}
+
+void notify_timeout(struct ike_sa *sa)
+{
+	if (sa->rejected_with)
+		delete_timeout(sa);
+	else
+		liveness_timeout(sa);
 }
 
 /* The peer got ESP with an SPI that it does not have (section 1.5). If the exchange about it says so, too, it is made anew. */

@@ -132,7 +132,6 @@ static void try_file(uint8_t what, const uint8_t *data, size_t size)
 	struct credentials *c = credentials_new();
 	struct span content = { data, size }, passphrase = { (const uint8_t *)"geheim", 6 };
 	struct cert *first;
-	int matched;
 	char why[240];
 
 	if (what == 3 && !credentials_add_certs(c, CERT_END, content, "file", &first, why, sizeof(why)) && !first)
@@ -140,7 +139,7 @@ static void try_file(uint8_t what, const uint8_t *data, size_t size)
 	if (what == 4)
 		(void)!credentials_add_crls(c, content, "file", why, sizeof(why));
 	if (what == 5)
-		(void)!credentials_add_key(c, content, &passphrase, &matched, why, sizeof(why));
+		(void)!credentials_add_key(c, content, &passphrase, "file", why, sizeof(why));
 	if (credentials_complete(c))
 		abort();
 	credentials_free(c);

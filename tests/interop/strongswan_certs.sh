@@ -102,6 +102,20 @@ refused()
 	check "$1: neither side has an SA" none_left
 }
 
+# listed COMMAND WORD…: stock swanctl shows all of these
+listed()
+{
+	local words out
+
+	# shellcheck disable=SC2086  # a command and its options
+	out=$(SWANCTL_DIR=$STATE/a STRONGSWAN_CONF=$STATE/b/strongswan.conf swanctl $1 --uri "unix:///run/xswan/$RUN_ID-a/vici" 2>&1)
+	shift
+	echo "$out"
+	for words; do
+		grep -qF -- "$words" <<<"$out" || return
+	done
+}
+
 fails()
 {
 	! "$@"
@@ -187,6 +201,8 @@ works "distinguished names, it initiates" it_initiates ""
 
 standard
 have a a-p256.pem a-p256.key root.pem crl.pem
+check "both take the configuration" both_load
+check "swanctl says how each side authenticates" listed --list-conns "local public key authentication" "id: b.example.com"
 for role in we_initiate it_initiates; do
 	have b b-revoked.pem b-revoked.key root.pem
 	refused "revoked, $role" $role "CN=b', which 'C=CH, O=xswan, CN=root' revoked .*x509crl/crl.pem"

@@ -210,6 +210,7 @@ static void other_ways(void **state)
 	snprintf(local, sizeof(local), "certs = %s/both.pem", files_dir);
 	loads(&cfg, local, "", NULL);
 	is_id(&cfg->conns->local_id, "C=CH, CN=peer");
+	assert_string_equal(warned, "");
 	config_unref(cfg);
 }
 
@@ -307,12 +308,37 @@ static void files_of_no_use(void **state)
 	config_unref(cfg);
 }
 
+/* The one in docs/examples is what it says it is. */
+static void example(void **state)
+{
+	struct pki_cert *own = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, O=Example, CN=gw-a", .names = "DNS:gw-a.example.com", .issuer = ca });
+	static char text[8192];
+	struct config *cfg;
+	char why[1024] = "";
+	FILE *f = fopen("docs/examples/swanctl-certs.conf", "r");
+
+	assert_non_null(f);
+	assert_true(fread(text, 1, sizeof(text) - 1, f) > 0);
+	fclose(f);
+	files_put("swanctl.conf", text);
+	put_cert("x509/gw-a.pem", own);
+	put_key("private/gw-a.key", own, "an example, known to all who read it");
+	if (config_load(&cfg, files_dir, why, sizeof(why)))
+		fail_msg("%s", why);
+	is_id(&config_find_conn(cfg, "site-b")->local_id, "gw-a.example.com");
+	is_id(&config_find_conn(cfg, "edges")->local_id, "C=CH, O=Example, CN=gw-a");
+	is_id(&config_find_conn(cfg, "edges")->remote_id, "C=CH, O=Example, OU=edge, CN=*");
+	assert_int_equal(config_find_conn(cfg, "old")->remote_auth.kind, AUTH_BY_PSK);
+	config_unref(cfg);
+}
+
 int main(void)
 {
 #define EACH(test) cmocka_unit_test_setup_teardown(test, begin, end)
 	const struct CMUnitTest tests[] = {
 		EACH(defaults),	  EACH(all_keys),		     EACH(bundle), EACH(other_ways),
 		EACH(passphrases), EACH(names_are_sent_as_certified), EACH(errors), EACH(files_of_no_use),
+		EACH(example),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,7 @@ static void free_keys(struct private_key *list)
 		struct private_key *next = list->next;
 
 		EVP_PKEY_free(list->key);
+		free(list->file);
 		free(list);
 		list = next;
 	}

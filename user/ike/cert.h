@@ -30,6 +30,8 @@ struct cert {
 struct private_key {
 	struct private_key *next;
 	EVP_PKEY *key;
+	bool used; /* some certificate has it */
+	char *file;
 };
 
 struct crl {
@@ -61,10 +63,10 @@ int credentials_add_certs(struct credentials *c, enum cert_role role, struct spa
 int credentials_add_crls(struct credentials *c, struct span content, const char *file, char *why, size_t why_size)
 	__attribute__((warn_unused_result));
 /*
- * A private key, for each certificate that it belongs to, there already (*matched counts those) or added later. passphrase
- * NULL: none; -ENOKEY: it needs one, or another.
+ * A private key, for each certificate that it belongs to, there already or added later. passphrase NULL: none; -ENOKEY: it
+ * needs one, or another.
  */
-int credentials_add_key(struct credentials *c, struct span content, struct span *passphrase, int *matched, char *why,
+int credentials_add_key(struct credentials *c, struct span content, struct span *passphrase, const char *file, char *why,
 			size_t why_size) __attribute__((warn_unused_result));
 /*
  * SHA-1 of a private key's public half, the bits of its SubjectPublicKeyInfo: how strongSwan names keys. 0, -EBADMSG: it is

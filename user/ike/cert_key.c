@@ -45,37 +45,40 @@ static EVP_PKEY *decode(struct span content, struct asked *asked)
 	return key;
 }
 
-static bool give_to_cert(struct cert *cert, EVP_PKEY *key)
+static void give_to_cert(struct cert *cert, struct private_key *k)
 {
-	bool fits = cert->role == CERT_END && EVP_PKEY_eq(X509_get0_pubkey(cert->x509), key) == 1;
-
-	if (fits && !cert->key && EVP_PKEY_up_ref(key))
-		cert->key = key;
+	if (cert->role == CERT_END && EVP_PKEY_eq(X509_get0_pubkey(cert->x509), k->key) == 1) {
+		k->used = true;
+		if (!cert->key && EVP_PKEY_up_ref(k->key))
+			cert->key = k->key;
+	}
 	ERR_clear_error();
-	return fits;
 }
 
 void credentials_match_key(const struct credentials *c, struct cert *cert)
 {
-	for (const struct private_key *k = c->keys; k && !cert->key; k = k->next)
-		give_to_cert(cert, k->key);
+	for (struct private_key *k = c->keys; k && !cert->key; k = k->next)
+		give_to_cert(cert, k);
 }
 
-static int keep(struct credentials *c, EVP_PKEY *key, int *matched)
+static int keep(struct credentials *c, EVP_PKEY *key, const char *file)
 {
-	struct private_key *k = malloc(sizeof(*k));
+	struct private_key *k = calloc(1, sizeof(*k));
+	char *name = strdup(file);
 
-	if (!k)
+	if (!k || !name) {
+		free(k);
+		free(name);
 		return -ENOMEM;
-	*k = (struct private_key){ .next = c->keys, .key = key };
+	}
+	*k = (struct private_key){ .next = c->keys, .key = key, .file = name };
 	c->keys = k;
-	*matched = 0;
 	for (struct cert *cert = c->certs; cert; cert = cert->next)
-		*matched += give_to_cert(cert, key);
+		give_to_cert(cert, k);
 	return 0;
 }
 
-int credentials_add_key(struct credentials *c, struct span content, struct span *passphrase, int *matched, char *why,
+int credentials_add_key(struct credentials *c, struct span content, struct span *passphrase, const char *file, char *why,
 			size_t why_size)
 {
 	struct asked asked = { .passphrase = passphrase };
@@ -97,7 +100,7 @@ int credentials_add_key(struct credentials *c, struct span content, struct span 
 		EVP_PKEY_free(key);
 		return -EKEYREJECTED;
 	}
-	if (!keep(c, key, matched))
+	if (!keep(c, key, file))
 		return 0;
 	snprintf(why, why_size, "out of memory");
 	EVP_PKEY_free(key);

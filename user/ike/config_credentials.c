@@ -145,11 +145,11 @@ static void load_key(struct loading *l, const char *path, struct problems *p)
 {
 	struct span content, passphrase;
 	char why[240];
-	int matched = 0, ret = read_file(path, &content, why, sizeof(why));
+	int ret = read_file(path, &content, why, sizeof(why));
 	bool has = find_passphrase(l, path, &passphrase);
 
 	if (!ret) {
-		ret = credentials_add_key(l->cfg->credentials, content, has ? &passphrase : NULL, &matched, why, sizeof(why));
+		ret = credentials_add_key(l->cfg->credentials, content, has ? &passphrase : NULL, path, why, sizeof(why));
 		wipe(content);
 	}
 	if (ret == -ENOKEY && !has)
@@ -157,8 +157,14 @@ static void load_key(struct loading *l, const char *path, struct problems *p)
 			     path, why, strrchr(path, '/') + 1);
 	else if (ret)
 		problem_text(p, "%s: %s", path, why);
-	else if (!matched)
-		log_warn("%s: this private key belongs to no certificate in x509", path);
+}
+
+void config_warn_idle_keys(const struct config *cfg)
+{
+	for (const struct private_key *k = cfg->credentials->keys; k; k = k->next) {
+		if (!k->used)
+			log_warn("%s: this private key belongs to no certificate in x509", k->file);
+	}
 }
 
 static int is_visible(const struct dirent *entry)

@@ -145,6 +145,8 @@ static void load(struct config *cfg, struct section *root, const char *dir, cons
 	load_all_connections(&l, root, p);
 	if (cfg->credentials && credentials_complete(cfg->credentials))
 		problem_text(p, "%s: out of memory", dir);
+	else if (cfg->credentials)
+		config_warn_idle_keys(cfg);
 	load_loaded_secrets(cfg, loaded, p);
 	load_secrets(cfg, root, p);
 	refuse_content(root, "pools", "address pools", p);

@@ -54,6 +54,7 @@ void config_load_headers(struct section *s, struct conf_child *child, struct pro
 
 /* The directories beside swanctl.conf, into cfg->credentials. */
 void config_load_credentials(struct loading *l, struct problems *p);
+void config_warn_idle_keys(const struct config *cfg); /* once connections have named their certificates */
 /*
  * The first certificate of a file that k names, from x509 or x509ca unless its path is absolute, or of what a client has
  * loaded. NULL: a problem.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What peers send to show who they are, and what files have: [what] and the input. 0: certificates of CERT payloads, each
- * with two bytes of length before it, as a chain for the CA here; 1: an AUTH payload; 2: an identity, and one as text;
- * 3: a file of certificates, 4: of revocation lists, 5: of a private key.
+ * What peers send to show who they are, and what files have: [what] and the input. 0: certificates of CERT payloads,
+ * each with two bytes of length before it, as a chain for the CA here; 1: an AUTH payload; 2: an identity, and one as
+ * text; 3: a file of certificates, 4: of revocation lists, 5: of a private key.
  */
 #include "fuzz.h"
 
@@ -31,7 +31,9 @@ static struct credentials *credentials(void)
 	if (c)
 		return c;
 	c = credentials_new();
-	if (!c || credentials_add_certs(c, CERT_CA, (struct span){ ca_der, sizeof(ca_der) }, "ca", &first, why, sizeof(why)) ||
+	if (!c ||
+	    credentials_add_certs(c, CERT_CA, (struct span){ ca_der, sizeof(ca_der) }, "ca", &first, why,
+				  sizeof(why)) ||
 	    credentials_complete(c))
 		abort();
 	return c;
@@ -51,7 +53,9 @@ static void try_chain(const uint8_t *data, size_t size)
 {
 	struct cursor c = cursor_over((struct span){ data, size });
 	STACK_OF(X509) *sent = sk_X509_new_null();
-	struct conf_auth rules = { .kind = AUTH_BY_CERT, .revocation = size % 3, .schemes = SCHEMES_ALL, .chain_schemes = SCHEMES_ALL };
+	struct conf_auth rules = {
+		.kind = AUTH_BY_CERT, .revocation = size % 3, .schemes = SCHEMES_ALL, .chain_schemes = SCHEMES_ALL
+	};
 	struct cert_verdict v;
 	char text[700];
 
@@ -80,7 +84,7 @@ static EVP_PKEY *public_key(const char *type)
 	int i = *type == 'R' ? 0 : *type == 'E' ? 1 : 2;
 
 	if (!keys[i])
-		keys[i] = i == 0 ? EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048)
+		keys[i] = i == 0   ? EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048)
 			  : i == 1 ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256")
 				   : EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	return keys[i];

@@ -143,7 +143,10 @@ static inline struct pki_cert *pki_issue(struct pki *pki, const struct pki_spec 
 	ASN1_TIME_set(X509_getm_notAfter(cert->x509), PKI_NOW + until * PKI_DAY);
 	X509_set_pubkey(cert->x509, cert->key);
 	pki_extend(cert->x509, issuer->x509, NID_basic_constraints, spec->ca ? "critical,CA:TRUE" : NULL);
-	pki_extend(cert->x509, issuer->x509, NID_key_usage, spec->usage ? spec->usage : spec->ca ? "critical,keyCertSign,cRLSign" : NULL);
+	pki_extend(cert->x509, issuer->x509, NID_key_usage,
+		   spec->usage ? spec->usage
+		   : spec->ca  ? "critical,keyCertSign,cRLSign"
+			       : NULL);
 	pki_extend(cert->x509, issuer->x509, NID_ext_key_usage, spec->purpose);
 	pki_extend(cert->x509, issuer->x509, NID_subject_alt_name, spec->names);
 	pki_extend(cert->x509, issuer->x509, NID_crl_distribution_points, spec->lists);
@@ -157,7 +160,8 @@ static inline X509_CRL *pki_revoke(struct pki *pki, const struct pki_cert *issue
 				   long long until)
 {
 	X509_CRL *crl = X509_CRL_new();
-	ASN1_TIME *from = ASN1_TIME_set(NULL, PKI_NOW - 20 * PKI_DAY), *to = ASN1_TIME_set(NULL, PKI_NOW + until * PKI_DAY);
+	ASN1_TIME *from = ASN1_TIME_set(NULL, PKI_NOW - 20 * PKI_DAY),
+		  *to = ASN1_TIME_set(NULL, PKI_NOW + until * PKI_DAY);
 
 	pki->crls[pki->crl_count++] = crl;
 	X509_CRL_set_version(crl, X509_CRL_VERSION_2);

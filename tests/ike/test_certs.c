@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two engines that authenticate with certificates: every kind of key, chains, both sides alike or not; and each refusal,
- * with what it says. One CA "C=CH, CN=ca"; a is 'a.example.com', b is 'b.example.com'.
+ * Two engines that authenticate with certificates: every kind of key, chains, both sides alike or not; and each
+ * refusal, with what it says. One CA "C=CH, CN=ca"; a is 'a.example.com', b is 'b.example.com'.
  */
 #include "../../user/ike/auth_scheme.h"
 #include "../../user/ike/cert_identity.h"
@@ -137,8 +137,8 @@ static void comes_up(const struct party *a, const struct party *b, const char *a
 }
 
 /* b refuses a, for this reason and with these words. */
-static void b_refuses(const struct party *a, const struct party *b, enum ike_reason reason, enum xswan_ike_counter count,
-		      const char *words[static 4])
+static void b_refuses(const struct party *a, const struct party *b, enum ike_reason reason,
+		      enum xswan_ike_counter count, const char *words[static 4])
 {
 	struct world *w = start(a, b);
 
@@ -180,10 +180,10 @@ static void kinds_of_keys(void **state)
 	static const struct {
 		const char *key, *auth, *said;
 	} t[] = {
-		{ "rsa2048", NULL, "rsa-sha256" },	     { "rsa2048", "rsa-sha512", "rsa-sha512" },
+		{ "rsa2048", NULL, "rsa-sha256" },           { "rsa2048", "rsa-sha512", "rsa-sha512" },
 		{ "rsa2048", "rsa/pss", "rsa/pss-sha256" },  { "rsa2048", "rsa/pss-sha384", "rsa/pss-sha384" },
-		{ "rsa-pss", NULL, "rsa/pss-sha256" },	     { "P-256", NULL, "ecdsa-sha256" },
-		{ "P-384", NULL, "ecdsa-sha384" },	     { "P-521", NULL, "ecdsa-sha512" },
+		{ "rsa-pss", NULL, "rsa/pss-sha256" },       { "P-256", NULL, "ecdsa-sha256" },
+		{ "P-384", NULL, "ecdsa-sha384" },           { "P-521", NULL, "ecdsa-sha512" },
 		{ "P-521", "ecdsa-sha256", "ecdsa-sha256" }, { "ed25519", NULL, "ed25519" },
 	};
 
@@ -225,9 +225,12 @@ static void one_side_with_a_secret(void **state)
 
 static void intermediates(void **state)
 {
-	struct pki_cert *im = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=im", .ca = true, .issuer = ca, .key = "P-384" });
-	struct pki_cert *im2 = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=im2", .ca = true, .issuer = im, .key = "P-521" });
-	struct pki_cert *leaf = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=a", .names = "DNS:a.example.com", .issuer = im2 });
+	struct pki_cert *im = pki_issue(
+		&pki, &(struct pki_spec){ .subject = "C=CH, CN=im", .ca = true, .issuer = ca, .key = "P-384" });
+	struct pki_cert *im2 = pki_issue(
+		&pki, &(struct pki_spec){ .subject = "C=CH, CN=im2", .ca = true, .issuer = im, .key = "P-521" });
+	struct pki_cert *leaf = pki_issue(
+		&pki, &(struct pki_spec){ .subject = "C=CH, CN=a", .names = "DNS:a.example.com", .issuer = im2 });
 	struct party a = { .own = { leaf }, .send = { im, im2 }, .cas = { ca } };
 	struct party b = { .own = { issue("b", NULL) }, .cas = { ca } };
 
@@ -237,8 +240,10 @@ static void intermediates(void **state)
 /* Also in either role: what is named a above is the responder here. */
 static void intermediates_of_the_responder(void **state)
 {
-	struct pki_cert *im = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=im", .ca = true, .issuer = ca, .key = "P-384" });
-	struct pki_cert *leaf = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=b", .names = "DNS:b.example.com", .issuer = im });
+	struct pki_cert *im = pki_issue(
+		&pki, &(struct pki_spec){ .subject = "C=CH, CN=im", .ca = true, .issuer = ca, .key = "P-384" });
+	struct pki_cert *leaf = pki_issue(
+		&pki, &(struct pki_spec){ .subject = "C=CH, CN=b", .names = "DNS:b.example.com", .issuer = im });
 	struct party a = { .own = { issue("a", NULL) }, .cas = { ca } };
 	struct party b = { .own = { leaf }, .send = { im }, .cas = { ca } };
 
@@ -254,8 +259,10 @@ static void intermediates_of_the_responder(void **state)
 /* Certificates of peers in x509 need no CA, and need not be sent. */
 static void known_certificates(void **state)
 {
-	struct pki_cert *a_self = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=a", .names = "DNS:a.example.com" });
-	struct pki_cert *b_self = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=b", .names = "DNS:b.example.com", .key = "ed25519" });
+	struct pki_cert *a_self = pki_issue(
+		&pki, &(struct pki_spec){ .subject = "C=CH, CN=a", .names = "DNS:a.example.com" });
+	struct pki_cert *b_self = pki_issue(
+		&pki, &(struct pki_spec){ .subject = "C=CH, CN=b", .names = "DNS:b.example.com", .key = "ed25519" });
 	struct party a = { .own = { a_self }, .known = { b_self }, .send_cert = SEND_CERT_NEVER };
 	struct party b = { .own = { b_self }, .known = { a_self }, .send_cert = SEND_CERT_NEVER };
 
@@ -280,8 +287,11 @@ static void identities(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-		struct party a = { .own = { pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, O=x, CN=a", .names = t[i].names, .issuer = ca }) },
-				   .cas = { ca }, .local_id = t[i].id };
+		struct party a = { .own = { pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, O=x, CN=a",
+										.names = t[i].names,
+										.issuer = ca }) },
+				   .cas = { ca },
+				   .local_id = t[i].id };
 		struct party b = { .own = { issue("b", NULL) }, .cas = { ca }, .remote_id = t[i].remote_id };
 
 		comes_up(&a, &b, NULL, "'C=CH, O=x, CN=a'");
@@ -292,8 +302,11 @@ static void identities(void **state)
 
 static void untrusted(void **state)
 {
-	struct pki_cert *other = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=other ca", .ca = true, .key = "P-384" });
-	struct party a = { .own = { pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=a", .names = "DNS:a.example.com", .issuer = other }) },
+	struct pki_cert *other = pki_issue(
+		&pki, &(struct pki_spec){ .subject = "C=CH, CN=other ca", .ca = true, .key = "P-384" });
+	struct party a = { .own = { pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=a",
+									.names = "DNS:a.example.com",
+									.issuer = other }) },
 			   .cas = { ca } };
 	struct party b = { .own = { issue("b", NULL) }, .cas = { ca } };
 
@@ -314,7 +327,8 @@ static void untrusted(void **state)
 		  WORDS("the certificate 'C=CH, CN=a'", "only that in x509/", "`certs` of remote"));
 	/* an issuer with the right name and another key */
 	other = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=ca", .ca = true, .key = "P-384" });
-	a.own[0] = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=a", .names = "DNS:a.example.com", .issuer = other });
+	a.own[0] = pki_issue(
+		&pki, &(struct pki_spec){ .subject = "C=CH, CN=a", .names = "DNS:a.example.com", .issuer = other });
 	b.only_cert = NULL;
 	b_refuses(&a, &b, IKE_REASON_CERT_UNTRUSTED, XSWAN_IKE_CERT_UNTRUSTED, WORDS("has not signed"));
 	b.only_cert = NULL;
@@ -327,22 +341,33 @@ static void untrusted(void **state)
 
 static void missing_intermediate(void **state)
 {
-	struct pki_cert *im = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=im", .ca = true, .issuer = ca, .key = "P-384" });
-	struct party a = { .own = { pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=a", .names = "DNS:a.example.com", .issuer = im }) },
+	struct pki_cert *im = pki_issue(
+		&pki, &(struct pki_spec){ .subject = "C=CH, CN=im", .ca = true, .issuer = ca, .key = "P-384" });
+	struct party a = { .own = { pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=a",
+									.names = "DNS:a.example.com",
+									.issuer = im }) },
 			   .cas = { ca } };
 	struct party b = { .own = { issue("b", NULL) }, .cas = { ca } };
 
 	b_refuses(&a, &b, IKE_REASON_CERT_UNTRUSTED, XSWAN_IKE_CERT_UNTRUSTED,
-		  WORDS("ends at 'C=CH, CN=a'", "'C=CH, CN=im' is neither here nor was it sent", "have the peer send it"));
+		  WORDS("ends at 'C=CH, CN=a'", "'C=CH, CN=im' is neither here nor was it sent",
+			"have the peer send it"));
 }
 
 static void out_of_time(void **state)
 {
-	struct pki_cert *expired = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=a", .names = "DNS:a.example.com", .issuer = ca, .until = -1 });
-	struct pki_cert *early = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=a", .names = "DNS:a.example.com", .issuer = ca, .from = 1 });
-	struct pki_cert *old_ca = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=old ca", .ca = true, .until = -2 });
-	struct pki_cert *orphan = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=a", .names = "DNS:a.example.com", .issuer = old_ca });
-	struct party a = { .own = { expired }, .cas = { ca } }, b = { .own = { issue("b", NULL) }, .cas = { ca, old_ca } };
+	struct pki_cert *expired = pki_issue(
+		&pki,
+		&(struct pki_spec){ .subject = "C=CH, CN=a", .names = "DNS:a.example.com", .issuer = ca, .until = -1 });
+	struct pki_cert *early = pki_issue(
+		&pki,
+		&(struct pki_spec){ .subject = "C=CH, CN=a", .names = "DNS:a.example.com", .issuer = ca, .from = 1 });
+	struct pki_cert *old_ca = pki_issue(
+		&pki, &(struct pki_spec){ .subject = "C=CH, CN=old ca", .ca = true, .until = -2 });
+	struct pki_cert *orphan = pki_issue(
+		&pki, &(struct pki_spec){ .subject = "C=CH, CN=a", .names = "DNS:a.example.com", .issuer = old_ca });
+	struct party a = { .own = { expired }, .cas = { ca } },
+		     b = { .own = { issue("b", NULL) }, .cas = { ca, old_ca } };
 
 	b_refuses(&a, &b, IKE_REASON_CERT_EXPIRED, XSWAN_IKE_CERT_EXPIRED,
 		  WORDS("'C=CH, CN=a', valid until 2026-09-20 14:13:20 UTC", "now is 2026-09-21 14:13:20 UTC",
@@ -352,16 +377,24 @@ static void out_of_time(void **state)
 	a.own[0] = orphan;
 	b_refuses(&a, &b, IKE_REASON_CERT_EXPIRED, XSWAN_IKE_CERT_EXPIRED,
 		  WORDS("'C=CH, CN=old ca', valid until", "renew the certificate in x509ca/"));
-	b.own[0] = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=b", .names = "DNS:b.example.com", .issuer = ca, .until = -1 });
+	b.own[0] = pki_issue(
+		&pki,
+		&(struct pki_spec){ .subject = "C=CH, CN=b", .names = "DNS:b.example.com", .issuer = ca, .until = -1 });
 	a.own[0] = issue("a", NULL);
 	a_refuses(&a, &b, XSWAN_IKE_CERT_EXPIRED, "valid until");
 }
 
 static void revoked(void **state)
 {
-	struct pki_cert *leaf = issue("a", NULL), *uri = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=a", .names = "DNS:a.example.com", .issuer = ca, .lists = "URI:http://ca.example.com/ca.crl" });
-	struct pki_cert *fake_ca = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=ca", .ca = true, .key = "P-384" });
-	X509_CRL *names_it = pki_revoke(&pki, ca, leaf, 10), *names_another = pki_revoke(&pki, ca, issue("b", NULL), 10);
+	struct pki_cert *leaf = issue("a", NULL),
+			*uri = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=a",
+								   .names = "DNS:a.example.com",
+								   .issuer = ca,
+								   .lists = "URI:http://ca.example.com/ca.crl" });
+	struct pki_cert *fake_ca = pki_issue(
+		&pki, &(struct pki_spec){ .subject = "C=CH, CN=ca", .ca = true, .key = "P-384" });
+	X509_CRL *names_it = pki_revoke(&pki, ca, leaf, 10),
+		 *names_another = pki_revoke(&pki, ca, issue("b", NULL), 10);
 	X509_CRL *outdated = pki_revoke(&pki, ca, NULL, -1), *outdated_names_it = pki_revoke(&pki, ca, leaf, -1);
 	X509_CRL *forged = pki_revoke(&pki, fake_ca, leaf, 10);
 	struct party a = { .own = { leaf }, .cas = { ca } }, b = { .own = { issue("b", NULL) }, .cas = { ca } };
@@ -388,7 +421,8 @@ static void revoked(void **state)
 			if (r < t[i].refused_from)
 				comes_up(&a, &b, NULL, t[i].word);
 			else
-				b_refuses(&a, &b, IKE_REASON_CERT_REVOKED, XSWAN_IKE_CERT_REVOKED, WORDS("'C=CH, CN=a'"));
+				b_refuses(&a, &b, IKE_REASON_CERT_REVOKED, XSWAN_IKE_CERT_REVOKED,
+					  WORDS("'C=CH, CN=a'"));
 		}
 	}
 	a.own[0] = leaf;
@@ -398,19 +432,22 @@ static void revoked(void **state)
 			"a new certificate for the peer"));
 	b.crls[0] = NULL;
 	b_refuses(&a, &b, IKE_REASON_CERT_REVOKED, XSWAN_IKE_CERT_REVOKED,
-		  WORDS("not known whether it is revoked", "`revocation = strict`, and no revocation list of 'C=CH, CN=ca'",
-			"into x509crl"));
+		  WORDS("not known whether it is revoked",
+			"`revocation = strict`, and no revocation list of 'C=CH, CN=ca'", "into x509crl"));
 }
 
 /* A revoked intermediate takes all that it has issued with it. */
 static void revoked_intermediate(void **state)
 {
-	struct pki_cert *im = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=im", .ca = true, .issuer = ca, .key = "P-384" });
-	struct pki_cert *leaf = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=a", .names = "DNS:a.example.com", .issuer = im });
+	struct pki_cert *im = pki_issue(
+		&pki, &(struct pki_spec){ .subject = "C=CH, CN=im", .ca = true, .issuer = ca, .key = "P-384" });
+	struct pki_cert *leaf = pki_issue(
+		&pki, &(struct pki_spec){ .subject = "C=CH, CN=a", .names = "DNS:a.example.com", .issuer = im });
 	struct party a = { .own = { leaf }, .send = { im }, .cas = { ca } };
 	struct party b = { .own = { issue("b", NULL) }, .cas = { ca }, .crls = { pki_revoke(&pki, ca, im, 10) } };
 
-	b_refuses(&a, &b, IKE_REASON_CERT_REVOKED, XSWAN_IKE_CERT_REVOKED, WORDS("the certificate 'C=CH, CN=im', which"));
+	b_refuses(&a, &b, IKE_REASON_CERT_REVOKED, XSWAN_IKE_CERT_REVOKED,
+		  WORDS("the certificate 'C=CH, CN=im', which"));
 }
 
 static void unsuitable(void **state)
@@ -425,7 +462,9 @@ static void unsuitable(void **state)
 		{ { .key = "rsa2048" }, "rsa-3072", "too few bits: RSA 2048; configured at least rsa-3072" },
 		{ { .key = "P-256" }, "ecdsa-384", "too few bits: ECDSA P-256; configured at least ecdsa-384" },
 		{ { .key = "P-256" }, "ecdsa-sha256-sha384-ike:ecdsa", NULL },
-		{ { .key = "P-256" }, "ecdsa-sha384-ike:ecdsa", "is signed with ecdsa-sha256; configured only signatures with" },
+		{ { .key = "P-256" },
+		  "ecdsa-sha384-ike:ecdsa",
+		  "is signed with ecdsa-sha256; configured only signatures with" },
 	};
 	struct party b = { .own = { issue("b", NULL) }, .cas = { ca } };
 
@@ -449,7 +488,8 @@ static void unsuitable(void **state)
 static void issued_by_a_leaf(void **state)
 {
 	struct pki_cert *leaf = issue("evil", "P-384");
-	struct pki_cert *forged = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=a", .names = "DNS:a.example.com", .issuer = leaf });
+	struct pki_cert *forged = pki_issue(
+		&pki, &(struct pki_spec){ .subject = "C=CH, CN=a", .names = "DNS:a.example.com", .issuer = leaf });
 	struct party a = { .own = { forged }, .send = { leaf }, .cas = { ca }, .send_cert = SEND_CERT_ALWAYS };
 	struct party b = { .own = { issue("b", NULL) }, .cas = { ca }, .known = { leaf } };
 	struct world *w = start(&a, &b);
@@ -503,8 +543,9 @@ static void method(void **state)
 	struct party a = { .own = { issue("a", NULL) }, .cas = { ca } };
 	struct party b = { .own = { issue("b", NULL) }, .cas = { ca }, .wants = "psk" };
 
-	b_refuses(&a, &b, IKE_REASON_AUTH_METHOD, XSWAN_IKE_AUTH_METHOD,
-		  WORDS("received an ECDSA signature (method 9)", "configured a shared key", "`auth = psk` at the peer"));
+	b_refuses(
+		&a, &b, IKE_REASON_AUTH_METHOD, XSWAN_IKE_AUTH_METHOD,
+		WORDS("received an ECDSA signature (method 9)", "configured a shared key", "`auth = psk` at the peer"));
 	a.auth = "psk";
 	b.wants = "pubkey";
 	b_refuses(&a, &b, IKE_REASON_AUTH_METHOD, XSWAN_IKE_AUTH_METHOD,
@@ -548,14 +589,19 @@ static void stolen_certificate(void **state)
 
 	/* b has only the real one, and a signs with another key of the same kind of scheme */
 	b_refuses(&a, &b, IKE_REASON_SIGNATURE, XSWAN_IKE_AUTH_SIGNATURE,
-		  WORDS("a signature with ecdsa-sha256 that the key of its certificate 'C=CH, CN=a' (ECDSA P-384) has not made"));
+		  WORDS("a signature with ecdsa-sha256 that the key of its certificate 'C=CH, CN=a' (ECDSA P-384) has "
+			"not made"));
 }
 
 /* Of two certificates the one whose CA the peer asks for. */
 static void chosen_by_request(void **state)
 {
-	struct pki_cert *other = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=other ca", .ca = true, .key = "P-384" });
-	struct pki_cert *of_other = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=a", .names = "DNS:a.example.com", .issuer = other, .key = "ed25519" });
+	struct pki_cert *other = pki_issue(
+		&pki, &(struct pki_spec){ .subject = "C=CH, CN=other ca", .ca = true, .key = "P-384" });
+	struct pki_cert *of_other = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=a",
+									.names = "DNS:a.example.com",
+									.issuer = other,
+									.key = "ed25519" });
 	struct party a = { .own = { issue("a", NULL), of_other }, .cas = { ca, other } };
 	struct party b = { .own = { issue("b", NULL) }, .cas = { other } };
 
@@ -567,15 +613,17 @@ static void chosen_by_request(void **state)
 /* Peers that may be anybody are told apart by who has issued their certificates. */
 static void connections_by_ca(void **state)
 {
-	struct pki_cert *other = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=other ca", .ca = true, .key = "P-384" });
-	struct pki_cert *cert[2] = {
-		issue("a", NULL),
-		pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=a", .names = "DNS:a.example.com", .issuer = other })
-	};
+	struct pki_cert *other = pki_issue(
+		&pki, &(struct pki_spec){ .subject = "C=CH, CN=other ca", .ca = true, .key = "P-384" });
+	struct pki_cert *cert[2] = { issue("a", NULL), pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=a",
+											   .names = "DNS:a.example.com",
+											   .issuer = other }) };
 
 	for (int which = 0; which < 2; which++) {
 		struct party a = { .own = { cert[which] }, .cas = { ca } };
-		struct party b = { .own = { issue("b", NULL) }, .cas = { ca, other }, .remote_id = "%any", .only_ca = ca };
+		struct party b = {
+			.own = { issue("b", NULL) }, .cas = { ca, other }, .remote_id = "%any", .only_ca = ca
+		};
 		struct world *w = world_new();
 		struct params params = default_b();
 		struct conf_conn *second;

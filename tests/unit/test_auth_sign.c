@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Signatures in AUTH payloads: AlgorithmIdentifiers (RFC 7427 appendix A), ECDSA by published values (RFC 4754 section 8),
- * the choice of a scheme, and `auth` in a configuration.
+ * Signatures in AUTH payloads: AlgorithmIdentifiers (RFC 7427 appendix A), ECDSA by published values (RFC 4754 section
+ * 8), the choice of a scheme, and `auth` in a configuration.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -72,32 +72,39 @@ static void algorithms(void **state)
 		/* A.4: empty parameters mean SHA-1; the third has the default trailer written out */
 		{ SCHEME_NONE, "300d06092a864886f70d01010a3000", false },
 		{ SCHEME_NONE,
-		  "303e06092a864886f70d01010a3031a00b300906052b0e03021a0500a118301606092a864886f70d010108300906052b0e03021a0500"
+		  "303e06092a864886f70d01010a3031a00b300906052b0e03021a0500a118301606092a864886f70d010108300906052b0e03"
+		  "021a0500"
 		  "a203020114a303020101",
 		  false },
 		{ SCHEME_PSS_SHA256,
-		  "304606092a864886f70d01010a3039a00f300d06096086480165030402010500a11c301a06092a864886f70d010108300d0609608648"
+		  "304606092a864886f70d01010a3039a00f300d06096086480165030402010500a11c301a06092a864886f70d010108300d06"
+		  "09608648"
 		  "0165030402010500a203020120a303020101",
 		  false },
 		{ SCHEME_PSS_SHA256,
-		  "304106092a864886f70d01010a3034a00f300d06096086480165030402010500a11c301a06092a864886f70d010108300d0609608648"
+		  "304106092a864886f70d01010a3034a00f300d06096086480165030402010500a11c301a06092a864886f70d010108300d06"
+		  "09608648"
 		  "0165030402010500a203020120",
 		  true },
 		{ SCHEME_PSS_SHA384,
-		  "304106092a864886f70d01010a3034a00f300d06096086480165030402020500a11c301a06092a864886f70d010108300d0609608648"
+		  "304106092a864886f70d01010a3034a00f300d06096086480165030402020500a11c301a06092a864886f70d010108300d06"
+		  "09608648"
 		  "0165030402020500a203020130",
 		  true },
 		{ SCHEME_PSS_SHA512,
-		  "304106092a864886f70d01010a3034a00f300d06096086480165030402030500a11c301a06092a864886f70d010108300d0609608648"
+		  "304106092a864886f70d01010a3034a00f300d06096086480165030402030500a11c301a06092a864886f70d010108300d06"
+		  "09608648"
 		  "0165030402030500a203020140",
 		  true },
 		/* SHA-256, and MGF1 with SHA-384; another salt */
 		{ SCHEME_NONE,
-		  "304106092a864886f70d01010a3034a00f300d06096086480165030402010500a11c301a06092a864886f70d010108300d0609608648"
+		  "304106092a864886f70d01010a3034a00f300d06096086480165030402010500a11c301a06092a864886f70d010108300d06"
+		  "09608648"
 		  "0165030402020500a203020120",
 		  false },
 		{ SCHEME_NONE,
-		  "304106092a864886f70d01010a3034a00f300d06096086480165030402010500a11c301a06092a864886f70d010108300d0609608648"
+		  "304106092a864886f70d01010a3034a00f300d06096086480165030402010500a11c301a06092a864886f70d010108300d06"
+		  "09608648"
 		  "0165030402010500a203020114",
 		  false },
 		/* RFC 8420 appendix A; Ed448 */
@@ -153,20 +160,28 @@ static void published(void **state)
 		  "09000000 CB28E099 9B9C7715 FD0A80D8 E47A7707 9716CBBF 917DD72E 97566EA1 C066957C"
 		  "86FA3BB4 E26CAD5B F90B7F81 899256CE 7594BB1E A0C89212 748BFF3B 3D5B0315" },
 		{ "P-384",
-		  "96281BF8 DD5E0525 CA049C04 8D345D30 82968D10 FEDF5C5A CA0C64E6 465A97EA 5CE10C9D FEC21797 41571072 1F437922",
-		  "447688BA 94708EB6 E2E4D59F 6AB6D7ED FF9301D2 49FE49C3 3096655F 5D502FAD 3D383B91 C5E7EDAA 2B714CC9 9D5743CA",
+		  "96281BF8 DD5E0525 CA049C04 8D345D30 82968D10 FEDF5C5A CA0C64E6 465A97EA 5CE10C9D FEC21797 41571072 "
+		  "1F437922",
+		  "447688BA 94708EB6 E2E4D59F 6AB6D7ED FF9301D2 49FE49C3 3096655F 5D502FAD 3D383B91 C5E7EDAA 2B714CC9 "
+		  "9D5743CA",
 		  "0A000000"
-		  "FB017B91 4E291494 32D8BAC2 9A514640 B46F53DD AB2C6994 8084E293 0F1C8F7E 08E07C9C 63F2D21A 07DCB56A 6AF56EB3"
-		  "B263A130 5E057F98 4D38726A 1B468741 09F417BC A112674C 528262A4 0A629AF1 CBB9F516 CE0FA7D2 FF630863 A00E8B9F" },
+		  "FB017B91 4E291494 32D8BAC2 9A514640 B46F53DD AB2C6994 8084E293 0F1C8F7E 08E07C9C 63F2D21A 07DCB56A "
+		  "6AF56EB3"
+		  "B263A130 5E057F98 4D38726A 1B468741 09F417BC A112674C 528262A4 0A629AF1 CBB9F516 CE0FA7D2 FF630863 "
+		  "A00E8B9F" },
 		{ "P-521",
-		  "0151518F 1AF0F563 517EDD54 85190DF9 5A4BF57B 5CBA4CF2 A9A3F647 4725A35F 7AFE0A6D DEB8BEDB CD6A197E 592D4018"
+		  "0151518F 1AF0F563 517EDD54 85190DF9 5A4BF57B 5CBA4CF2 A9A3F647 4725A35F 7AFE0A6D DEB8BEDB CD6A197E "
+		  "592D4018"
 		  "8901CECD 650699C9 B5E456AE A5ADD190 52A8",
-		  "006F3B14 2EA1BFFF 7E2837AD 44C9E4FF 6D2D34C7 3184BBAD 90026DD5 E6E85317 D9DF45CA D7803C6C 20035B2F 3FF63AFF"
+		  "006F3B14 2EA1BFFF 7E2837AD 44C9E4FF 6D2D34C7 3184BBAD 90026DD5 E6E85317 D9DF45CA D7803C6C 20035B2F "
+		  "3FF63AFF"
 		  "4E1BA64D 1C077577 DA3F4286 C58F0AEA E643",
 		  "0B000000"
-		  "0154FD38 36AF92D0 DCA57DD5 341D3053 988534FD E8318FC6 AAAAB68E 2E6F4339 B19F2F28 1A7E0B22 C269D93C F8794A92"
+		  "0154FD38 36AF92D0 DCA57DD5 341D3053 988534FD E8318FC6 AAAAB68E 2E6F4339 B19F2F28 1A7E0B22 C269D93C "
+		  "F8794A92"
 		  "78880ED7 DBB8D936 2CAEACEE 54432055 2251"
-		  "017705A7 030290D1 CEB605A9 A1BB03FF 9CDD521E 87A696EC 926C8C10 C8362DF4 97536710 1F67D1CF 9BCCBF2F 3D239534"
+		  "017705A7 030290D1 CEB605A9 A1BB03FF 9CDD521E 87A696EC 926C8C10 C8362DF4 97536710 1F67D1CF 9BCCBF2F "
+		  "3D239534"
 		  "FA509E70 AAC851AE 01AAC68D 62F86647 2660" },
 	};
 	const struct span abc = { (const uint8_t *)"abc", 3 };
@@ -237,7 +252,13 @@ static void round_trips(void **state)
 
 static void choices(void **state)
 {
-	enum { S1 = 1 << HASH_SHA1, S256 = 1 << HASH_SHA2_256, S384 = 1 << HASH_SHA2_384, S512 = 1 << HASH_SHA2_512, ID = 1 << HASH_IDENTITY };
+	enum {
+		S1 = 1 << HASH_SHA1,
+		S256 = 1 << HASH_SHA2_256,
+		S384 = 1 << HASH_SHA2_384,
+		S512 = 1 << HASH_SHA2_512,
+		ID = 1 << HASH_IDENTITY
+	};
 	static const struct {
 		const char *key, *auth;
 		uint16_t hashes;
@@ -288,7 +309,8 @@ static void hashes(void **state)
 
 	assert_int_equal(auth_hashes_read(span(&data)), 1 << HASH_SHA1 | 1 << HASH_SHA2_256 | 1 << HASH_IDENTITY);
 	assert_int_equal(auth_hashes_read(span(&odd)), 1 << HASH_SHA2_256);
-	assert_string_equal(auth_hashes_format(auth_hashes_read(span(&data)), text, sizeof(text)), "sha1, sha256, identity");
+	assert_string_equal(auth_hashes_format(auth_hashes_read(span(&data)), text, sizeof(text)),
+			    "sha1, sha256, identity");
 	writer_init(&w, out, sizeof(out));
 	auth_hashes_write(&w, SCHEMES_ALL);
 	assert_int_equal(w.len, 8);
@@ -307,16 +329,35 @@ static void notation(void **state)
 	} t[] = {
 		{ "pubkey", SCHEMES_ALL, SCHEMES_ALL, 0, 0 },
 		{ "rsa", SCHEMES_RSA | SCHEMES_PSS, SCHEMES_ALL, 0, 0 },
-		{ "rsa/pss-sha512", SCHEME_BIT(PSS_SHA512), SCHEME_BIT(PSS_SHA512) | SCHEME_BIT(RSA_SHA512) | SCHEME_BIT(ECDSA_SHA512) | SCHEME_BIT(ED25519), 0, 0 },
+		{ "rsa/pss-sha512", SCHEME_BIT(PSS_SHA512),
+		  SCHEME_BIT(PSS_SHA512) | SCHEME_BIT(RSA_SHA512) | SCHEME_BIT(ECDSA_SHA512) | SCHEME_BIT(ED25519), 0,
+		  0 },
 		{ "ecdsa-384", SCHEMES_ECDSA, SCHEMES_ALL, 0, 384 },
-		{ "rsa-3072-sha256-ecdsa-256-sha256-sha384", SCHEME_BIT(RSA_SHA256) | SCHEME_BIT(PSS_SHA256) | SCHEME_BIT(ECDSA_SHA256) | SCHEME_BIT(ECDSA_SHA384),
-		  SCHEMES_ALL & ~(SCHEME_BIT(RSA_SHA512) | SCHEME_BIT(PSS_SHA512) | SCHEME_BIT(ECDSA_SHA512)), 3072, 256 },
+		{ "rsa-3072-sha256-ecdsa-256-sha256-sha384",
+		  SCHEME_BIT(RSA_SHA256) | SCHEME_BIT(PSS_SHA256) | SCHEME_BIT(ECDSA_SHA256) | SCHEME_BIT(ECDSA_SHA384),
+		  SCHEMES_ALL & ~(SCHEME_BIT(RSA_SHA512) | SCHEME_BIT(PSS_SHA512) | SCHEME_BIT(ECDSA_SHA512)), 3072,
+		  256 },
 		{ "ike:ecdsa-sha384", SCHEME_BIT(ECDSA_SHA384), SCHEMES_ALL, 0, 0 },
 		{ "ed25519", SCHEME_BIT(ED25519), SCHEMES_ALL, 0, 0 },
-		{ "ed25519-sha256", SCHEME_BIT(ED25519), SCHEME_BIT(RSA_SHA256) | SCHEME_BIT(PSS_SHA256) | SCHEME_BIT(ECDSA_SHA256) | SCHEME_BIT(ED25519), 0, 0 },
+		{ "ed25519-sha256", SCHEME_BIT(ED25519),
+		  SCHEME_BIT(RSA_SHA256) | SCHEME_BIT(PSS_SHA256) | SCHEME_BIT(ECDSA_SHA256) | SCHEME_BIT(ED25519), 0,
+		  0 },
 	};
-	static const char *const wrong[] = { "", "-", "pubkey-", "sha256", "rsa--sha256", "psk-sha256", "rsa-70000", "rsa-sha256-2x",
-					     "ed25519-256", "ecdsa-identity", "rsa/pss-sha1", "ike:", "ike:psk", "eap", "pubkey psk" };
+	static const char *const wrong[] = { "",
+					     "-",
+					     "pubkey-",
+					     "sha256",
+					     "rsa--sha256",
+					     "psk-sha256",
+					     "rsa-70000",
+					     "rsa-sha256-2x",
+					     "ed25519-256",
+					     "ecdsa-identity",
+					     "rsa/pss-sha1",
+					     "ike:",
+					     "ike:psk",
+					     "eap",
+					     "pubkey psk" };
 	struct conf_auth auth;
 	char why[320];
 
@@ -324,8 +365,10 @@ static void notation(void **state)
 		if (conf_auth_parse(&auth, t[i].text, why, sizeof(why)))
 			fail_msg("%s: %s", t[i].text, why);
 		assert_int_equal(auth.kind, AUTH_BY_CERT);
-		if (auth.schemes != t[i].schemes || auth.chain_schemes != t[i].chain || auth.rsa_bits != t[i].rsa || auth.ecdsa_bits != t[i].ecdsa)
-			fail_msg("%s: %x %x %u %u", t[i].text, auth.schemes, auth.chain_schemes, auth.rsa_bits, auth.ecdsa_bits);
+		if (auth.schemes != t[i].schemes || auth.chain_schemes != t[i].chain || auth.rsa_bits != t[i].rsa ||
+		    auth.ecdsa_bits != t[i].ecdsa)
+			fail_msg("%s: %x %x %u %u", t[i].text, auth.schemes, auth.chain_schemes, auth.rsa_bits,
+				 auth.ecdsa_bits);
 	}
 	for (size_t i = 0; i < COUNT(wrong); i++) {
 		if (!conf_auth_parse(&auth, wrong[i], why, sizeof(why)))
@@ -348,7 +391,7 @@ static void certified(void **state)
 		{ "C=CH, CN=gw", NULL, "CN=gw", false },
 		{ "C=CH, CN=*", NULL, "C=CH, CN=gw", false }, /* it would be everybody's */
 		{ "C=CH, CN=*", NULL, "C=CH, CN=*", true },
-				{ "CN=gw.example.com", NULL, "gw.example.com", false },
+		{ "CN=gw.example.com", NULL, "gw.example.com", false },
 		{ "CN=gw", "DNS:gw.example.com", "gw.example.com", true },
 		{ "CN=gw", "DNS:gw.example.com", "GW.example.com", true },
 		{ "CN=gw", "DNS:gw.example.com", "gw.example.com.evil.org", false },
@@ -374,7 +417,8 @@ static void certified(void **state)
 		if (cert_has_identity(cert->x509, &id) != t[i].yes)
 			fail_msg("'%s', %s: '%s'", t[i].subject, t[i].names ? t[i].names : "-", t[i].id);
 	}
-	cert = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=gw", .names = "DNS:a.example.com,DNS:b.example.org,IP:192.0.2.1" });
+	cert = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=gw",
+						   .names = "DNS:a.example.com,DNS:b.example.org,IP:192.0.2.1" });
 	assert_string_equal(cert_identities_format(cert->x509, text, sizeof(text)),
 			    "'C=CH, CN=gw', 'a.example.com', 'b.example.org', '192.0.2.1'");
 	for (size_t size = 1; size < 60; size++)
@@ -411,14 +455,16 @@ static void zero_in_a_name(void **state)
 	ASN1_OCTET_STRING_free(value);
 	assert_int_equal(identity_parse(&id, "gw.example.com"), 0);
 	assert_false(cert_has_identity(cert->x509, &id));
-	assert_string_equal(cert_identities_format(cert->x509, text, sizeof(text)), "'CN=gw', 'gw.example.com?.evil.org'");
+	assert_string_equal(cert_identities_format(cert->x509, text, sizeof(text)),
+			    "'CN=gw', 'gw.example.com?.evil.org'");
 	pki_free(&pki);
 }
 
 static void certificates_cut_short(void **state)
 {
 	struct pki pki = { 0 };
-	struct pki_cert *cert = pki_issue(&pki, &(struct pki_spec){ .subject = "CN=gw", .names = "DNS:gw.example.com" });
+	struct pki_cert *cert = pki_issue(&pki,
+					  &(struct pki_spec){ .subject = "CN=gw", .names = "DNS:gw.example.com" });
 	unsigned char *der = NULL;
 	int len = i2d_X509(cert->x509, &der);
 	X509 *whole = cert_parse((struct span){ der, len });
@@ -434,9 +480,15 @@ static void certificates_cut_short(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(algorithms), cmocka_unit_test(published),	cmocka_unit_test(round_trips),
-		cmocka_unit_test(choices),    cmocka_unit_test(hashes),	cmocka_unit_test(notation),
-		cmocka_unit_test(certified),  cmocka_unit_test(zero_in_a_name), cmocka_unit_test(certificates_cut_short),
+		cmocka_unit_test(algorithms),
+		cmocka_unit_test(published),
+		cmocka_unit_test(round_trips),
+		cmocka_unit_test(choices),
+		cmocka_unit_test(hashes),
+		cmocka_unit_test(notation),
+		cmocka_unit_test(certified),
+		cmocka_unit_test(zero_in_a_name),
+		cmocka_unit_test(certificates_cut_short),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Certificates and keys as files beside swanctl.conf: what a connection takes of them, and the words about what is wrong. */
+/* Certificates and keys as files beside swanctl.conf: what a connection takes of them, and the words about what is
+ * wrong. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -60,9 +61,16 @@ static int begin(void **state)
 		files_mkdir(dirs[i]);
 	ca = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=ca", .ca = true });
 	im = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=im", .ca = true, .issuer = ca, .key = "P-384" });
-	gw = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=gw", .names = "DNS:gw.example.com", .issuer = im });
-	peer = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=peer", .names = "DNS:peer.example.com", .issuer = ca, .key = "P-521" });
-	rsa = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=rsa", .names = "DNS:gw.example.com", .issuer = ca, .key = "rsa2048" });
+	gw = pki_issue(&pki,
+		       &(struct pki_spec){ .subject = "C=CH, CN=gw", .names = "DNS:gw.example.com", .issuer = im });
+	peer = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=peer",
+						   .names = "DNS:peer.example.com",
+						   .issuer = ca,
+						   .key = "P-521" });
+	rsa = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=rsa",
+						  .names = "DNS:gw.example.com",
+						  .issuer = ca,
+						  .key = "rsa2048" });
 	put_cert("x509ca/ca.pem", ca);
 	put_cert("x509/gw.pem", gw);
 	put_key("private/gw.pem", gw, NULL);
@@ -85,8 +93,9 @@ static int load(struct config **cfg, const char *local, const char *remote, cons
 	int err;
 
 	snprintf(text, sizeof(text),
-		 "connections {\n gw {\n  local {\n   %s\n  }\n  remote {\n   %s\n  }\n  children { net { } }\n }\n}\n%s\n", local,
-		 remote, after ? after : "");
+		 "connections {\n gw {\n  local {\n   %s\n  }\n  remote {\n   %s\n  }\n  children { net { } }\n "
+		 "}\n}\n%s\n",
+		 local, remote, after ? after : "");
 	files_put("swanctl.conf", text);
 	strcpy(why, "(no reason given)");
 	err = config_load(cfg, files_dir, NULL, why, 1024);
@@ -142,11 +151,13 @@ static void all_keys(void **state)
 	put_key("rsa/rsa.pem", rsa, NULL);
 	put_cert("x509/peer.pem", peer);
 	loads(&cfg, "certs = gw.pem, rsa.pem\n id = gw.example.com\n auth = pubkey-sha256",
-	      "certs = peer.pem\n cacerts = ca.pem\n revocation = strict\n id = peer.example.com\n auth = ecdsa-256-sha384-sha512-ike:ecdsa",
+	      "certs = peer.pem\n cacerts = ca.pem\n revocation = strict\n id = peer.example.com\n auth = "
+	      "ecdsa-256-sha384-sha512-ike:ecdsa",
 	      NULL);
 	assert_int_equal(cfg->conns->local_auth.cert_count, 2);
 	assert_string_equal(cfg->conns->local_auth.text, "pubkey-sha256");
-	assert_int_equal(cfg->conns->local_auth.schemes, SCHEME_BIT(RSA_SHA256) | SCHEME_BIT(PSS_SHA256) | SCHEME_BIT(ECDSA_SHA256));
+	assert_int_equal(cfg->conns->local_auth.schemes,
+			 SCHEME_BIT(RSA_SHA256) | SCHEME_BIT(PSS_SHA256) | SCHEME_BIT(ECDSA_SHA256));
 	assert_int_equal(cfg->conns->remote_auth.cert_count, 1);
 	assert_int_equal(cfg->conns->remote_auth.cacert_count, 1);
 	assert_int_equal(cfg->conns->remote_auth.revocation, REVOCATION_STRICT);
@@ -224,7 +235,8 @@ static void passphrases(void **state)
 	refused("", "", "secrets { private-gw { file = gw.pem\n secret = falsch } }",
 		"private/gw.pem: encrypted, and not with this secret (and 1 more problem)");
 	refused("", "", NULL,
-		"private/gw.pem: encrypted: write secrets { private-1 { file = gw.pem, secret = ... } }, each on a line of its "
+		"private/gw.pem: encrypted: write secrets { private-1 { file = gw.pem, secret = ... } }, each on a "
+		"line of its "
 		"own (and 1 more problem)");
 }
 
@@ -251,26 +263,31 @@ static void errors(void **state)
 	refused("certs = peer.pem", "", NULL,
 		"swanctl.conf:3: connections.gw.local: no private key for x509/peer.pem: put it into private");
 	refused("certs = gw.pem\n id = other.example.com", "", NULL,
-		"swanctl.conf:5: connections.gw.local.id: 'other.example.com' is not in the certificate x509/gw.pem, which is "
-		"for 'C=CH, CN=gw', 'gw.example.com'");
+		"swanctl.conf:5: connections.gw.local.id: 'other.example.com' is not in the certificate x509/gw.pem, "
+		"which is for 'C=CH, CN=gw', 'gw.example.com'");
 	refused("id = other.example.com", "", NULL,
-		"swanctl.conf:3: connections.gw.local: no certificate for this id with its private key: put it into x509, the "
+		"swanctl.conf:3: connections.gw.local: no certificate for this id with its private key: put it into "
+		"x509, the "
 		"key into private");
 	refused("certs = gw.pem\n auth = rsa", "", NULL,
-		"swanctl.conf:3: connections.gw.local: x509/gw.pem has a key of ECDSA P-256, which `auth = rsa` excludes");
+		"swanctl.conf:3: connections.gw.local: x509/gw.pem has a key of ECDSA P-256, which `auth = rsa` "
+		"excludes");
 	refused("", "certs = peer.pem\n id = x.example.com", NULL,
 		"swanctl.conf:6: connections.gw.remote: the id 'x.example.com' is not in x509/peer.pem, which is for "
 		"'C=CH, CN=peer', 'peer.example.com'");
 	refused("", "revocation = perhaps", NULL,
-		"swanctl.conf:7: connections.gw.remote.revocation: 'perhaps' is not supported: write relaxed, ifuri or strict");
+		"swanctl.conf:7: connections.gw.remote.revocation: 'perhaps' is not supported: write relaxed, ifuri or "
+		"strict");
 	refused("", "cacerts = gone.pem", NULL,
-		"swanctl.conf:7: connections.gw.remote.cacerts: 'gone.pem': x509ca/gone.pem: No such file or directory");
+		"swanctl.conf:7: connections.gw.remote.cacerts: 'gone.pem': x509ca/gone.pem: No such file or "
+		"directory");
 	refused("auth = psk", "auth = psk\n certs = peer.pem", NULL,
 		"swanctl.conf:8: connections.gw.remote.certs: not supported");
 	put_cert("x509/rsa.pem", rsa);
 	put_key("private/rsa.pem", rsa, NULL);
 	refused("", "", NULL,
-		"swanctl.conf:3: connections.gw.local: several certificates have a private key: choose with `certs` or `id`");
+		"swanctl.conf:3: connections.gw.local: several certificates have a private key: choose with `certs` or "
+		"`id`");
 }
 
 static void files_of_no_use(void **state)
@@ -287,7 +304,8 @@ static void files_of_no_use(void **state)
 	refused("certs = gw.pem", "", NULL, "private/notes: not a private key, or a damaged one");
 	put_key("private/notes", weak, NULL);
 	refused("certs = gw.pem", "", NULL,
-		"private/notes: RSA 1024 is not supported: RSA of 2048 to 8192 bits, ECDSA on P-256, P-384 or P-521, Ed25519");
+		"private/notes: RSA 1024 is not supported: RSA of 2048 to 8192 bits, ECDSA on P-256, P-384 or P-521, "
+		"Ed25519");
 	files_delete("private/notes");
 	files_put("x509crl/notes", "not a list");
 	refused("certs = gw.pem", "", NULL, "x509crl/notes: not a revocation list, or a damaged one");
@@ -299,19 +317,24 @@ static void files_of_no_use(void **state)
 	/* told, and no more: the gateway would else be without all its other tunnels after a restart */
 	put_key("private/idle.pem", peer, NULL);
 	loads(&cfg, "certs = gw.pem", "", NULL);
-	assert_string_equal(files_relative(warned), "private/idle.pem: this private key belongs to no certificate in x509");
+	assert_string_equal(files_relative(warned),
+			    "private/idle.pem: this private key belongs to no certificate in x509");
 	config_unref(cfg);
 	files_delete("private/idle.pem");
 	put_cert("x509/gw.pem", pki_issue(&pki, &(struct pki_spec){ .subject = "CN=gw", .until = -3000 }));
 	loads(&cfg, "certs = gw.pem", "", NULL);
-	assert_non_null(strstr(files_relative(warned), "swanctl.conf:3: connections.gw.local: the certificate in x509/gw.pem has expired, 2018-07-05"));
+	assert_non_null(
+		strstr(files_relative(warned),
+		       "swanctl.conf:3: connections.gw.local: the certificate in x509/gw.pem has expired, 2018-07-05"));
 	config_unref(cfg);
 }
 
 /* The one in docs/examples is what it says it is. */
 static void example(void **state)
 {
-	struct pki_cert *own = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, O=Example, CN=gw-a", .names = "DNS:gw-a.example.com", .issuer = ca });
+	struct pki_cert *own = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, O=Example, CN=gw-a",
+								   .names = "DNS:gw-a.example.com",
+								   .issuer = ca });
 	static char text[8192];
 	struct config *cfg;
 	char why[1024] = "";
@@ -336,9 +359,9 @@ int main(void)
 {
 #define EACH(test) cmocka_unit_test_setup_teardown(test, begin, end)
 	const struct CMUnitTest tests[] = {
-		EACH(defaults),	  EACH(all_keys),		     EACH(bundle), EACH(other_ways),
-		EACH(passphrases), EACH(names_are_sent_as_certified), EACH(errors), EACH(files_of_no_use),
-		EACH(example),
+		EACH(defaults),   EACH(all_keys),        EACH(bundle),
+		EACH(other_ways), EACH(passphrases),     EACH(names_are_sent_as_certified),
+		EACH(errors),     EACH(files_of_no_use), EACH(example),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What AUTH covers, with a shared key, and ID payloads (RFC 7296 sections 2.15, 3.5 and 3.8). Signatures: auth_sign.h. */
+/* What AUTH covers, AUTH by a shared key, ID payloads (RFC 7296 sections 2.15, 3.5, 3.8). Signatures: auth_sign.h. */
 #ifndef XSWAN_IKE_AUTH_H
 #define XSWAN_IKE_AUTH_H
 

@@ -56,7 +56,9 @@ enum auth_hash scheme_hash(enum auth_scheme scheme)
 
 const char *scheme_digest(enum auth_scheme scheme)
 {
-	static const char *const names[] = { [HASH_SHA2_256] = "SHA256", [HASH_SHA2_384] = "SHA384", [HASH_SHA2_512] = "SHA512" };
+	static const char *const names[] = { [HASH_SHA2_256] = "SHA256",
+					     [HASH_SHA2_384] = "SHA384",
+					     [HASH_SHA2_512] = "SHA512" };
 
 	return schemes[scheme].hash == HASH_IDENTITY ? NULL : names[schemes[scheme].hash];
 }

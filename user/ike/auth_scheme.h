@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Signature schemes: a kind of key, a padding, a hash. One list for AUTH payloads (RFC 7427, RFC 8420), for the signatures
- * in a chain of certificates, and for `auth` in a configuration. SHA-1 is in none of them, so the old method "RSA" (1),
+ * Signature schemes: a kind of key, a padding, a hash. One list for AUTH payloads (RFC 7427, RFC 8420), for the
+ * signatures in a chain of certificates, and for `auth` in a configuration. SHA-1 is in none of them, so the old method "RSA" (1),
  * which knows no other hash with all peers, is neither used nor accepted.
  */
 #ifndef XSWAN_IKE_AUTH_SCHEME_H
@@ -45,7 +45,8 @@ enum auth_scheme {
 
 const char *scheme_name(enum auth_scheme scheme);
 enum auth_hash scheme_hash(enum auth_scheme scheme);
-const char *schemes_format(uint32_t schemes, char *buf, size_t size); /* "rsa-sha256, ed25519"; "SHA-2 or Ed25519" for all */
+/* "rsa-sha256, ed25519"; "SHA-2 or Ed25519" for all */
+const char *schemes_format(uint32_t schemes, char *buf, size_t size);
 uint32_t schemes_with_hashes(uint16_t hashes); /* bits 1 << enum auth_hash */
 
 /* AlgorithmIdentifier in DER (RFC 7427 appendix A, RFC 8420 appendix A). */
@@ -58,7 +59,7 @@ enum auth_scheme scheme_of(const X509_ALGOR *alg);
 const char *scheme_digest(enum auth_scheme scheme);
 
 /*
- * RSA from 2048 to 8192 bits, ECDSA on P-256, P-384 and P-521, Ed25519. Of any other key: no schemes, and a word about it.
+ * RSA from 2048 to 8192 bits, ECDSA on P-256, P-384 and P-521, Ed25519. Of any other key: no schemes.
  */
 #define KEY_TEXT 64
 uint32_t key_schemes(EVP_PKEY *key);

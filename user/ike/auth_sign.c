@@ -26,8 +26,11 @@ static const struct {
 };
 #define ECDSA_METHODS (sizeof(ecdsa) / sizeof(ecdsa[0]))
 
-static const char *const hash_names[] = { [HASH_SHA1] = "sha1",	    [HASH_SHA2_256] = "sha256", [HASH_SHA2_384] = "sha384",
-					  [HASH_SHA2_512] = "sha512", [HASH_IDENTITY] = "identity" };
+static const char *const hash_names[] = { [HASH_SHA1] = "sha1",
+					  [HASH_SHA2_256] = "sha256",
+					  [HASH_SHA2_384] = "sha384",
+					  [HASH_SHA2_512] = "sha512",
+					  [HASH_IDENTITY] = "identity" };
 #define HASHES (sizeof(hash_names) / sizeof(hash_names[0]))
 
 uint16_t auth_hashes_read(struct span data)

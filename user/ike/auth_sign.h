@@ -35,7 +35,7 @@ struct auth_signature {
 	struct auth_choice by;
 	struct span value;
 };
-/* Takes apart the body of an AUTH payload. -EPROTONOSUPPORT: no signature, or one of a scheme that is not known here. */
+/* Takes apart the body of an AUTH payload. -EPROTONOSUPPORT: no signature, or none that is known here. */
 int auth_read(struct auth_signature *out, struct span body) __attribute__((warn_unused_result));
 /* 0; -EACCES: it is not this key's; -EKEYREJECTED: a key of another kind than the scheme's */
 int auth_verify(const struct auth_signature *sig, EVP_PKEY *key, struct span octets)

@@ -26,19 +26,16 @@ static const struct {
 	const char *word;
 	uint32_t schemes;
 } types[] = {
-	{ "pubkey", SCHEMES_ALL },
-	{ "rsa", SCHEMES_RSA | SCHEMES_PSS },
-	{ "rsa/pss", SCHEMES_PSS },
-	{ "ecdsa", SCHEMES_ECDSA },
-	{ "ed25519", SCHEME_BIT(ED25519) },
+	{ "pubkey", SCHEMES_ALL },  { "rsa", SCHEMES_RSA | SCHEMES_PSS }, { "rsa/pss", SCHEMES_PSS },
+	{ "ecdsa", SCHEMES_ECDSA }, { "ed25519", SCHEME_BIT(ED25519) },
 };
 
 static const struct {
 	const char *word;
 	enum auth_hash hash;
 } hashes[] = {
-	{ "sha256", HASH_SHA2_256 }, { "sha2_256", HASH_SHA2_256 }, { "sha384", HASH_SHA2_384 },
-	{ "sha2_384", HASH_SHA2_384 }, { "sha512", HASH_SHA2_512 }, { "sha2_512", HASH_SHA2_512 },
+	{ "sha256", HASH_SHA2_256 },   { "sha2_256", HASH_SHA2_256 }, { "sha384", HASH_SHA2_384 },
+	{ "sha2_384", HASH_SHA2_384 }, { "sha512", HASH_SHA2_512 },   { "sha2_512", HASH_SHA2_512 },
 	{ "identity", HASH_IDENTITY },
 };
 
@@ -61,8 +58,8 @@ static bool read_type(struct reading *r, const char *word)
 		end_group(r);
 		r->types = types[i].schemes;
 		r->bits = !strcmp(word, "rsa") || !strcmp(word, "rsa/pss") ? &r->auth->rsa_bits
-			  : !strcmp(word, "ecdsa")			     ? &r->auth->ecdsa_bits
-									     : NULL;
+			  : !strcmp(word, "ecdsa")                         ? &r->auth->ecdsa_bits
+									   : NULL;
 		return true;
 	}
 	return false;
@@ -102,8 +99,8 @@ static int refuse(const char *word, char *why, size_t why_size)
 		snprintf(why, why_size, "'sha1' is too weak for signatures: write sha256, sha384 or sha512");
 	else
 		snprintf(why, why_size,
-			 "'%s' is not supported: write psk, or pubkey, rsa, rsa/pss, ecdsa, ed25519, each with sizes in bits "
-			 "and sha256, sha384, sha512 after it",
+			 "'%s' is not supported: write psk, or pubkey, rsa, rsa/pss, ecdsa, ed25519, each with sizes "
+			 "in bits and sha256, sha384, sha512 after it",
 			 word);
 	return -EINVAL;
 }
@@ -159,8 +156,8 @@ int conf_auth_parse(struct conf_auth *auth, const char *text, char *why, size_t 
 		if (read_words(&r, text, why, why_size))
 			return -EINVAL;
 		out.schemes = r.schemes;
-		out.chain_schemes =
-			r.all_hashes ? schemes_with_hashes(r.all_hashes) | SCHEME_BIT(ED25519) : SCHEMES_ALL;
+		out.chain_schemes = r.all_hashes ? schemes_with_hashes(r.all_hashes) | SCHEME_BIT(ED25519)
+						 : SCHEMES_ALL;
 	}
 	snprintf(out.text, sizeof(out.text), "%s", text);
 	*auth = out;

@@ -129,7 +129,6 @@ static struct cert *find_cert(const struct credentials *c, struct span der, enum
 	return cert;
 }
 
-
 /* The next PEM block of that kind, also called by its old name. False: no more. */
 static bool next_part(BIO *bio, const char *kind, const char *other, struct span *der, uint8_t **data)
 {
@@ -158,7 +157,7 @@ static bool is_pem(struct span content)
 
 typedef int (*add_fn)(void *ctx, struct span der);
 
-/* Calls fn for each block of the kind, or for the whole where it is no PEM. Counts them; -EBADMSG: one does not decode. */
+/* Calls fn for each block of the kind, or for the whole where it is no PEM. Counts them; -EBADMSG: one is bad. */
 static int each_part(struct span content, const char *kind, const char *other, add_fn fn, void *ctx)
 {
 	struct span der;
@@ -293,7 +292,8 @@ int credentials_complete(struct credentials *c)
 			cert->issuer = find_issuer(c, cert);
 		if (cert->role == CERT_CA && !sk_X509_push(c->anchors, cert->x509))
 			return -ENOMEM;
-		if (X509_check_ca(cert->x509) && !cert_is_self_signed(cert) && !sk_X509_push(c->intermediates, cert->x509))
+		if (X509_check_ca(cert->x509) && !cert_is_self_signed(cert) &&
+		    !sk_X509_push(c->intermediates, cert->x509))
 			return -ENOMEM;
 		if (is_trusted_end(cert) && !sk_X509_push(c->ends, cert->x509))
 			return -ENOMEM;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The certificates, private keys and revocation lists that a configuration brings with it. They are given as bytes; reading
- * files is the loader's. Immutable once the configuration is loaded, and gone with it; OpenSSL wipes private keys.
+ * The certificates, private keys and revocation lists that a configuration brings with it. They are given as bytes;
+ * reading files is the loader's. Immutable once the configuration is loaded, and gone with it; OpenSSL wipes private
+ * keys.
  */
 #ifndef XSWAN_IKE_CERT_H
 #define XSWAN_IKE_CERT_H
@@ -63,8 +64,8 @@ int credentials_add_certs(struct credentials *c, enum cert_role role, struct spa
 int credentials_add_crls(struct credentials *c, struct span content, const char *file, char *why, size_t why_size)
 	__attribute__((warn_unused_result));
 /*
- * A private key, for each certificate that it belongs to, there already or added later. passphrase NULL: none; -ENOKEY: it
- * needs one, or another.
+ * A private key, for each certificate that it belongs to, there already or added later. passphrase NULL: none; -ENOKEY:
+ * it needs one, or another.
  */
 int credentials_add_key(struct credentials *c, struct span content, struct span *passphrase, const char *file, char *why,
 			size_t why_size) __attribute__((warn_unused_result));

@@ -240,7 +240,8 @@ static int check_leaf(struct check *c)
 	if (!may_sign(c->leaf))
 		return unsuitable(c, c->leaf, "may not sign: its keyUsage has no digitalSignature");
 	if (!is_for_ike(c->leaf))
-		return unsuitable(c, c->leaf, "is for something else: its extendedKeyUsage has no ipsecIKE or serverAuth");
+		return unsuitable(c, c->leaf,
+				  "is for something else: its extendedKeyUsage has no ipsecIKE or serverAuth");
 	if (!key_schemes(X509_get0_pubkey(c->leaf)))
 		return unsuitable(c, c->leaf, "has a key that is not supported: %s",
 				  key_format(X509_get0_pubkey(c->leaf), key));

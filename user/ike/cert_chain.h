@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Is a peer's certificate good for a connection? OpenSSL builds and checks the chain (RFC 5280 section 6); asked besides
- * are what signatures in it may be made with, whether the leaf may sign (RFC 4945 section 5.1.3), and what revocation lists
- * say. Nothing here looks at the clock, nor fetches anything.
+ * Is a peer's certificate good for a connection? OpenSSL builds and checks the chain (RFC 5280 section 6); asked
+ * besides are what signatures in it may be made with, whether the leaf may sign (RFC 4945 section 5.1.3), and what
+ * revocation lists say. Nothing here looks at the clock, nor fetches anything.
  *
  * Trusted are, in this order:
  *   remote.certs     these certificates themselves, and no others

@@ -18,14 +18,14 @@ struct fault {
 	struct cert_verdict *v;
 };
 
-#define SAY(part)                                                                      \
+#define SAY(part)                                                                                           \
 	static void __attribute__((format(printf, 2, 3))) say_##part(struct fault *f, const char *fmt, ...) \
-	{                                                                              \
-		va_list args;                                                          \
-                                                                                       \
-		va_start(args, fmt);                                                   \
-		vsnprintf(f->v->part, sizeof(f->v->part), fmt, args);                  \
-		va_end(args);                                                          \
+	{                                                                                                   \
+		va_list args;                                                                               \
+                                                                                                            \
+		va_start(args, fmt);                                                                        \
+		vsnprintf(f->v->part, sizeof(f->v->part), fmt, args);                                       \
+		va_end(args);                                                                               \
 	}
 SAY(received)
 SAY(configured)
@@ -77,8 +77,9 @@ static void badly_signed(struct fault *f)
 {
 	f->v->fault = CERT_UNTRUSTED;
 	configure_cas(f);
-	say_received(f, "the certificate '%s', which '%s' has not signed: forged, damaged, or of another CA with this name",
-		     f->subject, f->issuer);
+	say_received(
+		f, "the certificate '%s', which '%s' has not signed: forged, damaged, or of another CA with this name",
+		f->subject, f->issuer);
 	say_change(f, "the certificate of '%s' in x509ca, if the CA has a new key", f->issuer);
 }
 
@@ -123,7 +124,7 @@ static void revoked(struct fault *f)
 
 static const char *revocation_name(const struct conf_auth *rules)
 {
-	return rules->revocation == REVOCATION_STRICT ? "strict"
+	return rules->revocation == REVOCATION_STRICT  ? "strict"
 	       : rules->revocation == REVOCATION_IFURI ? "ifuri"
 						       : "relaxed";
 }
@@ -133,7 +134,8 @@ static void list_wanted(struct fault *f, const char *what)
 {
 	f->v->fault = CERT_REVOKED;
 	say_received(f, "the certificate '%s', of which is not known whether it is revoked", f->subject);
-	say_configured(f, "`revocation = %s`, and %s revocation list of '%s'", revocation_name(f->rules), what, f->issuer);
+	say_configured(f, "`revocation = %s`, and %s revocation list of '%s'", revocation_name(f->rules), what,
+		       f->issuer);
 	say_change(f, "put the current revocation list of '%s' into x509crl", f->issuer);
 }
 
@@ -205,8 +207,8 @@ static void explain(struct fault *f, int error)
 	}
 }
 
-void cert_fault_explain(X509_STORE_CTX *ctx, const struct credentials *creds, const struct conf_auth *rules, int64_t now,
-			struct cert_verdict *v)
+void cert_fault_explain(X509_STORE_CTX *ctx, const struct credentials *creds, const struct conf_auth *rules,
+			int64_t now, struct cert_verdict *v)
 {
 	struct fault f = { .ctx = ctx, .creds = creds, .rules = rules, .v = v };
 	ASN1_TIME *time = ASN1_TIME_set(NULL, now);

@@ -8,7 +8,7 @@
 #include "cert_chain.h"
 
 /* Of the error that is in ctx just now. The first one counts: further ones follow from it. */
-void cert_fault_explain(X509_STORE_CTX *ctx, const struct credentials *creds, const struct conf_auth *rules, int64_t now,
-			struct cert_verdict *v);
+void cert_fault_explain(X509_STORE_CTX *ctx, const struct credentials *creds, const struct conf_auth *rules,
+			int64_t now, struct cert_verdict *v);
 
 #endif

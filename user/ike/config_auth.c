@@ -119,8 +119,8 @@ static void confirm_id(struct setting *k, struct conf_auth *auth, struct identit
 	if (!k) {
 		*id = cert_subject_identity(auth->certs[0]->x509);
 		if (id->type == ID_ANY)
-			problem_text(p, "%s: no subject, or one of more than %zu bytes: write `id`", auth->certs[0]->file,
-				     sizeof(id->data));
+			problem_text(p, "%s: no subject, or one of more than %zu bytes: write `id`",
+				     auth->certs[0]->file, sizeof(id->data));
 		return;
 	}
 	for (int i = 0; i < auth->cert_count; i++) {
@@ -176,9 +176,9 @@ static void load_local(struct loading *l, struct section *s, struct conf_conn *c
 
 static void load_revocation(struct section *s, struct conf_auth *auth, struct problems *p)
 {
-	static const char *const words[] = { [REVOCATION_RELAXED] = "relaxed",
-					     [REVOCATION_IFURI] = "ifuri",
-					     [REVOCATION_STRICT] = "strict" };
+	static const char *const words[] = {
+		[REVOCATION_RELAXED] = "relaxed", [REVOCATION_IFURI] = "ifuri", [REVOCATION_STRICT] = "strict"
+	};
 	struct setting *k = section_get(s, "revocation");
 	int i = 0;
 
@@ -218,7 +218,8 @@ static void load_trust(struct loading *l, struct section *s, struct conf_conn *c
 	load_revocation(s, auth, p);
 	check_remote_id(s, auth, &conn->remote_id, p);
 	if (!named && l->cfg->credentials && !l->cfg->credentials->certs)
-		problem_section(p, s, "nothing to trust: put the certificate of the CA into x509ca, or the peer's into x509");
+		problem_section(p, s,
+				"nothing to trust: put the certificate of the CA into x509ca, or the peer's into x509");
 }
 
 static void load_remote(struct loading *l, struct section *s, struct conf_conn *conn, struct problems *p)

@@ -54,7 +54,7 @@ static ASN1_OBJECT *find_attribute(const char *name)
 	return OBJ_txt2obj(name, 1);
 }
 
-/* The text up to one of `ends` or the end, without blanks around it; *text is then behind it. False: it does not fit. */
+/* The text up to one of `ends` or the end, without blanks around it; *text goes behind it. False: it does not fit. */
 static bool take_word(const char **text, char end, char *out, size_t size)
 {
 	size_t len = 0, keep = 0; /* keep: blanks behind it may be part of it still */
@@ -153,7 +153,8 @@ static void format_attribute(const ASN1_OBJECT *object, char *out, size_t size)
 	OBJ_obj2txt(out, size, object, 1);
 }
 
-/* The length of a character that is fit to be shown, 0 if it is not: control characters, and those that turn text around. */
+/* The length of a character that is fit to be shown, 0 if it is not: control characters, and those that turn text
+ * around. */
 static size_t shown_len(const unsigned char *c, size_t left)
 {
 	if (*c < 0x80)

@@ -21,8 +21,8 @@ void explain_cert(struct explanation *x, const struct ike_sa *sa, enum ike_reaso
 	snprintf(x->text, sizeof(x->text),
 		 "IKE_AUTH from %s: the peer '%s' does not authenticate: received %s; configured %s; to change: %s "
 		 "(connection %s)",
-		 endpoint_format(&sa->remote, ep), identity_format(&sa->remote_id, id, sizeof(id)), received, configured,
-		 change, conn_where(sa->conn, where, sizeof(where)));
+		 endpoint_format(&sa->remote, ep), identity_format(&sa->remote_id, id, sizeof(id)), received,
+		 configured, change, conn_where(sa->conn, where, sizeof(where)));
 }
 
 void explain_method(struct explanation *x, const struct ike_sa *sa, struct span auth_body)
@@ -33,8 +33,8 @@ void explain_method(struct explanation *x, const struct ike_sa *sa, struct span 
 
 	auth_method_format(auth_body, received, sizeof(received));
 	if (cert)
-		snprintf(configured, sizeof(configured), "a certificate, `auth = %s`, so a signature with %s", auth->text,
-			 schemes_format(auth->schemes, schemes, sizeof(schemes)));
+		snprintf(configured, sizeof(configured), "a certificate, `auth = %s`, so a signature with %s",
+			 auth->text, schemes_format(auth->schemes, schemes, sizeof(schemes)));
 	else
 		snprintf(configured, sizeof(configured), "a shared key");
 	snprintf(change, sizeof(change), "`auth` of remote here, or `auth = %s` at the peer%s", cert ? "pubkey" : "psk",
@@ -48,18 +48,22 @@ void explain_no_cert(struct explanation *x, const struct ike_sa *sa, X509 *sent)
 
 	identity_format(&sa->remote_id, id, sizeof(id));
 	if (!sent) {
-		bool asked = sa->cfg->credentials && sk_X509_num(sa->cfg->credentials->anchors) && !sa->conn->no_certreq;
+		bool asked = sa->cfg->credentials && sk_X509_num(sa->cfg->credentials->anchors) &&
+			     !sa->conn->no_certreq;
 
 		explain_cert(x, sa, IKE_REASON_CERT_MISSING,
 			     asked ? "no certificate" : "no certificate, as we did not ask for one",
 			     "none in x509 for this identity",
-			     asked		     ? "`send_cert = always` at the peer, or put its certificate into x509"
-			     : sa->conn->no_certreq ? "`send_certreq = yes`, or put its certificate into x509"
-						     : "put the certificate of its CA into x509ca, or its own into x509");
+			     asked ? "`send_cert = always` at the peer, or put its certificate into x509"
+			     : sa->conn->no_certreq
+				     ? "`send_certreq = yes`, or put its certificate into x509"
+				     : "put the certificate of its CA into x509ca, or its own into x509");
 		return;
 	}
-	snprintf(received, sizeof(received), "a certificate that is for %s", cert_identities_format(sent, names, sizeof(names)));
-	snprintf(change, sizeof(change), "`local { id }` of the peer to one of these, or a certificate with '%s' for it", id);
+	snprintf(received, sizeof(received), "a certificate that is for %s",
+		 cert_identities_format(sent, names, sizeof(names)));
+	snprintf(change, sizeof(change),
+		 "`local { id }` of the peer to one of these, or a certificate with '%s' for it", id);
 	explain_cert(x, sa, IKE_REASON_CERT_MISSING, received, "none in x509 for this identity", change);
 }
 
@@ -67,7 +71,8 @@ void explain_signature(struct explanation *x, const struct ike_sa *sa, X509 *cer
 {
 	char received[CERT_TEXT + 128], subject[CERT_TEXT], key[KEY_TEXT], change[128];
 
-	snprintf(received, sizeof(received), "a signature with %s that the key of its certificate '%s' (%s) has not made",
+	snprintf(received, sizeof(received),
+		 "a signature with %s that the key of its certificate '%s' (%s) has not made",
 		 scheme_name(sig->by.scheme), cert_subject(cert, subject, sizeof(subject)),
 		 key_format(X509_get0_pubkey(cert), key));
 	snprintf(change, sizeof(change), "the private key at the peer, or the certificate that is here for it");
@@ -83,7 +88,8 @@ void explain_no_signature(struct explanation *x, const struct ike_sa *sa)
 		key_format(auth->certs[0]->key, key);
 	x->reason = IKE_REASON_NO_SIGNATURE;
 	snprintf(x->text, sizeof(x->text),
-		 "IKE_AUTH with %s: we cannot authenticate: received %s%s; configured a key of %s, `auth = %s`, so a signature "
+		 "IKE_AUTH with %s: we cannot authenticate: received %s%s; configured a key of %s, `auth = %s`, so a "
+		 "signature "
 		 "with %s; to change: `auth` or `certs` of local, or the peer's hash algorithms (connection %s)",
 		 endpoint_format(&sa->remote, ep),
 		 sa->setup->hashes ? "SIGNATURE_HASH_ALGORITHMS " : "no SIGNATURE_HASH_ALGORITHMS",
@@ -121,7 +127,8 @@ void explain_other_identity(struct explanation *x, const struct config *cfg, X50
 
 	if (cert_each_identity(sent, has_connection, &o))
 		snprintf(x->text + len, sizeof(x->text) - len,
-			 "; its certificate is for '%s' too, which connection %s would match: `local { id = %s }` at the peer",
+			 "; its certificate is for '%s' too, which connection %s would match: `local { id = %s }` at "
+			 "the peer",
 			 identity_format(&o.id, id, sizeof(id)), conn_where(o.conn, where, sizeof(where)), id);
 	else
 		snprintf(x->text + len, sizeof(x->text) - len, "; its certificate is for %s",

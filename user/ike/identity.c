@@ -14,12 +14,8 @@ static const struct {
 	const char *prefix;
 	enum id_type type;
 } prefixes[] = {
-	{ "asn1dn:", ID_DER_ASN1_DN },
-	{ "fqdn:", ID_FQDN },
-	{ "dns:", ID_FQDN },
-	{ "email:", ID_RFC822_ADDR },
-	{ "rfc822:", ID_RFC822_ADDR },
-	{ "userfqdn:", ID_RFC822_ADDR },
+	{ "asn1dn:", ID_DER_ASN1_DN }, { "fqdn:", ID_FQDN },          { "dns:", ID_FQDN },
+	{ "email:", ID_RFC822_ADDR },  { "rfc822:", ID_RFC822_ADDR }, { "userfqdn:", ID_RFC822_ADDR },
 	{ "keyid:", ID_KEY_ID },
 };
 
@@ -244,7 +240,8 @@ bool identity_equal(const struct identity *a, const struct identity *b)
 	if (a->type != b->type)
 		return false;
 	if (a->type == ID_DER_ASN1_DN)
-		return a->hash == b->hash && dn_equal((struct span){ a->data, a->len }, (struct span){ b->data, b->len });
+		return a->hash == b->hash &&
+		       dn_equal((struct span){ a->data, a->len }, (struct span){ b->data, b->len });
 	return a->len == b->len && !memcmp(a->data, b->data, a->len);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * IKE_AUTH: the initiator's side in ike_auth.c, the responder's in ike_auth_responder.c, what both do in ike_auth_both.c.
- * Each side shows who it is by a shared key or a certificate; the two need not be the same.
+ * IKE_AUTH: the initiator's side in ike_auth.c, the responder's in ike_auth_responder.c, what both do in
+ * ike_auth_both.c. Each side shows who it is by a shared key or a certificate; the two need not be the same.
  */
 #ifndef XSWAN_IKE_IKE_AUTH_H
 #define XSWAN_IKE_IKE_AUTH_H

@@ -106,7 +106,8 @@ static bool is_made_with(const struct auth_input *in, const struct conf_secret *
 	return same;
 }
 
-static int check_shared_key(struct ike_sa *sa, const struct auth_input *in, struct span auth_body, struct explanation *x)
+static int check_shared_key(struct ike_sa *sa, const struct auth_input *in, struct span auth_body,
+			    struct explanation *x)
 {
 	const struct conf_secret *psk = config_find_psk(sa->cfg, &sa->local_id, &sa->remote_id);
 
@@ -136,7 +137,8 @@ int ike_auth_check(struct ike_sa *sa, const struct payloads *in, struct explanat
 		return check_shared_key(sa, &covered, in->body[PAYLOAD_AUTH], x);
 	ret = auth_octets(&covered, &octets, &len);
 	if (ret) {
-		explain_cert(x, sa, IKE_REASON_RESOURCES, "an AUTH", "nothing: out of memory", "the memory of this machine");
+		explain_cert(x, sa, IKE_REASON_RESOURCES, "an AUTH", "nothing: out of memory",
+			     "the memory of this machine");
 		return -EACCES;
 	}
 	ret = ike_cert_check(sa, in, (struct span){ octets, len }, x);

@@ -99,11 +99,12 @@ static void log_good(struct ike_sa *sa, X509 *leaf, const struct auth_signature 
 {
 	char subject[CERT_TEXT], issuer[CERT_TEXT], until[TIME_TEXT];
 
-	ike_sa_log(sa, LOG_LEVEL_INFO,
-		   "the peer's certificate '%s' of '%s', valid until %s, and its signature, %s, are good; revocation: %s",
-		   cert_subject(leaf, subject, sizeof(subject)), cert_issuer(leaf, issuer, sizeof(issuer)),
-		   cert_time_format(X509_get0_notAfter(leaf), until), scheme_name(sig->by.scheme),
-		   v->revocation[0] ? v->revocation : "checked");
+	ike_sa_log(
+		sa, LOG_LEVEL_INFO,
+		"the peer's certificate '%s' of '%s', valid until %s, and its signature, %s, are good; revocation: %s",
+		cert_subject(leaf, subject, sizeof(subject)), cert_issuer(leaf, issuer, sizeof(issuer)),
+		cert_time_format(X509_get0_notAfter(leaf), until), scheme_name(sig->by.scheme),
+		v->revocation[0] ? v->revocation : "checked");
 }
 
 static int64_t wall_clock(const struct ike_sa *sa)
@@ -138,7 +139,7 @@ static int check_cert(struct ike_sa *sa, STACK_OF(X509) *sent, const struct auth
 int ike_cert_check(struct ike_sa *sa, const struct payloads *in, struct span octets, struct explanation *x)
 {
 	struct auth_signature sig;
-	STACK_OF(X509) * sent;
+	STACK_OF(X509) *sent;
 	int ret;
 
 	if (auth_read(&sig, in->body[PAYLOAD_AUTH]) || !(sa->conn->remote_auth.schemes & 1u << sig.by.scheme)) {

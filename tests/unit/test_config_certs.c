@@ -346,7 +346,7 @@ static void example(void **state)
 	files_put("swanctl.conf", text);
 	put_cert("x509/gw-a.pem", own);
 	put_key("private/gw-a.key", own, "an example, known to all who read it");
-	if (config_load(&cfg, files_dir, why, sizeof(why)))
+	if (config_load(&cfg, files_dir, NULL, why, sizeof(why)))
 		fail_msg("%s", why);
 	is_id(&config_find_conn(cfg, "site-b")->local_id, "gw-a.example.com");
 	is_id(&config_find_conn(cfg, "edges")->local_id, "C=CH, O=Example, CN=gw-a");

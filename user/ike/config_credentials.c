@@ -216,10 +216,10 @@ static void add_loaded(struct loading *l, const struct loaded_blob *b, struct pr
 	const struct span content = { b->data, b->len };
 	struct cert *first;
 	char why[160];
-	int matched, ret;
+	int ret;
 
 	if (b->kind == LOADED_KEY)
-		ret = credentials_add_key(l->cfg->credentials, content, NULL, &matched, why, sizeof(why));
+		ret = credentials_add_key(l->cfg->credentials, content, NULL, b->name, why, sizeof(why));
 	else if (b->kind == LOADED_CRL)
 		ret = credentials_add_crls(l->cfg->credentials, content, b->name, why, sizeof(why));
 	else

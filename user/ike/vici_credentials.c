@@ -32,11 +32,11 @@ static int try_credential(enum loaded_kind kind, struct span data, char *why, si
 {
 	struct credentials *c = credentials_new();
 	struct cert *first;
-	int matched, ret = -ENOMEM;
+	int ret = -ENOMEM;
 
 	snprintf(why, why_size, "out of memory");
 	if (c && kind == LOADED_KEY)
-		ret = credentials_add_key(c, data, NULL, &matched, why, why_size);
+		ret = credentials_add_key(c, data, NULL, "vici", why, why_size);
 	else if (c && kind == LOADED_CRL)
 		ret = credentials_add_crls(c, data, "vici", why, why_size);
 	else if (c)

@@ -8,7 +8,7 @@
 #
 # A suite is a program build/tests/bench/bench_SUITE or a script tests/bench/SUITE.sh that prints lines
 # "suite/case/metric value spread", the value being the median of its repetitions and the spread their median absolute
-# deviation, and "# name: text" for what the figures belong to. Writes build/bench.json, and the lines of each suite into
+# deviation, and "# name: text" for what the figures belong to; `ike` is both, bench_ike and ike_charon.sh. Writes build/bench.json, and the lines of each suite into
 # build/bench-SUITE.txt.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -20,6 +20,7 @@ suite()
 {
 	case $1 in
 	esp | scale) "$BUILD/tests/bench/bench_esp" --suite "$1" "${@:2}" ;;
+	ike) "$BUILD/tests/bench/bench_ike" "${@:2}" && bash "$here/ike_charon.sh" "${@:2}" ;;
 	*)
 		if [ -x "$BUILD/tests/bench/bench_$1" ]; then
 			"$BUILD/tests/bench/bench_$1" "${@:2}"
@@ -33,7 +34,7 @@ suite()
 exists()
 {
 	[[ " esp scale " == *" $1 "* ]] || [ -x "$BUILD/tests/bench/bench_$1" ] ||
-		{ [ -e "$here/$1.sh" ] && [[ " run smoke " != *" $1 "* ]]; }
+		{ [ -e "$here/$1.sh" ] && [[ " run smoke ike_charon " != *" $1 "* ]]; }
 }
 
 kind=bench options=() suites=()

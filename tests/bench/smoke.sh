@@ -36,6 +36,11 @@ check "bpf runs" tests/bench/run.sh --smoke bpf
 check "bpf has its figures" has bpf/{nothing,inside-match,tunnel-match,outside-esp}/ns
 check "ike runs" tests/bench/run.sh --smoke ike
 check "ike has its figures" has ike/{psk,ecdsa}-{responder,initiator}/{sa_per_s_core,to_bare} ike/psk-many-responder/sa_per_s_core ike/pair/{bytes,config_bytes}
+if grep -q '^# charon: not compared: ' "$BUILD/bench-smoke-ike.txt"; then
+	skip "ike beside charon" "$(sed -n 's/^# charon: not compared: //p' "$BUILD/bench-smoke-ike.txt")"
+else
+	check "ike has charon's beside them" has ike/psk-daemon-{responder,initiator}/{sa_per_s_core,ratio_to_charon} ike/charon-{responder,initiator}/sa_per_s_core
+fi
 if [ "$(nproc)" -ge 2 ]; then
 	check "cores runs" tests/bench/run.sh --smoke cores
 	check "cores has its figures" has cores/one-sa/speedup

@@ -5,11 +5,13 @@
  *   udpflood recv PORT SECONDS                      until SECONDS are over, or 0.5 s after the last datagram
  *   udpflood send ADDRESS PORT SIZE RATE SECONDS    RATE in packets per second; 0: as fast as possible
  *
- * Both print one JSON object. SIZE is the UDP payload.
+ * Both print one JSON object. SIZE is the UDP payload. Datagrams of eight octets and more are numbered from zero, in host
+ * byte order, and the receiver says how many came again; with several senders that says nothing.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,9 +23,35 @@
 #define SIZE_MAX_UDP 9000
 #define SECOND 1000000000ull
 #define IDLE (SECOND / 2)
+#define NUMBERS (1u << 24) /* as many are told apart */
 #define TICK 5000 /* paced batches per second */
 
 static char buffer[BATCH][SIZE_MAX_UDP];
+
+static uint8_t seen[NUMBERS / 8];
+
+static bool came_again(const char *data, size_t len)
+{
+	uint64_t number;
+	uint8_t bit;
+	bool again;
+
+	if (len < sizeof(number))
+		return false;
+	memcpy(&number, data, sizeof(number));
+	if (number >= NUMBERS)
+		return false;
+	bit = 1 << (number % 8);
+	again = seen[number / 8] & bit;
+	seen[number / 8] |= bit;
+	return again;
+}
+
+static void number_batch(uint64_t first, int count, size_t size)
+{
+	for (int i = 0; i < count && size >= sizeof(first); i++, first++)
+		memcpy(buffer[i], &first, sizeof(first));
+}
 
 static uint64_t now(void)
 {
@@ -72,7 +100,7 @@ static int receive(uint16_t port, uint64_t seconds)
 {
 	struct mmsghdr msgs[BATCH];
 	struct iovec iov[BATCH];
-	uint64_t packets = 0, bytes = 0, first = 0, last = 0, end = now() + seconds * SECOND;
+	uint64_t packets = 0, bytes = 0, again = 0, first = 0, last = 0, end = now() + seconds * SECOND;
 	int fd = open_receiver(port);
 
 	if (fd < 0)
@@ -88,11 +116,13 @@ static int receive(uint16_t port, uint64_t seconds)
 		last = now();
 		first = packets ? first : last;
 		packets += n;
-		for (int i = 0; i < n; i++)
+		for (int i = 0; i < n; i++) {
 			bytes += msgs[i].msg_len;
+			again += came_again(buffer[i], msgs[i].msg_len);
+		}
 	}
-	printf("{\"packets\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"seconds\": %.6f}\n", packets, bytes,
-	       (double)(last - first) / SECOND);
+	printf("{\"packets\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"again\": %" PRIu64 ", \"seconds\": %.6f}\n", packets,
+	       bytes, again, (double)(last - first) / SECOND);
 	close(fd);
 	return 0;
 }
@@ -131,6 +161,7 @@ static int send_all(const char *address, uint16_t port, size_t size, uint64_t ra
 	while (now() < end) {
 		int n = due(start, sent, rate);
 
+		number_batch(sent, n, size);
 		n = n ? sendmmsg(fd, msgs, n, 0) : 0;
 		/* a receiver that is not there yet, or a full queue: neither ends the flood */
 		if (n < 0 && errno != ECONNREFUSED && errno != ENOBUFS && errno != EAGAIN)

@@ -61,6 +61,12 @@ static const struct command commands[] = {
 	  "\n"
 	  "  xswan restart site-b\n"
 	  "  xswan restart site-b/net --timeout 10\n" },
+	{ "rekey", cli_rekey, "CONN[/CHILD]", ONE, "new keys for an IKE SA, or for a Child SA, without a pause",
+	  "Without a CHILD the IKE SA gets new keys, and keeps its Child SAs. It is begun at once and not waited\n"
+	  "for; `xswan status` shows the outcome. What is not up cannot be rekeyed.\n"
+	  "\n"
+	  "  xswan rekey site-b\n"
+	  "  xswan rekey site-b/net\n" },
 	{ "down", cli_down, "CONN", ONE, "close a connection and its children, and wait for it",
 	  "CONN is the name of a connection in swanctl.conf. The peer is told. What selectors protect\n"
 	  "is dropped from then on, not sent in clear, until the connection is up again.\n"

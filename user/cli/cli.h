@@ -35,6 +35,7 @@ int cli_drops(struct cli *cli, const char *operand);
 int cli_trace(struct cli *cli, const char *operand);
 int cli_up(struct cli *cli, const char *operand);
 int cli_restart(struct cli *cli, const char *operand);
+int cli_rekey(struct cli *cli, const char *operand);
 int cli_down(struct cli *cli, const char *operand);
 int cli_version(struct cli *cli, const char *operand);
 

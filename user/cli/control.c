@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* up, down, restart and version: one vici command each. */
+/* up, down, restart, rekey and version: one vici command each. */
 #include "cli.h"
 
 #include <errno.h>
@@ -91,6 +91,31 @@ int cli_up(struct cli *cli, const char *operand)
 int cli_restart(struct cli *cli, const char *operand)
 {
 	return begin(cli, operand, "xswan-restart", "ike");
+}
+
+/* The answer comes when it has begun; the peer has not been heard yet. */
+int cli_rekey(struct cli *cli, const char *operand)
+{
+	const char *slash = strchr(operand, '/');
+	struct vici_builder args = { 0 };
+	struct vici_message reply;
+	struct vici_client client;
+	char text[600];
+	int err;
+
+	if (cli_connect(cli, &client))
+		return CLI_UNREACHABLE;
+	vici_put_data(&args, "ike", operand, slash ? (size_t)(slash - operand) : strlen(operand));
+	if (slash)
+		vici_put(&args, "child", slash + 1);
+	err = vici_client_request(&client, "rekey", &args, NULL, NULL, NULL, &reply);
+	if (!err)
+		err = vici_client_check(&client, &reply);
+	snprintf(text, sizeof(text), "rekeying of %s has begun", operand);
+	err = report(cli, &client, err, text);
+	vici_builder_free(&args);
+	vici_client_close(&client);
+	return err;
 }
 
 int cli_down(struct cli *cli, const char *operand)

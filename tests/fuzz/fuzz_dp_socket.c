@@ -5,6 +5,7 @@
  */
 #include "fuzz.h"
 
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -23,12 +24,18 @@ static void end(void)
 
 static void start(void)
 {
+	int maps[XSWAN_DP_MAP_COUNT];
 	struct xswan_sa_stat *in = calloc(XSWAN_SA_SLOTS, sizeof(*in)), *out = calloc(XSWAN_SA_SLOTS, sizeof(*out));
 
 	log_configure(&(struct log_settings){ .level = LOG_LEVEL_ERROR });
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "/tmp/xswan-fuzz-%d", (int)getpid());
 	base = event_base_new();
-	control = control_new(base, addr.sun_path, sa_table_new(crypto_backend_find(NULL), in, out), 1);
+	for (int i = 0; i < XSWAN_DP_MAP_COUNT; i++)
+		maps[i] = memfd_create("map", MFD_CLOEXEC);
+	control = control_new(base, &(struct control_config){ .path = addr.sun_path,
+							      .sas = sa_table_new(crypto_backend_find(NULL), in, out),
+							      .stat_map_id = 1,
+							      .maps = maps });
 	if (!base || !in || !out || !control)
 		abort();
 	atexit(end);

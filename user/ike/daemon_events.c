@@ -39,12 +39,16 @@ static void know_peer(const struct daemon *d, const struct ike_event *event)
 		gateway_maps_add_peer(&d->maps, &event->remote->addr);
 }
 
-/* dpd_action or close_action may have made a trap of it, and its SA is still there to protect its traffic. */
+/*
+ * dpd_action or close_action may have made a trap of it, or it is to come back: its traffic waits for that. Its SA is still
+ * there to protect it until then.
+ */
 static void set_trap(struct daemon *d, const struct wanted_child *c)
 {
-	if (!c->trap || !c->tunnel || !d->have_maps)
+	if ((!c->trap && !c->wanted) || !c->tunnel || !d->have_maps)
 		return;
-	tunnels_set_trap(&d->maps.sa.tunnels, c->tunnel, true);
+	if (c->trap)
+		tunnels_set_trap(&d->maps.sa.tunnels, c->tunnel, true);
 	policy_trap(d->policy, c->tunnel, true);
 }
 

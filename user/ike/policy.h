@@ -6,7 +6,7 @@
  *                                  without an SA the dataplane drops what they match
  *   start_action = none            the negotiated selectors, while a Child SA is there; otherwise the
  *                                  traffic is nobody's business, as with strongSwan
- *   ... and dpd_action or close_action = trap: after such a loss as with trap, until the next configuration
+ *   ... and dpd_action or close_action = trap or restart: after such a loss as with trap, until the next configuration
  *   no longer configured           the negotiated selectors, until its last Child SA is gone
  *
  *   mode = pass or drop            the configured selectors, from the start; no IKE

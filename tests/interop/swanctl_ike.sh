@@ -83,6 +83,11 @@ settings_refused()
 		sed -i 's/level = loud/level = info/' "$STATE/a/xswan.conf"
 }
 
+one_left()
+{
+	[ "$(ask --list-sas | grep -c '^site: #.*ESTABLISHED')" = 1 ]
+}
+
 watch_start()
 {
 	start monitor ga timeout 30 stdbuf -oL swanctl --monitor-sa --uri "$uri"
@@ -111,8 +116,8 @@ need "topology" topology_up
 need "xswan on both gateways" gateways_up
 check "--version" says --version -- 'swanctl'
 check "--stats" says --stats -- 'uptime: .*since' 'IKE_SAs: 0 total, 0 half-open'
-check "--list-conns" says --list-conns -- '^site: IKEv2, no reauthentication, no rekeying' "local:  $A_OUTSIDE" \
-	"remote: $B_OUTSIDE" 'local pre-shared key authentication' 'net: TUNNEL, no rekeying' "local:  $A_NET" "remote: $B_NET"
+check "--list-conns" says --list-conns -- '^site: IKEv2, no reauthentication, rekeying every 14400s' "local:  $A_OUTSIDE" \
+	"remote: $B_OUTSIDE" 'local pre-shared key authentication' 'net: TUNNEL, rekeying every 3600s' "local:  $A_NET" "remote: $B_NET"
 check "--list-sas: nothing is up" nothing_up
 check "--monitor-sa and --log are started" watch_start
 check "--initiate shows the way and the success" says --initiate --child net -- 'IKE SA site\[1\] up' \
@@ -135,7 +140,7 @@ check "--terminate by the Child SA's number" says --terminate --child-id 1 -- 't
 check "the IKE SA stays" says --list-sas -- '^site: #1, ESTABLISHED'
 check "--terminate the IKE SA" says --terminate --ike site -- 'terminate completed successfully'
 check "--list-sas: nothing is up again" wait_for 5 nothing_up
-check "what is not supported is refused by name: --rekey" refuses 'rekey is not supported' --rekey --ike site
+check "--rekey what is not up" refuses 'no matching SAs to rekey found' --rekey --ike site
 check "what xswan has no use for is refused with a reason: --redirect" refuses 'no use for redirecting' \
 	--redirect --ike site --gateway 192.0.2.9
 check "--list-algs" says --list-algs -- '^encryption:' 'AES_CBC\[openssl\]' '^aead:' 'CHACHA20_POLY1305\[openssl\]' \
@@ -153,5 +158,12 @@ check "--uninstall what is not installed" refuses "policy 'net' not found" --uni
 check "--install what is not configured" refuses "CHILD_SA config 'nope' not found" --install --child nope
 check "--reload-settings" settings_reloaded
 check "--reload-settings of nonsense: the running settings stay" settings_refused
+check "--initiate once more" says --initiate --child net -- 'initiate completed successfully'
+check "--rekey --child" says --rekey --child net -- 'rekey completed successfully'
+check "the next Child SA carries traffic" wait_for 5 pings client $SERVER 3
+check "--rekey --ike" says --rekey --ike site -- 'rekey completed successfully'
+check "one IKE SA is left, and carries on" wait_for 5 one_left
+check "… with traffic" pings client $SERVER
+check "--terminate that one" says --terminate --ike site -- 'terminate completed successfully'
 check "a peer that does not answer: the time is up" not_answering
 check_end

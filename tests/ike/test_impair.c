@@ -109,6 +109,38 @@ static void live_and_go(const struct fault *f)
 	world_free(w);
 }
 
+/* In the exchanges that replace a Child SA and then the IKE SA. */
+static void rekey(const struct fault *f)
+{
+	struct params a = default_a(), b = default_b();
+	struct world *w;
+
+	a.dpd = b.dpd = 30;
+	w = world_new_with(&a, &b, NULL);
+	bring_up(w);
+	arm(w, f);
+	engine_rekey_child(w->a.e, "gw", "net", 0, w->now);
+	world_run(w, PATIENCE);
+	if (!agree(w) || list_sas(&w->a).count > 1 || sink_count(&w->a) > 1)
+		fail_msg("%s:%s at %c: they do not agree on a Child SA", f->name, f->exchange, f->at_b ? 'b' : 'a');
+	arm(w, f);
+	engine_rekey_ike(w->a.e, "gw", 0, false, w->now);
+	world_run(w, PATIENCE);
+	if (!agree(w) || list_sas(&w->a).count > 1 || sink_count(&w->a) > 1)
+		fail_msg("%s:%s at %c: they do not agree on an IKE SA", f->name, f->exchange, f->at_b ? 'b' : 'a');
+	engine_terminate_ike(w->a.e, "gw", 0, w->now);
+	world_run(w, PATIENCE);
+	bring_up(w);
+	world_free(w);
+}
+
+static void test_rekeying(void **state)
+{
+	for (int i = 0; i < IMPAIR_COUNT; i++)
+		for (int at_b = 0; at_b < 2; at_b++)
+			rekey(&(struct fault){ impairment_name[i], "create_child_sa", at_b });
+}
+
 static void test_coming_up(void **state)
 {
 	for (int i = 0; i < IMPAIR_COUNT; i++)
@@ -149,6 +181,7 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_coming_up),
 		cmocka_unit_test(test_life_and_end),
+		cmocka_unit_test(test_rekeying),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

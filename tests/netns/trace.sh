@@ -69,7 +69,10 @@ check "A: and tracing with it" off a
 check "B: the listener is killed" stop trace-b KILL
 need "gateway A traces what is dropped" trace a drop
 check "the tunnel goes down" xswan a down site
-client ping -n -c 1 -W 0.2 $SERVER >/dev/null
+# the first packet is held until there is an SA, which there cannot be now
+kill -STOP "$(pid_of b-ike)"
+client ping -n -c 2 -i 0.1 -W 0.2 $SERVER >/dev/null
+kill -CONT "$(pid_of b-ike)"
 check "A: without an SA it is dropped, and says why" saw a '.place == "inside" and .verdict == "drop" and .reason == "no_sa" and (.text | length) > 10 and .dst == "10.2.0.2"'
 check "A: what is not dropped is not shown" saw_nothing_but a '.verdict == "drop"'
 need "the tunnel comes up again" tunnel_up

@@ -582,7 +582,7 @@ static void run_many(unsigned int pairs)
 		double least = run_least(AUTH_BY_PSK);
 
 		bring_up(first, count);
-		if (first < pairs - pairs / 10)
+		if (first + count <= pairs - pairs / 10)
 			ends[INITIATOR].spent = ends[RESPONDER].spent = 0;
 		else
 			note(many, count, least);

@@ -254,6 +254,24 @@ static void test_cipher(void **state)
 	pair_free(&t);
 }
 
+/* Padding is not among the bytes that are counted, but the cipher has to carry it. */
+static void test_cipher_with_padding(void **state)
+{
+	struct xswan_sa_stat out = { .uid = UID, .seq = ESP_LIFE_PADDED / 16 * 13 };
+	struct pair t;
+
+	set_up(&t, XSWAN_SA_ESN);
+	t.out_request.sa.tfc = 1400;
+	build(&t, &out, NULL);
+	expect(t.out, NONE, NONE);
+	t.out_stat.seq = ESP_LIFE_PADDED - 1;
+	assert_int_equal(seal_away(&t), XSWAN_DROP_NONE);
+	expect(t.out, XSWAN_DP_LIMIT_CIPHER, NONE);
+	assert_int_equal(seal_away(&t), XSWAN_DROP_LIFETIME);
+	expect(t.out, XSWAN_DP_LIMIT_CIPHER, XSWAN_DP_LIMIT_CIPHER);
+	pair_free(&t);
+}
+
 /* Its counters, and with them the sequence numbers, end before the cipher does. */
 static void test_stream_cipher(void **state)
 {
@@ -390,7 +408,7 @@ int main(void)
 		cmocka_unit_test(test_packets_in),
 		cmocka_unit_test(test_crash),
 		cmocka_unit_test(test_sequence_numbers),
-		cmocka_unit_test(test_cipher),
+		cmocka_unit_test(test_cipher), cmocka_unit_test(test_cipher_with_padding),
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_stream_cipher),
 		cmocka_unit_test(test_first_counts),

@@ -47,7 +47,8 @@ static void set_numbers(struct esp_sa *sa, const struct xswan_dp_limit *packets)
 	}
 	bound(sa, &life->soft_numbers, &life->hard_numbers, esp_seq_max(sa), XSWAN_DP_LIMIT_SEQUENCE);
 	if (is_bounded(sa))
-		bound(sa, &life->soft_numbers, &life->hard_numbers, ESP_LIFE_PACKETS, XSWAN_DP_LIMIT_CIPHER);
+		bound(sa, &life->soft_numbers, &life->hard_numbers,
+		      sa->config.tfc ? ESP_LIFE_PADDED : ESP_LIFE_PACKETS, XSWAN_DP_LIMIT_CIPHER);
 	if (packets->soft)
 		lower(&life->soft_numbers, as_number(packets->soft, carried, seq), XSWAN_DP_LIMIT_PACKETS);
 	if (packets->hard)

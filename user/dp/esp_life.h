@@ -26,6 +26,7 @@
 
 #define ESP_LIFE_BYTES (1ull << 51)
 #define ESP_LIFE_PACKETS (1ull << 45)
+#define ESP_LIFE_PADDED (ESP_LIFE_BYTES >> 16) /* packets: bytes are counted without TFC padding, and no packet has more */
 
 struct esp_sa;
 

@@ -42,7 +42,7 @@ static void put_auth(struct vici_builder *b, const char *section, const struct i
 	vici_end_section(b);
 }
 
-static void put_ts(struct vici_builder *b, const char *name, const struct xswan_ts *ts, int count)
+void vici_put_ts(struct vici_builder *b, const char *name, const struct xswan_ts *ts, int count)
 {
 	char text[TS_TEXT];
 
@@ -64,8 +64,8 @@ static void put_child(struct vici_builder *b, const struct conf_child *child)
 	vici_put(b, "start_action", config_action_format(child->start_action, "none"));
 	vici_put(b, "dpd_action", config_action_format(child->dpd_action, "clear"));
 	vici_put(b, "close_action", config_action_format(child->close_action, "none"));
-	put_ts(b, "local-ts", child->local_ts, child->local_ts_count);
-	put_ts(b, "remote-ts", child->remote_ts, child->remote_ts_count);
+	vici_put_ts(b, "local-ts", child->local_ts, child->local_ts_count);
+	vici_put_ts(b, "remote-ts", child->remote_ts, child->remote_ts_count);
 	vici_end_section(b);
 }
 
@@ -74,8 +74,8 @@ static void put_shunt(struct vici_builder *b, const struct conf_shunt *shunt)
 	vici_begin_section(b, shunt->name);
 	vici_put(b, "mode", shunt->pass ? "PASS" : "DROP");
 	vici_put(b, "start_action", "trap");
-	put_ts(b, "local-ts", shunt->local_ts, shunt->local_ts_count);
-	put_ts(b, "remote-ts", shunt->remote_ts, shunt->remote_ts_count);
+	vici_put_ts(b, "local-ts", shunt->local_ts, shunt->local_ts_count);
+	vici_put_ts(b, "remote-ts", shunt->remote_ts, shunt->remote_ts_count);
 	vici_end_section(b);
 }
 

@@ -35,6 +35,8 @@ enum vici_verdict vici_rekey(void *daemon, struct vici_request *req, const struc
 void vici_raise_rekey(struct daemon *d, const struct ike_event *event); /* IKE_REKEYED and CHILD_REKEYED */
 
 /* vici_conns.c */
+/* A list of selectors; none: "dynamic" */
+void vici_put_ts(struct vici_builder *b, const char *name, const struct xswan_ts *ts, int count);
 enum vici_verdict vici_list_conns(void *daemon, struct vici_request *req, const struct vici_message *msg,
 				  struct vici_builder *reply);
 

@@ -12,18 +12,6 @@ struct listing {
 	bool drop, pass, trap;
 };
 
-static void put_ts(struct vici_builder *b, const char *name, const struct xswan_ts *ts, int count)
-{
-	char text[TS_TEXT];
-
-	vici_begin_list(b, name);
-	for (int i = 0; i < count; i++)
-		vici_add_item(b, ts_format(&ts[i], text));
-	if (!count)
-		vici_add_item(b, "dynamic");
-	vici_end_list(b);
-}
-
 static bool is_listed(const struct listing *l, const char *ike, const char *child)
 {
 	return (!l->ike[0] || !strcmp(l->ike, ike)) && (!l->child[0] || !strcmp(l->child, child));
@@ -53,8 +41,8 @@ static void list_trap(const struct listing *l, const struct conf_conn *conn, con
 
 	begin(&b, conn->name, child->name, child->mode == XSWAN_MODE_TRANSPORT ? "TRANSPORT" : "TUNNEL");
 	vici_putf(&b, "reqid", "%u", child->tunnel);
-	put_ts(&b, "local-ts", child->local_ts, child->local_ts_count);
-	put_ts(&b, "remote-ts", child->remote_ts, child->remote_ts_count);
+	vici_put_ts(&b, "local-ts", child->local_ts, child->local_ts_count);
+	vici_put_ts(&b, "remote-ts", child->remote_ts, child->remote_ts_count);
 	send_policy(l, &b);
 }
 
@@ -63,8 +51,8 @@ static void list_shunt(const struct listing *l, const struct conf_shunt *shunt)
 	struct vici_builder b = { 0 };
 
 	begin(&b, shunt->conn, shunt->name, shunt->pass ? "PASS" : "DROP");
-	put_ts(&b, "local-ts", shunt->local_ts, shunt->local_ts_count);
-	put_ts(&b, "remote-ts", shunt->remote_ts, shunt->remote_ts_count);
+	vici_put_ts(&b, "local-ts", shunt->local_ts, shunt->local_ts_count);
+	vici_put_ts(&b, "remote-ts", shunt->remote_ts, shunt->remote_ts_count);
 	send_policy(l, &b);
 }
 

@@ -111,16 +111,6 @@ static void put_traffic(struct vici_builder *b, const char *direction, const str
 	vici_putf(b, key, "%" PRIu64, now > stat->last_use ? now - (uint64_t)stat->last_use : 0);
 }
 
-static void put_ts(struct vici_builder *b, const char *name, const struct xswan_ts *ts, int count)
-{
-	char text[TS_TEXT];
-
-	vici_begin_list(b, name);
-	for (int i = 0; i < count; i++)
-		vici_add_item(b, ts_format(&ts[i], text));
-	vici_end_list(b);
-}
-
 /* In strongSwan's words. */
 static void put_algorithms(struct vici_builder *b, const struct esp_alg *alg)
 {
@@ -190,8 +180,8 @@ void vici_put_child_keys(struct vici_builder *b, struct daemon *d, const struct 
 	vici_put(b, "protocol", "ESP");
 	if (child->state != CHILD_CREATED)
 		put_installed(b, d, child);
-	put_ts(b, "local-ts", child->local_ts, child->local_ts_count);
-	put_ts(b, "remote-ts", child->remote_ts, child->remote_ts_count);
+	vici_put_ts(b, "local-ts", child->local_ts, child->local_ts_count);
+	vici_put_ts(b, "remote-ts", child->remote_ts, child->remote_ts_count);
 }
 
 void vici_put_child_sa(struct vici_builder *b, struct daemon *d, const struct child_info *child)

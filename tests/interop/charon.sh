@@ -19,6 +19,18 @@ charon_missing()
 	[ -c /dev/net/tun ] || echo "no /dev/net/tun"
 }
 
+# needs_charon [WHAT ELSE IS MISSING]: ends the test as skipped, with the reason, where there is no strongSwan
+needs_charon()
+{
+	local missing
+
+	missing=$(charon_missing)
+	missing=${missing:-$*}
+	[ -z "$missing" ] && return
+	echo "1..0 # SKIP $missing"
+	exit 0
+}
+
 # peer SWANCTL-ARGUMENTS…
 peer()
 {

@@ -8,12 +8,7 @@ set -u
 . "$(dirname "$0")/../netns/setup.sh"
 . "$(dirname "$0")/charon.sh"
 
-missing=$(charon_missing)
-[ -n "$missing" ] || python3 -c 'import cryptography' 2>/dev/null || missing="python3-cryptography is not installed"
-[ -z "$missing" ] || {
-	echo "1..0 # SKIP $missing"
-	exit 0
-}
+needs_charon "$(python3 -c 'import cryptography' 2>/dev/null || echo "python3-cryptography is not installed")"
 PKI=$STATE/pki
 
 # have SIDE CERT KEY CA [CRL]: what is in the directories of that gateway

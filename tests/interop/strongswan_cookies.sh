@@ -9,12 +9,7 @@ set -u
 . "$(dirname "$0")/charon.sh"
 . "$(dirname "$0")/tshark.sh"
 
-missing=$(charon_missing)
-command -v tshark >/dev/null || missing=${missing:-"tshark is not installed"}
-[ -z "$missing" ] || {
-	echo "1..0 # SKIP $missing"
-	exit 0
-}
+needs_charon "$(command -v tshark >/dev/null || echo "tshark is not installed")"
 
 # half_open FROM TO ADDRESS: an IKE_SA_INIT request with AES-GCM-256, SHA-256 and X25519, of which nothing follows
 half_open()

@@ -8,12 +8,7 @@ WIRE=nat PEER_SIDE=a
 . "$(dirname "$0")/../netns/setup.sh"
 . "$(dirname "$0")/charon.sh"
 
-missing=$(charon_missing)
-[ -z "$missing" ] && { command -v nft >/dev/null || missing="nftables is not installed"; }
-[ -z "$missing" ] || {
-	echo "1..0 # SKIP $missing"
-	exit 0
-}
+needs_charon "$(command -v nft >/dev/null || echo "nftables is not installed")"
 
 peer_at()
 {

@@ -181,7 +181,8 @@ static int set_dummies(struct esp_sa *sa, const struct xswan_dp_sa_add *m, char 
 	if (m->dummy_rate > XSWAN_DUMMY_MAX || (m->dummy_rate && m->dir != XSWAN_DP_OUT))
 		return refuse(why, size, -EINVAL, "%u dummy packets per second; possible are up to %u, outbound",
 			      m->dummy_rate, XSWAN_DUMMY_MAX);
-	sa->dummy.rate = m->dummy_rate;
+	if (m->dir == XSWAN_DP_OUT)
+		sa->dummy.rate = m->dummy_rate;
 	return 0;
 }
 
@@ -261,7 +262,7 @@ static void set_template(struct esp_sa *sa)
 /* A batch may be between its two passes, and each asks anew whether there is a shape: what has one keeps one. */
 static void set_shape(struct esp_sa *sa)
 {
-	sa->shape = (uint8_t)(shape_of(&sa->config) | (sa->dummy.rate ? ESP_SHAPE_DUMMY : 0) |
+	sa->shape = (uint8_t)(shape_of(&sa->config) | (esp_sa_dummy_rate(sa) ? ESP_SHAPE_DUMMY : 0) |
 			      (sa->dir == XSWAN_DP_IN && sa->shape ? ESP_SHAPE_MOVED : 0));
 }
 
@@ -387,7 +388,7 @@ void esp_sa_free(struct esp_sa *sa)
 
 uint32_t esp_sa_dummy_rate(const struct esp_sa *sa)
 {
-	return sa->dummy.rate;
+	return sa->dir == XSWAN_DP_OUT ? sa->dummy.rate : 0;
 }
 
 const struct xswan_sa *esp_sa_config(const struct esp_sa *sa)

@@ -95,8 +95,10 @@ struct esp_sa {
 	struct esp_life life;
 	struct xswan_sa config;
 	struct esp_selectors6 *selectors6; /* NULL: none */
-	struct esp_dummy dummy; /* outbound: of the one worker that sends them */
-	struct esp_move move; /* inbound; under the lock */
+	union {
+		struct esp_dummy dummy; /* outbound: of the one worker that sends them */
+		struct esp_move move; /* inbound; under the lock */
+	};
 	const struct crypto_backend *crypto;
 	struct xswan_sa_drops *drops; /* NULL: counted in stat alone */
 	enum xswan_dp_dir dir;
@@ -104,6 +106,7 @@ struct esp_sa {
 
 _Static_assert(offsetof(struct esp_sa, shape) < CACHE_LINE, "what every packet reads is one line");
 _Static_assert(offsetof(struct esp_sa, byte_mark) == CACHE_LINE, "what a direction needs is the next");
+_Static_assert(sizeof(struct esp_sa) == 14 * CACHE_LINE, "more of it is felt when many SAs take turns");
 _Static_assert(offsetof(struct esp_sa, selector) == 2 * CACHE_LINE, "and selectors the third");
 
 #define ESP_SA_HOT_LINES 3u

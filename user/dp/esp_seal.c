@@ -43,16 +43,14 @@ both_ways enum xswan_drop check_shape(const struct esp_sa *sa, struct esp_packet
 }
 
 /* Sets *len, unless the packet is none. */
-static enum xswan_drop __attribute__((noinline)) parse_selected(const struct esp_sa *sa, const struct esp_packet *p,
+static enum xswan_drop __attribute__((noinline)) parse_selected(const struct esp_sa *sa, const uint8_t *data,
 								uint32_t *len, struct inner *in)
 {
-	const uint32_t total = inner_parse(in, p->data, *len);
+	const uint32_t total = inner_parse(in, data, *len);
 
 	if (!total)
 		return in->fault;
 	*len = total;
-	if (esp_dummy_is(sa, p))
-		return XSWAN_DROP_NONE;
 	if (in->ip6 ? esp_sa_selects6(sa, in, true) :
 		      inner_selected(in, esp_sa_local(sa), sa->local_count, esp_sa_remote(sa), sa->remote_count))
 		return XSWAN_DROP_NONE;
@@ -69,7 +67,9 @@ both_ways enum xswan_drop check_packet(const struct esp_sa *sa, struct esp_packe
 	if (!len) {
 		uint32_t own = p->len;
 
-		drop = parse_selected(sa, p, &own, &in);
+		drop = parse_selected(sa, p->data, &own, &in);
+		if (shaped && drop == XSWAN_DROP_TS_MISMATCH && esp_dummy_is(sa, p)) /* nobody's traffic */
+			drop = XSWAN_DROP_NONE;
 		len = own;
 	}
 	p->tailroom += p->len - len;

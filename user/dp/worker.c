@@ -14,8 +14,9 @@
 #include <urcu-qsbr.h>
 
 #include "../lib/log.h"
-#include "vnet.h"
+#include "prefetch.h"
 #include "trace.h"
+#include "vnet.h"
 #include "worker_io.h"
 
 #define IDLE_MS 1000
@@ -36,8 +37,11 @@ static uint32_t run_queue(struct worker *w, struct queue *q)
 {
 	uint32_t idx, count = xsk_ring_cons__peek(&q->rx, BATCH, &idx);
 
-	for (uint32_t i = 0; i < count; i++)
-		__builtin_prefetch(frame_data(w, xsk_ring_cons__rx_desc(&q->rx, idx + i)->addr));
+	for (uint32_t i = 0; i < count; i++) {
+		const uint8_t *frame = frame_data(w, xsk_ring_cons__rx_desc(&q->rx, idx + i)->addr);
+
+		prefetch_far(frame - CACHE_LINE, 2); /* before the frame there is its struct xswan_meta */
+	}
 	for (uint32_t i = 0; i < count; i++) {
 		const struct xdp_desc *desc = xsk_ring_cons__rx_desc(&q->rx, idx + i);
 

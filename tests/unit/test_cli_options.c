@@ -132,7 +132,7 @@ static void test_help_fits_a_screen(void **state)
 		if (strlen(line) > 90)
 			fail_msg("%zu columns: %s", strlen(line), line);
 	}
-	assert_in_range(lines, 10, 24);
+	assert_in_range(lines, 10, 32);
 	free(out);
 }
 

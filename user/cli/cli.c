@@ -72,6 +72,31 @@ static const struct command commands[] = {
 	  "is dropped from then on, not sent in clear, until the connection is up again.\n"
 	  "\n"
 	  "  xswan down site-b\n" },
+	{ "diff", cli_diff, "DIR", OPTIONAL, "what a reload would change, and at what cost",
+	  "Reads the configuration that xswan-ike was started with, or that in DIR, which its user has to be able\n"
+	  "to read, and compares it with the running one. For each connection and child: none; update (taken\n"
+	  "without touching SAs); rekey (a new Child SA before the old one goes); reconnect (down and up);\n"
+	  "add; remove; and the keys, old -> new. Secrets are not shown. Settings of xswan.conf say what they\n"
+	  "need: a reload (update) or a restart.\n"
+	  "\n"
+	  "Exit status: 0 no change, 1 changes, 2 the configuration is refused, 3 daemon not reachable.\n"
+	  "\n"
+	  "  xswan diff\n"
+	  "  xswan diff /etc/xswan.new --json | jq '.connections[] | select(.action == \"reconnect\") | .name'\n" },
+	{ "apply", cli_apply, "DIR", OPTIONAL, "take the configuration: all or nothing",
+	  "What `xswan diff` shows is done. The whole configuration is read and checked first: with an error\n"
+	  "in it nothing changes. Tunnels that do not change lose no packet. SIGHUP does the same.\n"
+	  "DIR is for scripts, and has to be the directory that xswan-ike was started with.\n"
+	  "\n"
+	  "With --confirm SECONDS the former configuration comes back by itself unless `xswan confirm` is said in\n"
+	  "time, whatever becomes of this session.\n"
+	  "\n"
+	  "  xswan apply --confirm 60 && ping -c 3 10.2.0.1 && xswan confirm\n" },
+	{ "confirm", cli_confirm, NULL, ONE, "keep what `xswan apply --confirm` has taken",
+	  "Without it the former configuration comes back when the time is over; `xswan status` shows how long\n"
+	  "there is.\n"
+	  "\n"
+	  "  xswan confirm\n" },
 	{ "version", cli_version, NULL, ONE, "version of this program and of the running xswan-ike",
 	  "  xswan version\n" },
 	{ "help", NULL, "COMMAND", OPTIONAL, "this page, or what a command does", "  xswan help up\n" },
@@ -172,6 +197,8 @@ int cli_run(struct cli *cli, int argc, char **argv)
 		{ 'w', "watch", OPTION_FLAG, NULL, &cli->watch, 0, "drops: again every second, with rates" },
 		{ 't', "timeout", OPTION_NUMBER, "SECONDS", &cli->timeout, 86400,
 		  "how long up and down wait (30; 0: for ever)" },
+		{ 'c', "confirm", OPTION_NUMBER, "SECONDS", &cli->confirm, 86400,
+		  "apply: back to what was before, unless confirmed in time" },
 		{ 'h', "help", OPTION_FLAG, NULL, &cli->help, 0, "this page; after a command, what it does" },
 		{ .name = NULL },
 	};

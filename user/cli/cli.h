@@ -16,6 +16,7 @@ struct cli {
 	bool json, help, watch;
 	bool colour; /* out is a terminal */
 	unsigned int timeout; /* seconds; of up and down */
+	unsigned int confirm; /* seconds; of apply; 0: at once and for good */
 	FILE *out, *err;
 	/* where the instance's daemons are; filled from `instance` where empty */
 	char vici_path[INSTANCE_PATH], ports_path[INSTANCE_PATH], dp_pid_path[INSTANCE_PATH];
@@ -37,6 +38,9 @@ int cli_up(struct cli *cli, const char *operand);
 int cli_restart(struct cli *cli, const char *operand);
 int cli_rekey(struct cli *cli, const char *operand);
 int cli_down(struct cli *cli, const char *operand);
+int cli_diff(struct cli *cli, const char *operand);
+int cli_apply(struct cli *cli, const char *operand);
+int cli_confirm(struct cli *cli, const char *operand);
 int cli_version(struct cli *cli, const char *operand);
 
 #endif

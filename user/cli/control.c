@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* up, down, restart, rekey and version: one vici command each. */
+/* up, down, restart, rekey, confirm and version: one vici command each. */
 #include "cli.h"
 
 #include <errno.h>
@@ -114,6 +114,22 @@ int cli_rekey(struct cli *cli, const char *operand)
 	snprintf(text, sizeof(text), "rekeying of %s has begun", operand);
 	err = report(cli, &client, err, text);
 	vici_builder_free(&args);
+	vici_client_close(&client);
+	return err;
+}
+
+int cli_confirm(struct cli *cli, const char *operand)
+{
+	struct vici_message reply;
+	struct vici_client client;
+	int err;
+
+	if (cli_connect(cli, &client))
+		return CLI_UNREACHABLE;
+	err = vici_client_request(&client, "xswan-confirm", NULL, NULL, NULL, NULL, &reply);
+	if (!err)
+		err = vici_client_check(&client, &reply);
+	err = report(cli, &client, err, "confirmed: the configuration stays");
 	vici_client_close(&client);
 	return err;
 }

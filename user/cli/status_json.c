@@ -138,13 +138,14 @@ static json_t *ike_daemon(const struct status *s)
 {
 	if (s->ike_error)
 		return json_pack("{s:b, s:s}", "reachable", 0, "error", s->ike_text);
-	return json_pack("{s:b, s:o, s:o, s:o, s:I, s:I}", //
+	return json_pack("{s:b, s:o, s:o, s:o, s:I, s:I, s:o}", //
 			 "reachable", 1, //
 			 "daemon", known(s->gw.daemon), //
 			 "version", known(s->gw.version), //
 			 "uptime", known(s->gw.uptime), //
 			 "ike_sas", (json_int_t)s->gw.ike_sas, //
-			 "half_open", (json_int_t)s->gw.half_open);
+			 "half_open", (json_int_t)s->gw.half_open, //
+			 "confirm_within", s->gw.confirm_left ? json_integer((json_int_t)s->gw.confirm_left) : json_null());
 }
 
 /* workers, crypto and ports are as xswan-dp published them */

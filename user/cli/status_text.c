@@ -59,6 +59,12 @@ static void print_ike_daemon(const struct page *p, const struct status *s)
 	if (s->gw.half_open)
 		fprintf(p->out, ", %" PRIu64 " half-open", s->gw.half_open);
 	putc('\n', p->out);
+	if (!s->gw.confirm_left)
+		return;
+	fputs("           ", p->out);
+	put_state(p, PAINT_BAD, "unconfirmed");
+	fprintf(p->out, "\"xswan confirm\" within %" PRIu64 " s, or the former configuration comes back\n",
+		s->gw.confirm_left);
 }
 
 static const char *string_of(const json_t *object, const char *key)

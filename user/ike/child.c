@@ -12,6 +12,7 @@
 #include "exchange.h"
 #include "mobike.h"
 #include "move.h"
+#include "reconcile.h"
 #include "transport.h"
 
 #define GRACE 5000000ull /* for what was sent before the peer changed over */
@@ -173,6 +174,7 @@ static void installed(struct ike_sa *sa, struct child *child, bool standby)
 	engine_count(sa->engine, XSWAN_IKE_CHILD_UP);
 	log_up(sa, child);
 	ike_sa_event(sa, IKE_EVENT_CHILD_UP, child, NULL);
+	reconcile_installed(sa, child);
 }
 
 int child_install(struct ike_sa *sa, struct child *child, const struct child_keying *keying, bool standby)

@@ -57,6 +57,7 @@ int child_install(struct ike_sa *sa, struct child *child, const struct child_key
 	__attribute__((warn_unused_result));
 void child_down(struct ike_sa *sa, struct child *child, const char *text); /* frees it; an event if it was up */
 void child_delete(struct ike_sa *sa, struct child *child); /* wants a DELETE exchange */
+int child_close(struct ike_sa *sa, struct child *child); /* as on command; 0: it is ending already */
 /* After its DELETE: with a successor it goes on receiving for a moment, else it is down. */
 void child_deleted(struct ike_sa *sa, struct child *child, const char *text);
 void child_retire(struct ike_sa *sa, struct child *child); /* another one sends in its place */

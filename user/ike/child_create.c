@@ -9,6 +9,7 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
+#include "config_diff.h"
 #include "dh.h"
 #include "exchange.h"
 #include "ike_init.h"
@@ -43,6 +44,8 @@ static struct child *want(struct ike_sa *sa, const struct conf_child *conf, stru
 	if (old) {
 		child->rekey = true;
 		c->replaces = old->uniqueid;
+	}
+	if (old && config_child_asks_same(old->conf, conf)) {
 		child->local_ts = old->local_ts; /* narrowed or not, it stays as it is (RFC 7296 section 2.9.2) */
 		child->remote_ts = old->remote_ts;
 	} else {

@@ -199,7 +199,7 @@ void daemon_delete_sas(struct daemon *d, bool (*select)(const struct daemon *d, 
 
 static void on_reload(evutil_socket_t fd, short what, void *arg)
 {
-	daemon_config_reload(arg);
+	daemon_reload(arg);
 }
 
 /* The peers are told; a second time, nobody is waited for. */
@@ -260,7 +260,7 @@ static int load_gateway(struct daemon *d)
 static int load_connections(struct daemon *d)
 {
 	char why[512];
-	int err = daemon_config_load(d, &d->cfg, why, sizeof(why));
+	int err = daemon_config_load(d, d->options.config_dir, &d->cfg, why, sizeof(why));
 
 	if (err)
 		log_error("%s", why);
@@ -448,6 +448,7 @@ void daemon_destroy(struct daemon *d)
 	log_set_hook(NULL, NULL);
 	if (d->vici)
 		vici_server_free(d->vici);
+	daemon_former_free(d);
 	vici_loaded_free(d);
 	policy_free(d->policy);
 	daemon_dp_close(d);

@@ -8,7 +8,8 @@
  * stay; when it comes back, it gets the keys of the live SAs again (daemon_dp.c).
  *
  *   daemon.c         start, stop, signals, the pump between engine, sockets and timers
- *   daemon_config.c  loading swanctl.conf, tunnel numbers, reload
+ *   daemon_config.c  loading swanctl.conf, tunnel numbers, what is up and a new configuration
+ *   daemon_apply.c   the files again: reload, apply, and back if nobody confirms
  *   daemon_dp.c      maps, xswan-dp, acquire events; the sa_sink given to the engine
  *   daemon_addresses.c  what the engine hears of addresses and routes
  *   daemon_events.c  what the engine reports
@@ -50,10 +51,27 @@ struct daemon_options {
 	const char *keylog, *impair; /* test builds only */
 };
 
-struct daemon {
-	struct daemon_options options;
+/* What the files say, with what clients have loaded. */
+struct daemon_files {
 	struct gateway_conf gateway;
 	struct config *cfg;
+	struct loaded_conn *superseded; /* by the files: out of the store meanwhile */
+};
+
+/* What ran before an apply that is to be confirmed. cfg NULL: there is none. */
+struct daemon_former {
+	struct config *cfg;
+	struct gateway_conf gateway;
+	struct loaded_conn *superseded;
+	struct event *timer;
+	uint64_t deadline;
+};
+
+struct daemon {
+	struct daemon_options options;
+	struct gateway_conf gateway; /* as it is in use: what a reload changes is the new one's */
+	struct config *cfg;
+	struct daemon_former former; /* of an apply that is not confirmed yet */
 	struct loaded loaded; /* over vici, and part of cfg, but for what is pending */
 	bool loaded_pending;
 	struct event *loaded_timer;
@@ -105,18 +123,35 @@ int daemon_engine_restart(struct daemon *d);
 void daemon_pump(struct daemon *d);
 
 /* daemon_config.c */
-int daemon_config_load(struct daemon *d, struct config **cfg, char *why, size_t why_size);
+int daemon_config_load(struct daemon *d, const char *dir, struct config **cfg, char *why, size_t why_size);
 int daemon_config_apply(struct daemon *d, struct config *cfg); /* takes over the caller's reference */
-void daemon_config_reload(struct daemon *d);
-/* The same files, with what clients have loaded. 0 or -errno, said in why, and everything stays. */
+/* The same, and what is up follows (engine_reconcile). 0 or -errno, said in why, and everything stays. */
+int daemon_config_take(struct daemon *d, struct config *cfg, bool end_removed, char *why, size_t why_size);
+/*
+ * The same files, with what clients have loaded: what they have unloaded stays up. 0 or -errno, said in why, and everything
+ * stays.
+ */
 int daemon_config_rebuild(struct daemon *d, char *why, size_t why_size);
 void daemon_set_wanted(struct daemon *d, const struct gateway_conf *conf);
-/* xswan.conf again: log and reconnecting change at once, the rest waits for the next start. 0 or -errno, said in why. */
-int daemon_settings_reload(struct daemon *d, char *why, size_t why_size);
 void daemon_know_peers(const struct daemon *d, const struct config *cfg); /* when the names' addresses have changed */
 /* Free numbers that nothing uses any more; the first of one that is in the map. */
 void daemon_sweep_tunnel(struct daemon *d, uint32_t tunnel);
 void daemon_sweep_tunnels(struct daemon *d);
+
+/* daemon_apply.c; int: 0 or -errno, said in why, and everything stays */
+/* To be looked at. The caller drops files->cfg. */
+int daemon_files_load(struct daemon *d, const char *dir, struct daemon_files *files, char *why, size_t why_size);
+/* To be taken: followed by daemon_apply at once. */
+int daemon_apply_begin(struct daemon *d, struct daemon_files *files, char *why, size_t why_size);
+/* Ends `files`. confirm: seconds until the former configuration comes back by itself; 0: never. */
+int daemon_apply(struct daemon *d, struct daemon_files *files, unsigned int confirm, char *why, size_t why_size);
+void daemon_reload(struct daemon *d); /* both, for SIGHUP */
+int daemon_confirm(struct daemon *d, char *why, size_t why_size);
+uint64_t daemon_confirm_left(const struct daemon *d); /* seconds; 0: no apply awaits its confirmation */
+int daemon_confirm_refuses(const struct daemon *d, char *why, size_t why_size); /* -EBUSY while one does */
+void daemon_former_free(struct daemon *d);
+/* xswan.conf again: log and reconnecting change at once, the rest waits for the next start. 0 or -errno, said in why. */
+int daemon_settings_reload(struct daemon *d, char *why, size_t why_size);
 
 /* daemon_dp.c */
 bool daemon_ready(const struct daemon *d); /* maps and xswan-dp are there */

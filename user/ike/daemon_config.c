@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config_load.h"
@@ -25,9 +26,9 @@ static int check_names(const struct config *cfg, char *why, size_t why_size)
 	return 0;
 }
 
-int daemon_config_load(struct daemon *d, struct config **cfg, char *why, size_t why_size)
+int daemon_config_load(struct daemon *d, const char *dir, struct config **cfg, char *why, size_t why_size)
 {
-	int err = config_load(cfg, d->options.config_dir, &d->loaded, why, why_size);
+	int err = config_load(cfg, dir, &d->loaded, why, why_size);
 
 	if (err)
 		return err;
@@ -127,93 +128,77 @@ int daemon_config_apply(struct daemon *d, struct config *cfg)
 	return 0;
 }
 
-/* What is up stays; what is still being tried for a connection that is gone does not. */
-static bool is_stale_attempt(const struct daemon *d, const struct ike_sa_info *sa)
+/* ---- what is up follows ---- */
+
+struct restarts {
+	struct restart {
+		const struct conf_conn *conn;
+		const struct conf_child *child;
+	} *list;
+	size_t count, room;
+};
+
+static void note_restart(void *ctx, const struct conf_conn *conn, const struct conf_child *child)
 {
-	return sa->state == IKE_CONNECTING && sa->initiator && sa->conn && !config_find_conn(d->cfg, sa->conn->name);
+	struct restarts *r = ctx;
+	const size_t room = r->room ? 2 * r->room : 64;
+	struct restart *list = r->count < r->room ? r->list : realloc(r->list, room * sizeof(*list));
+
+	if (!list) {
+		log_error("'%s/%s': out of memory: not brought up again", conn->name, child->name);
+		return;
+	}
+	if (r->count == r->room)
+		r->room = room;
+	r->list = list;
+	r->list[r->count++] = (struct restart){ conn, child };
+}
+
+/* Where only the peer can begin, its DELETE has told it. What else is wanted has its turn, too: no storm. */
+static void restart(struct daemon *d, const struct restart *r)
+{
+	struct wanted_child *c = wanted_find(&d->wanted, r->conn->name, r->child->name);
+
+	if (c && conf_addrs_may_have_hosts(r->conn->remote_addrs, r->conn->remote_addr_count))
+		wanted_acquire(&d->wanted, c, daemon_now());
+}
+
+static void follow(struct daemon *d, bool end_removed)
+{
+	struct restarts restarts = { 0 };
+	const struct engine_reconcile how = { .end_removed = end_removed, .restart = note_restart, .ctx = &restarts };
+
+	engine_reconcile(d->engine, &how, daemon_now());
+	engine_timeout(d->engine, daemon_now()); /* attempts that were given up end now, and not when their successors run */
+	for (size_t i = 0; i < restarts.count; i++)
+		restart(d, &restarts.list[i]);
+	free(restarts.list);
+	daemon_sweep_tunnels(d);
+	daemon_try_wanted(d);
+}
+
+int daemon_config_take(struct daemon *d, struct config *cfg, bool end_removed, char *why, size_t why_size)
+{
+	const int err = daemon_config_apply(d, cfg);
+
+	if (err) {
+		snprintf(why, why_size, "the new configuration could not be applied: %s; see the log", strerror(-err));
+		return err;
+	}
+	if (d->have_maps)
+		follow(d, end_removed);
+	daemon_pump(d);
+	return 0;
 }
 
 int daemon_config_rebuild(struct daemon *d, char *why, size_t why_size)
 {
 	struct config *cfg;
-	int err = daemon_config_load(d, &cfg, why, why_size);
-
-	if (err)
-		return err;
-	err = daemon_config_apply(d, cfg);
-	if (err)
-		snprintf(why, why_size, "the new configuration could not be applied: %s; see the log", strerror(-err));
-	else
-		daemon_pump(d);
-	return err;
-}
-
-/* Connections that clients have loaded, and that the files have, too: out of the store, as a list. */
-static int take_superseded(struct daemon *d, struct loaded_conn **list, char *why, size_t why_size)
-{
-	struct config *files;
-	int err = config_load(&files, d->options.config_dir, NULL, why, why_size);
-
-	if (err)
-		return err;
-	for (const struct conf_conn *conn = files->conns; conn; conn = conn->next) {
-		struct loaded_conn *taken = loaded_take_conn(&d->loaded, conn->name);
-
-		if (taken) {
-			taken->next = *list;
-			*list = taken;
-		}
-	}
-	config_unref(files);
-	return 0;
-}
-
-static void end_superseded(struct daemon *d, struct loaded_conn *list, bool put_back)
-{
-	while (list) {
-		struct loaded_conn *next = list->next;
-
-		if (put_back)
-			loaded_swap_conn(&d->loaded, list);
-		else
-			loaded_free_conn(list);
-		list = next;
-	}
-}
-
-void daemon_config_reload(struct daemon *d)
-{
-	struct loaded_conn *superseded = NULL;
-	char why[512];
-	int err = d->loaded.conns ? take_superseded(d, &superseded, why, sizeof(why)) : 0;
+	int err = daemon_confirm_refuses(d, why, why_size);
 
 	if (!err)
-		err = daemon_config_rebuild(d, why, sizeof(why));
-	end_superseded(d, superseded, err);
-	if (err) {
-		log_error("reload: %s; the running configuration stays", why);
-		return;
-	}
-	daemon_delete_sas(d, is_stale_attempt);
-	log_info("configuration reloaded; running SAs keep what they were negotiated with");
-	daemon_pump(d);
-}
-
-int daemon_settings_reload(struct daemon *d, char *why, size_t why_size)
-{
-	struct gateway_conf conf;
-	int err = gateway_conf_load(&conf, d->options.config_dir, why, why_size);
-
-	if (err)
-		return err;
-	err = gateway_conf_log(&conf, d->options.instance, d->options.debug);
-	if (err) {
-		snprintf(why, why_size, "log: %s", strerror(-err));
-		return err;
-	}
-	daemon_set_wanted(d, &conf);
-	log_info("settings reloaded: log and reconnecting; the rest of xswan.conf is read when a program starts");
-	return 0;
+		err = daemon_config_load(d, d->options.config_dir, &cfg, why, why_size);
+	return err ? err : daemon_config_take(d, cfg, false, why, why_size);
 }
 
 void daemon_sweep_tunnel(struct daemon *d, uint32_t tunnel)

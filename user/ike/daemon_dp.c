@@ -351,11 +351,23 @@ static int synchronize_maps(struct daemon *d)
 	return replaced;
 }
 
+/* What it has read meanwhile is no change any more. */
+static void note_settings(struct daemon *d)
+{
+	struct gateway_conf conf;
+	char why[256];
+
+	if (!gateway_conf_load(&conf, d->options.config_dir, why, sizeof(why)))
+		gateway_conf_take(&d->gateway, &conf, GATEWAY_RESTART_DP);
+}
+
 static int synchronize(struct daemon *d)
 {
 	bool restarted = d->synced_epoch && d->synced_epoch != d->dp.epoch;
 	int err = synchronize_maps(d);
 
+	if (restarted)
+		note_settings(d);
 	if (!err && !d->dp.sa_count)
 		drop_orphans(d);
 	if (!err)

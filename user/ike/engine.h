@@ -202,8 +202,20 @@ struct engine *engine_new(const struct sa_sink *sink, void *sink_ctx, const stru
 			  const struct engine_settings *settings); /* copies all three; NULL: out of memory */
 void engine_free(struct engine *e); /* sends nothing; removes its Child SAs from the sink */
 
-/* Replaces the configuration. Existing SAs keep theirs. Takes a reference. */
+/* Replaces the configuration. Existing SAs keep theirs, until engine_reconcile. Takes a reference. */
 void engine_configure(struct engine *e, struct config *cfg);
+
+/*
+ * SAs that are up, or under way, follow today's configuration, each by the class of what has changed for it (config_diff.h):
+ * nothing happens to it, its Child SAs are rekeyed, or it is deleted. `restart` is told of each child that goes down with
+ * an SA and is configured still: what is to come up again is the caller's to initiate, after this call.
+ */
+struct engine_reconcile {
+	bool end_removed; /* what is not configured any more is deleted; else it stays until it ends by itself */
+	void (*restart)(void *ctx, const struct conf_conn *conn, const struct conf_child *child); /* of today's; NULL: nobody */
+	void *ctx;
+};
+void engine_reconcile(struct engine *e, const struct engine_reconcile *how, uint64_t now);
 
 /*
  * The addresses of this host that peers may reach it at. IKE SAs with MOBIKE (RFC 4555) move when theirs is not among

@@ -157,7 +157,7 @@ int engine_initiate(struct engine *e, const char *conn, const char *child, const
 	return engine_initiate_to(e, conn, child, local, NULL, now);
 }
 
-static bool terminate(struct ike_sa *sa)
+bool ike_sa_close(struct ike_sa *sa)
 {
 	if (ike_sa_in(sa, PHASE_ESTABLISHED)) {
 		sa->reason = IKE_REASON_TERMINATED;
@@ -180,14 +180,14 @@ int engine_terminate_ike(struct engine *e, const char *conn, uint32_t uniqueid, 
 	int count = 0;
 
 	if (!conn)
-		return (sa = ike_sa_by_id(e, uniqueid)) ? terminate(sa) : 0;
+		return (sa = ike_sa_by_id(e, uniqueid)) ? ike_sa_close(sa) : 0;
 	while ((sa = ike_sa_of_conn(e, conn, sa)))
-		count += terminate(sa);
+		count += ike_sa_close(sa);
 	return count;
 }
 
 /* What is being negotiated in its place ends, too, as soon as it is there. */
-static int terminate_child(struct ike_sa *sa, struct child *child)
+int child_close(struct ike_sa *sa, struct child *child)
 {
 	struct child *next = child_successor_wanted(sa, child);
 
@@ -245,7 +245,7 @@ static int for_children(struct engine *e, const char *conn, const char *name, ui
 
 int engine_terminate_child(struct engine *e, const char *conn, const char *child, uint32_t uniqueid, uint64_t now)
 {
-	return for_children(e, conn, child, uniqueid, terminate_child);
+	return for_children(e, conn, child, uniqueid, child_close);
 }
 
 static int rekey_ike(struct ike_sa *sa, bool reauth)

@@ -160,6 +160,7 @@ bool ike_sa_same_peer(const struct ike_sa *a, const struct ike_sa *b);
  */
 void ike_sa_drop_older(struct ike_sa *sa);
 void ike_sa_delete(struct ike_sa *sa); /* wants a DELETE exchange */
+bool ike_sa_close(struct ike_sa *sa); /* whatever its phase, as on command; false: it is ending, or nobody's */
 
 /* The end. Established: Child SAs go, events are raised. Else an initiation has failed, for the reason in text. */
 void ike_sa_end(struct ike_sa *sa, const char *text);

@@ -31,6 +31,20 @@ static const struct sa_pair *newest(const struct sa_store *store, uint32_t tunne
 	return pair;
 }
 
+static bool configured(const struct xswan_ts *ts, int count, const struct xswan_ts *by, int by_count)
+{
+	return !by_count || ts_covered(ts, count, by, by_count); /* none: "dynamic" */
+}
+
+/* What the old one carries is not all wanted any more: its successor has what the configuration says now. */
+static bool is_narrowed(const struct sa_pair *old, const struct child_install *c)
+{
+	const struct conf_child *conf = c->child;
+
+	return c->rekey && !(configured(old->remote_ts, old->remote_ts_count, conf->remote_ts, conf->remote_ts_count) &&
+			     configured(old->local_ts, old->local_ts_count, conf->local_ts, conf->local_ts_count));
+}
+
 /* The same peer may come back, with another IKE SA; what its older SA carries, the new one must. */
 int sa_store_tunnel_check(const struct sa_store *store, const struct child_install *c)
 {
@@ -46,6 +60,8 @@ int sa_store_tunnel_check(const struct sa_store *store, const struct child_insta
 	}
 	if (ts_covered(pair->remote_ts, pair->remote_ts_count, c->remote_ts, c->remote_ts_count) &&
 	    ts_covered(pair->local_ts, pair->local_ts_count, c->local_ts, c->local_ts_count))
+		return 0;
+	if (is_narrowed(pair, c))
 		return 0;
 	log_warn("'%s/%s': child already in use by peer '%s' with other traffic selectors", c->conn->name,
 		 c->child->name, id);

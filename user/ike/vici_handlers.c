@@ -90,6 +90,8 @@ static enum vici_verdict on_stats(void *ctx, struct vici_request *req, const str
 	vici_putf(reply, "total", "%u", count.total);
 	vici_putf(reply, "half-open", "%u", count.half_open);
 	vici_end_section(reply);
+	if (daemon_confirm_left(d))
+		vici_putf(reply, "xswan-confirm-left", "%" PRIu64, daemon_confirm_left(d));
 	vici_begin_list(reply, "plugins");
 	vici_end_list(reply);
 	return VICI_REPLY;
@@ -180,16 +182,20 @@ static const struct vici_command commands[] = {
 	{ "load-authority", vici_load_authority },
 	{ "unload-authority", vici_unload_authority },
 	{ "xswan-failures", on_failures },
+	{ "xswan-diff", vici_diff },
+	{ "xswan-apply", vici_apply },
+	{ "xswan-confirm", vici_confirm },
 #define X(id, name) { name, refuse_##id },
 	UNSUPPORTED(X)
 #undef X
 		{ NULL, NULL },
 };
 
-/* All of strongSwan's: clients register for some before they ask, and must not be told that these do not exist. */
+/* All of strongSwan's: clients register for some before they ask, and must not be told that these do not exist; and ours. */
 static const char *const events[] = {
 	"log",        "control-log", "list-sa",      "list-policy", "list-conn",  "list-cert", "list-authority",
-	"ike-updown", "ike-rekey",   "child-updown", "child-rekey", "ike-update", "alert",     NULL,
+	"ike-updown", "ike-rekey",   "child-updown", "child-rekey", "ike-update", "alert",     "xswan-change",
+	NULL,
 };
 
 static void put_updown_ike(struct vici_builder *b, const struct ike_event *event, bool up)

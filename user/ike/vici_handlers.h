@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The vici commands and events of xswan-ike. Names, keys and their order are strongSwan's, so
- * that swanctl and other clients work unchanged; xswan-failures, and xswan-totals in list-sas,
- * are our own. A command of strongSwan's that is not supported yet answers success = no and
- * names itself.
+ * that swanctl and other clients work unchanged; what begins with xswan- is our own. A command of
+ * strongSwan's that is not supported yet answers success = no and names itself.
  */
 #ifndef XSWAN_IKE_VICI_HANDLERS_H
 #define XSWAN_IKE_VICI_HANDLERS_H
@@ -74,6 +73,14 @@ enum vici_verdict vici_load_conn(void *daemon, struct vici_request *req, const s
 				 struct vici_builder *reply);
 enum vici_verdict vici_unload_conn(void *daemon, struct vici_request *req, const struct vici_message *msg,
 				   struct vici_builder *reply);
+
+/* vici_diff.c */
+enum vici_verdict vici_diff(void *daemon, struct vici_request *req, const struct vici_message *msg,
+			    struct vici_builder *reply);
+enum vici_verdict vici_apply(void *daemon, struct vici_request *req, const struct vici_message *msg,
+			     struct vici_builder *reply);
+enum vici_verdict vici_confirm(void *daemon, struct vici_request *req, const struct vici_message *msg,
+			       struct vici_builder *reply);
 
 /* vici_credentials.c */
 enum vici_verdict vici_load_cert(void *daemon, struct vici_request *req, const struct vici_message *msg,

@@ -24,7 +24,7 @@ static void rebuild(struct daemon *d)
 {
 	char why[512];
 
-	if (!d->loaded_pending)
+	if (!d->loaded_pending || daemon_confirm_left(d)) /* once that is decided, this is called again */
 		return;
 	d->loaded_pending = false;
 	event_del(d->loaded_timer);

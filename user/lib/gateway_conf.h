@@ -64,6 +64,7 @@
 #include <xswan/maps.h>
 
 #include "cpu_list.h"
+#include "field.h"
 #include "log.h"
 
 #define GATEWAY_MSS_AUTO 65535u
@@ -112,6 +113,13 @@ struct gateway_conf {
  * At least one outside interface is required.
  */
 int gateway_conf_load(struct gateway_conf *conf, const char *dir, char *why, size_t why_size);
+
+/* When a change of a key takes effect: with a reload, or a restart of one program or of both. */
+enum gateway_effect { GATEWAY_RELOAD, GATEWAY_RESTART_IKE, GATEWAY_RESTART_DP, GATEWAY_RESTART };
+extern const struct field gateway_conf_keys[];
+const char *gateway_effect_word(int effect);
+/* The values of all keys with that effect; not for lists. */
+void gateway_conf_take(struct gateway_conf *conf, const struct gateway_conf *from, enum gateway_effect effect);
 
 /* Makes the log as configured; debug: with every line. 0 or -errno, said in the log as it was. */
 int gateway_conf_log(const struct gateway_conf *conf, const char *instance, bool debug);

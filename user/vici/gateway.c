@@ -252,6 +252,7 @@ static void load_stats(struct gateway *gw, const struct vici_message *m)
 
 	if (vici_find_section(m, "uptime", &section))
 		gw->uptime = text_of(gw, &section, "running", "");
+	gw->confirm_left = vici_get_u64(m, "xswan-confirm-left", 0);
 	if (vici_find_section(m, "ikesas", &section)) {
 		gw->ike_sas = vici_get_u64(&section, "total", 0);
 		gw->half_open = vici_get_u64(&section, "half-open", 0);

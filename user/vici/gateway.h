@@ -83,6 +83,7 @@ struct gateway {
 	const char *daemon, *version;
 	const char *uptime; /* "2 hours" */
 	uint64_t ike_sas, half_open;
+	uint64_t confirm_left; /* seconds in which an apply has to be confirmed; 0: none has to be */
 	struct gateway_conn *conns;
 	struct gateway_total *totals;
 	struct gateway_block *blocks; /* arena */

@@ -5,8 +5,8 @@
     udp_sequence.py send ADDRESS PORT COUNT RATE SIZE
     udp_sequence.py receive ADDRESS PORT FILE       until 0.5 s after the last one
 
-FILE gets one JSON object: unique, again (a number seen before), late (overtaken), wrong (in any byte). There is no UDP
-checksum, so that a wrong byte would reach the receiver.
+FILE gets one JSON object: unique, again (a number seen before), late (overtaken), wrong (in any byte), top (the highest
+number; -1: none). There is no UDP checksum, so that a wrong byte would reach the receiver.
 """
 import json
 import random
@@ -75,6 +75,7 @@ def receive(address, port, file):
         found["late"] += number < top
         seen.add(number)
         top = max(top, number)
+    found["top"] = top
     with open(file, "w") as f:
         json.dump(found, f)
 

@@ -144,6 +144,34 @@ unknown_key_refused()
 	refuses 'connections.site.vips' --load-conns
 }
 
+child_spi()
+{
+	xswan a status --json | jq -r '[.. | .spi_in? // empty] | join(" ")'
+}
+
+child_spi_is_not()
+{
+	[ -n "$(child_spi)" ] && [ "$(child_spi)" != "$1" ]
+}
+
+ike_sa_id()
+{
+	xswan a status --json | jq -r '[.connections[].ike_sas[].id] | join(" ")'
+}
+
+# What is up follows what is loaded, as far as it must.
+changed_while_up()
+{
+	local spi ike
+
+	ask --initiate --child net && spi=$(child_spi) ike=$(ike_sa_id) || return
+	sed -i 's/version = 2/version = 2\n        dpd_delay = 30/' "$dir/swanctl.conf"
+	ask --load-conns && sleep 0.5 && equal "$(child_spi)" "$spi" || return
+	sed -i 's/start_action = none/start_action = none\n                replay_window = 2048/' "$dir/swanctl.conf"
+	ask --load-conns && wait_for 10 child_spi_is_not "$spi" && equal "$(ike_sa_id)" "$ike" && pings client "$SERVER" &&
+		says 'terminate completed successfully' --terminate --ike site
+}
+
 # Without it in the file, swanctl takes it back.
 taken_back()
 {
@@ -177,6 +205,7 @@ check "a wrong secret" eval 'sed -i "s/secret = .*/secret = wrong/" "$dir/swanct
 check "is used at once, and refused" refuses 'failed' --initiate --child net
 need "the right one again" conf psk "" "id = $B_OUTSIDE"
 check "is used at once, too" eval 'ask --load-creds --clear && up_and_down'
+check "a changed connection: its SA is left alone, or rekeyed" changed_while_up
 check "a bad value: the connection stays what it was" bad_key_refused
 check "a key that is not supported is named" unknown_key_refused
 check "a pool is refused with a reason" eval 'printf "pools {\n    p {\n        addrs = 10.9.0.0/24\n    }\n}\n" >"$STATE/pool.conf"

@@ -87,6 +87,28 @@ all_are_listed()
 		jq -e --argjson n "$TUNNELS" '[.. | objects | select(.state? == "INSTALLED")] | length == $n' "$STATE/status.json"
 }
 
+spis()
+{
+	xswan a --json status | jq -c '[.. | .spi_in? // empty] | sort'
+}
+
+# All connections change in what touches no SA.
+updated()
+{
+	local begin=$EPOCHREALTIME before
+
+	before=$(spis)
+	sed -i 's/dpd_delay = 30/dpd_delay = 60/' "$STATE/a/conf.d/sites.conf"
+	xswan a diff --json >"$STATE/diff.json"
+	printf '# diff: %s s\n' "$(bc <<<"$EPOCHREALTIME - $begin")"
+	jq -e --argjson n "$TUNNELS" '.changed == $n and ([.connections[] | select(.action == "update")] | length == $n)' \
+		"$STATE/diff.json" || return
+	begin=$EPOCHREALTIME
+	xswan a apply >"$STATE/apply.txt" || return
+	printf '# apply: %s s\n' "$(bc <<<"$EPOCHREALTIME - $begin")"
+	[ "$(spis)" = "$before" ] && xswan a diff
+}
+
 need "topology" topology_up
 need "two gateways are configured, $TUNNELS sites" configured
 need "their dataplanes start" dp_start a
@@ -98,5 +120,6 @@ printf '# bytes a tunnel, with its configuration: sites %s, gateway %s\n' $(($(r
 	$(($(resident b) * 1024 / TUNNELS))
 check "the controller answered meanwhile" compare "$(jq '[.stats_ms, .list_sas_ms] | max | ceil' "$STATE/progress-a.json")" -le "$ANSWER_MS"
 check "all are listed" all_are_listed
+check "a change of all of them that touches no SA" updated
 printf '# idle, liveness checks every 30 s, %% of a core: sites %s, gateway %s\n' "$(idle_cpu a)" "$(idle_cpu b)"
 check_end

@@ -164,6 +164,13 @@ check "the next Child SA carries traffic" wait_for 5 pings client $SERVER 3
 check "--rekey --ike" says --rekey --ike site -- 'rekey completed successfully'
 check "one IKE SA is left, and carries on" wait_for 5 one_left
 check "… with traffic" pings client $SERVER
+check "--counters --name: of the connection" says --counters --name site -- '^site:' '^  ike-rekey-init +: 1$' \
+	'^  child-rekey +: 1$' '^  ike-init-out-req +: [1-9]' '^  create-child-in-resp +: 2$' '^  info-out-req +: [1-9]'
+check "--counters: of all together" says --counters -- '^global:' '^  ike-auth-in-resp +: [1-9]' '^  invalid-spi +: [0-9]+$'
+check "--counters --all" says --counters --all -- '^global:' '^site:'
+check "--counters of what is not configured" says --counters --name nope -- "get-counters failed: no counters found for connection 'nope'"
+check "--counters --reset" says --counters --reset --name site -- 'reset-counters completed successfully'
+check "--counters --raw: they begin anew" says --counters --name site --raw -- 'counters \{site \{ike-rekey-init=0 .*info-out-resp=0'
 check "--terminate that one" says --terminate --ike site -- 'terminate completed successfully'
 check "a peer that does not answer: the time is up" not_answering
 check_end

@@ -287,6 +287,7 @@ static bool is_redundant(const struct creation *c, struct span nr)
 void child_log_rekeyed(struct ike_sa *sa, struct child *old, struct child *child)
 {
 	engine_count(sa->engine, XSWAN_IKE_CHILD_REKEYED);
+	tally_sa(sa, TALLY_CHILD_REKEY);
 	ike_sa_log(sa, LOG_LEVEL_INFO, "Child SA %s{%u} rekeyed: %s{%u} takes its place", old->conf->name,
 		   old->uniqueid, child->conf->name, child->uniqueid);
 	ike_sa_event_rekeyed(sa, old, child);

@@ -83,7 +83,7 @@ static uint16_t agree_on_keys(struct ike_sa *sa, const struct payloads *in, stru
 	if (dh_new(&a->dh, group))
 		return NOTIFY_TEMPORARY_FAILURE;
 	if (dh_shared(a->dh, ke.value, a->secret, &len)) {
-		engine_count(sa->engine, XSWAN_IKE_RX_MALFORMED);
+		tally_sa_invalid(sa, XSWAN_IKE_RX_MALFORMED);
 		sa->ending = "the peer sent a public value that is not valid in its group";
 		return NOTIFY_INVALID_SYNTAX;
 	}

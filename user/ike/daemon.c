@@ -418,6 +418,7 @@ static void add_totals_of(void *ctx, const struct ike_sa_info *sa)
 
 int daemon_engine_restart(struct daemon *d)
 {
+	struct tallies kept = { 0 };
 	int err;
 
 	daemon_delete_sas(d, NULL);
@@ -425,10 +426,14 @@ int daemon_engine_restart(struct daemon *d)
 	engine_foreach_sa(d->engine, add_totals_of, d); /* the engine ends without events */
 	vici_listings_cut(d);
 	vici_control_free(d->control);
+	tallies_move(&kept, engine_tallies(d->engine));
 	engine_free(d->engine);
 	wanted_forget_sas(&d->wanted, daemon_now());
 	d->control = vici_control_new(d);
 	err = make_engine(d);
+	if (!err)
+		tallies_move(engine_tallies(d->engine), &kept);
+	tallies_free(&kept);
 	return d->control ? err : -ENOMEM;
 }
 

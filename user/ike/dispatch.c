@@ -35,7 +35,7 @@ static bool wrong_payloads(struct ike_sa *sa, const struct exchange *x, uint32_t
 
 static void refuse(struct ike_sa *sa, struct message *reply, enum xswan_ike_counter counter, const char *why)
 {
-	engine_count(sa->engine, counter);
+	tally_sa_invalid(sa, counter);
 	chain_notify(&reply->chain, PROTOCOL_NONE, NOTIFY_INVALID_SYNTAX, NULL, 0);
 	sa->reason = IKE_REASON_MALFORMED;
 	sa->ending = why; /* fatal for both sides (RFC 7296 section 2.21.3) */
@@ -44,7 +44,7 @@ static void refuse(struct ike_sa *sa, struct message *reply, enum xswan_ike_coun
 /* Unlike bad syntax this is fatal only before the IKE SA is established (RFC 7296 sections 2.5 and 2.21.2). */
 static void refuse_critical(struct ike_sa *sa, const struct payloads *in, struct message *reply)
 {
-	engine_count(sa->engine, XSWAN_IKE_RX_CRITICAL);
+	tally_sa_invalid(sa, XSWAN_IKE_RX_CRITICAL);
 	chain_notify(&reply->chain, PROTOCOL_NONE, NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD, &in->critical, 1);
 	ike_sa_log(sa, LOG_LEVEL_WARN, "the peer requires a payload of type %u, which is not supported", in->critical);
 	if (sa->authenticated)
@@ -141,7 +141,7 @@ static void serve_response(struct ike_sa *sa, const struct payloads *in, int par
 	if (!parsed && !payloads_error(in))
 		wrong = wrong_payloads(sa, x, in->seen, x->response_required, x->response_optional);
 	if (wrong)
-		engine_count(sa->engine, parsed == -EPROTO ? XSWAN_IKE_RX_CRITICAL : XSWAN_IKE_RX_MALFORMED);
+		tally_sa_invalid(sa, parsed == -EPROTO ? XSWAN_IKE_RX_CRITICAL : XSWAN_IKE_RX_MALFORMED);
 	if (!wrong && sa->authenticated && payloads_notify(in, NOTIFY_INVALID_SYNTAX))
 		ike_sa_end(sa, "the peer could not parse our request (INVALID_SYNTAX)");
 	else
@@ -186,6 +186,7 @@ static void opened_input(struct ike_sa *sa, uint8_t first, struct span text)
 	struct payloads in;
 	int parsed;
 
+	tally_sa(sa, tally_message(e->rx.header.exchange, false, ike_is_response(&e->rx.header)));
 	ike_sa_follow(sa);
 	if (ike_is_response(&e->rx.header) || same_path(sa)) /* else it says nothing about the way that ESP takes */
 		sa->last_seen = e->now;
@@ -205,8 +206,10 @@ static void fragment_input(struct ike_sa *sa, const struct payloads *outer)
 	uint8_t first;
 	int ret = sa->fragments_in ? reassembly_add(sa, outer, &first, &text) : -EINVAL;
 
-	if (ret < 0)
-		engine_count(e, ret == -EBADMSG ? XSWAN_IKE_RX_INTEGRITY : XSWAN_IKE_FRAGMENT_DROP);
+	if (ret == -EBADMSG)
+		tally_sa_invalid(sa, XSWAN_IKE_RX_INTEGRITY);
+	else if (ret < 0)
+		engine_count(e, XSWAN_IKE_FRAGMENT_DROP);
 	else
 		engine_count(e, XSWAN_IKE_FRAGMENT_RX);
 	if (ret == 1)
@@ -225,7 +228,7 @@ static void sealed_input(struct ike_sa *sa, const struct payloads *outer)
 	else if (outer->seen & PAYLOAD_BIT(SKF))
 		fragment_input(sa, outer);
 	else if (message_open(&sa->keys, !sa->initiator, e->rx.datagram, outer, e->plain, &text))
-		engine_count(e, XSWAN_IKE_RX_INTEGRITY);
+		tally_sa_invalid(sa, XSWAN_IKE_RX_INTEGRITY);
 	else
 		opened_input(sa, outer->sk_first, text);
 }
@@ -244,8 +247,10 @@ static void clear_input(struct ike_sa *sa, const struct payloads *in)
 				   endpoint_format(&e->rx.remote, ep), notify_name(error->type, name, sizeof(name)));
 		return;
 	}
-	if (in_window(sa, in))
-		exchange_ike_sa_init->on_response(sa, NULL, in);
+	if (!in_window(sa, in))
+		return;
+	tally_sa(sa, TALLY_INIT_IN_RESP);
+	exchange_ike_sa_init->on_response(sa, NULL, in);
 }
 
 void exchange_input(struct ike_sa *sa)
@@ -257,7 +262,7 @@ void exchange_input(struct ike_sa *sa)
 
 	ret = payloads_parse(&outer, e->rx.header.next, body);
 	if (ret) {
-		engine_count(e, ret == -EPROTO ? XSWAN_IKE_RX_CRITICAL : XSWAN_IKE_RX_MALFORMED);
+		tally_sa_invalid(sa, ret == -EPROTO ? XSWAN_IKE_RX_CRITICAL : XSWAN_IKE_RX_MALFORMED);
 		if (ret == -EBADMSG)
 			log_bad(sa, &outer);
 		return;

@@ -78,7 +78,7 @@ struct engine *engine_new(const struct sa_sink *sink, void *sink_ctx, const stru
 	take_settings(&e->settings, settings);
 	e->cfg = calloc(1, sizeof(*e->cfg)); /* nothing configured */
 	if (!e->cfg || RAND_bytes((unsigned char *)random, sizeof(random)) != 1 || table_init(&e->by_spi) ||
-	    table_init(&e->by_init) || sa_index_init(&e->index)) {
+	    table_init(&e->by_init) || sa_index_init(&e->index) || tallies_init(&e->tallies)) {
 		engine_free(e);
 		return NULL;
 	}
@@ -113,6 +113,7 @@ void engine_free(struct engine *e)
 	table_free(&e->by_spi);
 	table_free(&e->by_init);
 	sa_index_free(&e->index);
+	tallies_free(&e->tallies);
 	timers_free(&e->timers);
 	free(e->locals.list);
 	free(e->child_infos);
@@ -380,7 +381,7 @@ static void init_input(struct engine *e)
 	const struct ike_header *h = &e->rx.header;
 
 	if (!(h->flags & IKE_FLAG_INITIATOR) || h->id || !h->spi_i || h->spi_r)
-		engine_count(e, XSWAN_IKE_RX_MALFORMED);
+		tally_stray_invalid(e, XSWAN_IKE_RX_MALFORMED);
 	else if (!repeated_init(e))
 		ike_init_request(e);
 }
@@ -404,19 +405,19 @@ static bool header_ok(struct engine *e, const uint8_t *data, size_t len)
 	struct ike_header *h = &e->rx.header;
 
 	if (len < IKE_HEADER || len > IKE_DATAGRAM_MAX) {
-		engine_count(e, len < IKE_HEADER ? XSWAN_IKE_RX_TRUNCATED : XSWAN_IKE_RX_OVERSIZED);
+		tally_stray_invalid(e, len < IKE_HEADER ? XSWAN_IKE_RX_TRUNCATED : XSWAN_IKE_RX_OVERSIZED);
 		return false;
 	}
 	e->rx.datagram = (struct span){ data, len };
 	ike_header_read(h, e->rx.datagram);
 	if (h->version >> 4 != IKE_VERSION >> 4) { /* minor versions are all alike (RFC 7296 section 2.5) */
-		engine_count(e, XSWAN_IKE_RX_VERSION);
+		tally_stray_invalid(e, XSWAN_IKE_RX_VERSION);
 		if (h->version >> 4 > IKE_VERSION >> 4)
 			refuse_stray(e, NOTIFY_INVALID_MAJOR_VERSION, NULL, 0);
 		return false;
 	}
 	if (h->length != len) {
-		engine_count(e, h->length > len ? XSWAN_IKE_RX_TRUNCATED : XSWAN_IKE_RX_OVERSIZED);
+		tally_stray_invalid(e, h->length > len ? XSWAN_IKE_RX_TRUNCATED : XSWAN_IKE_RX_OVERSIZED);
 		return false;
 	}
 	return true;
@@ -439,6 +440,7 @@ void engine_input(struct engine *e, const struct endpoint *local, const struct e
 	sa = route(e);
 	if (!sa) {
 		engine_count(e, XSWAN_IKE_RX_SPI_UNKNOWN);
+		tally_stray(e, TALLY_INVALID_SPI);
 		refuse_stray(e, NOTIFY_INVALID_IKE_SPI, NULL, 0);
 		return;
 	}
@@ -449,4 +451,9 @@ void engine_input(struct engine *e, const struct endpoint *local, const struct e
 const uint64_t *engine_counters(const struct engine *e)
 {
 	return e->counters;
+}
+
+struct tallies *engine_tallies(struct engine *e)
+{
+	return &e->tallies;
 }

@@ -23,6 +23,7 @@
 #include "../lib/log.h"
 #include "config.h"
 #include "reason.h"
+#include "tally.h"
 
 #define IKE_TIME_NEVER UINT64_MAX
 #define IKE_DATAGRAM_MAX 16384 /* larger ones are refused before they are parsed */
@@ -285,5 +286,6 @@ uint32_t *engine_list_sas(const struct engine *e, const char *conn, size_t *coun
 void engine_with_sa(const struct engine *e, uint32_t uniqueid, void (*fn)(void *ctx, const struct ike_sa_info *sa),
 		    void *ctx);
 const uint64_t *engine_counters(const struct engine *e); /* indexed by enum xswan_ike_counter */
+struct tallies *engine_tallies(struct engine *e); /* tally.h: messages for each connection */
 
 #endif

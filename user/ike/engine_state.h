@@ -13,6 +13,7 @@
 #include "impair.h"
 #include "reassembly.h"
 #include "refusal.h"
+#include "tally.h"
 #include "timers.h"
 #include "unknown_spi.h"
 
@@ -77,6 +78,7 @@ struct engine {
 	struct ended_spis ended_spis;
 	uint64_t rng;
 	uint64_t counters[XSWAN_IKE_COUNTER_COUNT];
+	struct tallies tallies;
 	struct child_info *child_infos; /* scratch for struct ike_sa_info */
 	size_t child_infos_size;
 	uint8_t plain[IKE_DATAGRAM_MAX]; /* the opened SK payload of rx */

@@ -110,7 +110,7 @@ static bool refuse_childless(struct ike_sa *sa, const struct payloads *in, struc
 	sa->childless = !(in->seen & all);
 	if ((in->seen & all) == all || (sa->childless && sa->conn->childless != CHILDLESS_NEVER))
 		return false;
-	engine_count(sa->engine, XSWAN_IKE_RX_MALFORMED);
+	tally_sa_invalid(sa, XSWAN_IKE_RX_MALFORMED);
 	ike_sa_log(sa, LOG_LEVEL_WARN, "IKE_AUTH: the peer's request lacks SA, TSi or TSr");
 	chain_notify(&reply->chain, PROTOCOL_NONE, NOTIFY_INVALID_SYNTAX, NULL, 0);
 	sa->ending = "the peer sent IKE_AUTH without a Child SA";

@@ -221,7 +221,7 @@ static void note_bad_answer(struct ike_sa *sa, const char *what)
 	struct explanation x = { .reason = IKE_REASON_MALFORMED };
 	char ep[ENDPOINT_TEXT];
 
-	engine_count(sa->engine, XSWAN_IKE_RX_MALFORMED);
+	tally_sa_invalid(sa, XSWAN_IKE_RX_MALFORMED);
 	snprintf(x.text, sizeof(x.text), "IKE_SA_INIT: %s answered with %s (not authenticated)",
 		 endpoint_format(&sa->engine->rx.remote, ep), what);
 	note_error(sa, &x);

@@ -28,7 +28,7 @@ static bool short_enough(struct engine *e)
 {
 	if (e->rx.datagram.len <= INIT_REQUEST_MAX)
 		return true;
-	engine_count(e, XSWAN_IKE_RX_OVERSIZED);
+	tally_stray_invalid(e, XSWAN_IKE_RX_OVERSIZED);
 	return false;
 }
 
@@ -39,13 +39,13 @@ static bool well_formed(struct engine *e, struct payloads *in)
 	int ret = payloads_parse(in, e->rx.header.next, body);
 
 	if (ret == -EPROTO) {
-		engine_count(e, XSWAN_IKE_RX_CRITICAL);
+		tally_stray_invalid(e, XSWAN_IKE_RX_CRITICAL);
 		refuse_stray(e, NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD, &in->critical, 1);
 		return false;
 	}
 	if (ret || (in->seen & x->request_required) != x->request_required ||
 	    in->seen & ~(x->request_required | x->request_optional)) {
-		engine_count(e, XSWAN_IKE_RX_MALFORMED);
+		tally_stray_invalid(e, XSWAN_IKE_RX_MALFORMED);
 		refuse_stray(e, NOTIFY_INVALID_SYNTAX, NULL, 0);
 		return false;
 	}
@@ -178,7 +178,10 @@ void ike_init_request(struct engine *e)
 	struct ike_sa *sa;
 	int ret;
 
-	if (!short_enough(e) || refuse_again(e) || !well_formed(e, &in) || !shows_cookie(e, &in) || !half_open_admits(e))
+	if (!short_enough(e) || refuse_again(e) || !well_formed(e, &in))
+		return;
+	tally_stray(e, TALLY_INIT_IN_REQ);
+	if (!shows_cookie(e, &in) || !half_open_admits(e))
 		return;
 	conn = choose(e, &in, &suite);
 	if (!conn)
@@ -191,9 +194,10 @@ void ike_init_request(struct engine *e)
 	if (!sa)
 		return;
 	sa->conn = conn;
+	sa->uncredited = 1u << TALLY_INIT_IN_REQ;
 	ret = establish_keys(sa, &in, &suite);
 	if (ret == -EBADMSG) { /* not a public value of its group */
-		engine_count(e, XSWAN_IKE_RX_MALFORMED);
+		tally_stray_invalid(e, XSWAN_IKE_RX_MALFORMED);
 		refuse_stray(e, NOTIFY_INVALID_SYNTAX, NULL, 0);
 	}
 	if (ret) {

@@ -141,6 +141,7 @@ static void succeed(struct ike_sa *old, struct ike_sa *sa)
 	ike_sa_drop_setup(sa);
 	move_children(old, sa);
 	engine_count(sa->engine, XSWAN_IKE_IKE_REKEYED);
+	tally_sa(sa, sa->initiator ? TALLY_IKE_REKEY_INIT : TALLY_IKE_REKEY_RESP);
 	ike_sa_log(sa, LOG_LEVEL_INFO, "IKE SA %s[%u] rekeyed: %s[%u] takes its place, SPIs %016llx_i %016llx_r",
 		   old->conn->name, old->uniqueid, sa->conn->name, sa->uniqueid, (unsigned long long)sa->spi_i,
 		   (unsigned long long)sa->spi_r);

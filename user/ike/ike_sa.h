@@ -85,6 +85,7 @@ struct ike_sa {
 	bool no_additional; /* the peer answered NO_ADDITIONAL_SAS: it takes no CREATE_CHILD_SA */
 	uint16_t rejected_with; /* what exchange_notify tells the responder: a notify's type; 0: it tells of unknown_spi */
 	uint32_t unknown_spi; /* that the peer sends ESP with */
+	uint32_t uncredited; /* what was counted before its connection was known: a bit for each (tally.h) */
 	enum ike_reason reason; /* why it ends, or has failed: in its events */
 	const char *ending; /* why it ends as soon as the answer being written is sent; NULL: it does not */
 	bool nat_local, nat_remote, nat_fake;

@@ -58,11 +58,13 @@ void refuse_init(struct engine *e, uint16_t type, const void *data, size_t len)
 		memcpy(r->data, data, len);
 	if (digest_sha256(e->rx.datagram, r->request))
 		r->used = false;
+	tally_stray(e, TALLY_INIT_OUT_RESP);
 	answer(e, type, data, len);
 }
 
 void refuse_without_cookie(struct engine *e, const void *cookie, size_t len)
 {
+	tally_stray(e, TALLY_INIT_OUT_RESP);
 	answer(e, NOTIFY_COOKIE, cookie, len);
 }
 

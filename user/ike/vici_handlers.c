@@ -125,26 +125,6 @@ static enum vici_verdict on_failures(void *ctx, struct vici_request *req, const 
 	return VICI_REPLY;
 }
 
-static enum vici_verdict refuse(struct vici_builder *reply, const char *name)
-{
-	vici_put_failure(reply, "%s is not supported by xswan-ike yet", name);
-	return VICI_REPLY;
-}
-
-/* strongSwan's other commands; each needs a function, since a handler is not told its name. */
-#define UNSUPPORTED(X)                          \
-	X(get_counters, "get-counters")         \
-	X(reset_counters, "reset-counters")
-
-#define X(id, name)                                                                                               \
-	static enum vici_verdict refuse_##id(void *ctx, struct vici_request *req, const struct vici_message *msg, \
-					     struct vici_builder *reply)                                          \
-	{                                                                                                         \
-		return refuse(reply, name);                                                                       \
-	}
-UNSUPPORTED(X)
-#undef X
-
 static const struct vici_command commands[] = {
 	{ "version", on_version },
 	{ "stats", on_stats },
@@ -185,10 +165,9 @@ static const struct vici_command commands[] = {
 	{ "xswan-diff", vici_diff },
 	{ "xswan-apply", vici_apply },
 	{ "xswan-confirm", vici_confirm },
-#define X(id, name) { name, refuse_##id },
-	UNSUPPORTED(X)
-#undef X
-		{ NULL, NULL },
+	{ "get-counters", vici_get_counters },
+	{ "reset-counters", vici_reset_counters },
+	{ NULL, NULL },
 };
 
 /* All of strongSwan's: clients register for some before they ask, and must not be told that these do not exist; and ours. */

@@ -28,6 +28,12 @@ void vici_listings_cut(struct daemon *d);
 enum vici_verdict vici_list_sas(void *daemon, struct vici_request *req, const struct vici_message *msg,
 				struct vici_builder *reply);
 
+/* vici_counters.c */
+enum vici_verdict vici_get_counters(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				    struct vici_builder *reply);
+enum vici_verdict vici_reset_counters(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				      struct vici_builder *reply);
+
 /* vici_rekey.c */
 enum vici_verdict vici_rekey(void *daemon, struct vici_request *req, const struct vici_message *msg,
 			     struct vici_builder *reply);

@@ -214,6 +214,7 @@ static int start(struct ike_sa *sa, const struct exchange *exchange, struct chil
 	w->child = child;
 	w->id = w->next_id++;
 	w->spread = false;
+	tally_sa(sa, tally_message(exchange->type, true, false));
 	transmit_first(sa);
 	return 0;
 }
@@ -293,6 +294,7 @@ int window_answer(struct ike_sa *sa, struct message *m)
 	w->repeats = 0;
 	reassembly_drop(sa, false);
 	sa->sent_at = sa->engine->now;
+	tally_sa(sa, tally_message(rx->header.exchange, true, true));
 	send_all(sa, &rx->local, &rx->remote, &w->response);
 	return 0;
 }

@@ -168,7 +168,7 @@ check "--counters --name: of the connection" says --counters --name site -- '^si
 	'^  child-rekey +: 1$' '^  ike-init-out-req +: [1-9]' '^  create-child-in-resp +: 2$' '^  info-out-req +: [1-9]'
 check "--counters: of all together" says --counters -- '^global:' '^  ike-auth-in-resp +: [1-9]' '^  invalid-spi +: [0-9]+$'
 check "--counters --all" says --counters --all -- '^global:' '^site:'
-check "--counters of what is not configured" says --counters --name nope -- "get-counters failed: no counters found for connection 'nope'"
+check "--counters of what is not configured" refuses "no counters found for connection .nope." --counters --name nope
 check "--counters --reset" says --counters --reset --name site -- 'reset-counters completed successfully'
 check "--counters --raw: they begin anew" says --counters --name site --raw -- 'counters \{site \{ike-rekey-init=0 .*info-out-resp=0'
 check "--terminate that one" says --terminate --ike site -- 'terminate completed successfully'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# make, make check (needs root), make bench, make fuzz, make install DESTDIR=, make clean; V=1 shows commands.
+# make, make check (needs root), make bench, make fuzz, make install DESTDIR=, make deb, make clean; V=1 shows commands.
 
 VERSION  := $(shell cat VERSION)
 PREFIX   ?= /usr
@@ -58,7 +58,7 @@ BPFFLAGS := -O2 -g -Wall -Werror -target bpf -mcpu=v3 -Iinclude -Ivmlinux
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
-.PHONY: all check check-build bench fuzz fuzz-build install clean force
+.PHONY: all check check-build bench fuzz fuzz-build install deb clean force
 .SECONDARY:
 all: $(PROGRAMS:%=$(B)/%) $(BPF:%=$(B)/%)
 
@@ -152,10 +152,16 @@ install: all
 	install -m 644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -d $(DESTDIR)$(PREFIX)/share/doc/xswan/monitoring
 	install -m 644 docs/monitoring/* $(DESTDIR)$(PREFIX)/share/doc/xswan/monitoring/
+ifneq ($(SYSTEMD),no)
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -m 644 scripts/systemd/*.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
 	install -d $(DESTDIR)$(PREFIX)/lib/sysusers.d
 	install -m 644 scripts/systemd/xswan.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/xswan.conf
+endif
+
+# Debian packages, in build/deb
+deb:
+	$(Q)scripts/deb.sh
 
 clean:
 	rm -rf $(B)

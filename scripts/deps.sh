@@ -6,7 +6,8 @@
 #   scripts/deps.sh           what building needs
 #   scripts/deps.sh --demo    and what scripts/demo.sh runs
 #   scripts/deps.sh --test    and what the tests run (strongSwan, tshark, scapy …)
-#   scripts/deps.sh --list    only print the packages (with --demo or --test: those too)
+#   scripts/deps.sh --deb     and what building Debian packages needs
+#   scripts/deps.sh --list    only print the packages (with --demo, --test, --deb: those too)
 set -u
 
 BUILD=(make gcc libc6-dev clang bpftool pkg-config libbpf-dev libxdp-dev libssl-dev libevent-dev liburcu-dev libmnl-dev
@@ -16,7 +17,8 @@ OPTIONAL=(libipsec-mb-dev libsystemd-dev)
 DEMO=(iproute2 iputils-ping iperf3 tcpdump ethtool jq procps)
 TEST=(strongswan-charon strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins
 	libstrongswan-extra-plugins libclang-rt-dev tshark nftables python3 python3-scapy
-	python3-cryptography prometheus dnsmasq-base ike-scan)
+	python3-cryptography prometheus dnsmasq-base ike-scan systemd)
+DEB=(debhelper dpkg-dev fakeroot)
 
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 policy=/usr/sbin/policy-rc.d
@@ -94,10 +96,11 @@ list=
 for arg; do
 	case $arg in
 	--demo) want+=("${DEMO[@]}") ;;
-	--test) want+=("${DEMO[@]}" "${TEST[@]}") ;;
+	--test) want+=("${DEMO[@]}" "${TEST[@]}" "${DEB[@]}") ;;
+	--deb) want+=("${DEB[@]}") ;;
 	--list) list=yes ;;
 	-h | --help)
-		sed -n '4,9s/^# \{0,1\}//p' "$0"
+		sed -n '4,10s/^# \{0,1\}//p' "$0"
 		exit 0
 		;;
 	*) die "unknown option '$arg'; see $0 --help" ;;

@@ -17,6 +17,7 @@
 #include "../lib/instance.h"
 #include "../lib/log.h"
 #include "../lib/options.h"
+#include "../lib/service.h"
 #include "control.h"
 #include "dataplane.h"
 #include "flood.h"
@@ -127,6 +128,16 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	refresh(s);
 }
 
+static int turn(struct service *s)
+{
+	int err;
+
+	service_ready(s->base, "instance %s, workers: %u, crypto %s", instance, s->dp->worker_count, s->dp->crypto->name);
+	err = event_base_dispatch(s->base) < 0 ? -EIO : 0;
+	service_quiet();
+	return err;
+}
+
 static int loop(struct service *s)
 {
 	struct event *term = evsignal_new(s->base, SIGTERM, on_signal, s->base);
@@ -148,7 +159,7 @@ static int loop(struct service *s)
 	if (!monitor || !control)
 		log_error("%s: %s", monitor ? path : "rtnetlink", strerror(errno));
 	else if (term && intr && tick && !event_add(term, NULL) && !event_add(intr, NULL) && !event_add(tick, &second))
-		err = event_base_dispatch(s->base) < 0 ? -EIO : 0;
+		err = turn(s);
 	control_free(control);
 	monitor_free(monitor);
 	if (term)

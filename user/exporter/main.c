@@ -13,6 +13,7 @@
 #include "../lib/log.h"
 #include "../lib/options.h"
 #include "../lib/privileges.h"
+#include "../lib/service.h"
 #include "http.h"
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
@@ -49,7 +50,9 @@ static int serve(const char *instance, const char *address)
 		goto out;
 	}
 	log_info("instance %s, http://%s/metrics", instance, address);
+	service_ready(base, "instance %s, http://%s/metrics", instance, address);
 	status = event_base_dispatch(base) < 0;
+	service_quiet();
 out:
 	if (exporter)
 		exporter_free(exporter);

@@ -13,6 +13,7 @@
 #include "../lib/log.h"
 #include "../lib/options.h"
 #include "../lib/privileges.h"
+#include "../lib/service.h"
 #include "daemon.h"
 
 #define SECURE_HEAP (4u << 20) /* for private keys, and the key exchanges of as many IKE SAs as come up at once */
@@ -113,7 +114,9 @@ static int run(void)
 		goto out;
 	log_info("xswan-ike " XSWAN_VERSION ", instance %s, UDP ports %u and %u", options.instance,
 		 UDP_IKE_PORT, UDP_NAT_PORT);
+	service_ready(daemon.base, "instance %s", options.instance);
 	err = daemon_run(&daemon);
+	service_quiet();
 out:
 	daemon_destroy(&daemon);
 	return err;

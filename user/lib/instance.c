@@ -80,6 +80,7 @@ int instance_take(const char *name, const char *program)
 		log_error("instance '%s': the name is 1 to 32 of letters, digits, '_' and '-'", name);
 		return err;
 	}
+	umask(022); /* a service manager's may keep the other daemon, another user, out */
 	err = make_run_dir(name);
 	if (!err)
 		err = lock(name, program, &other);

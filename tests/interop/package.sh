@@ -1,0 +1,234 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The Debian packages on a machine that systemd runs: gateway A is one, with a copy of this root that is gone afterwards.
+# Installed, configured, started, watched, upgraded under traffic, removed, purged.
+set -u
+here=$(dirname "$0")
+. "$here/../netns/setup.sh"
+
+PACKAGES=$(readlink -m "$BUILD/deb")
+ROOT=$STATE/machine # where the machine has its root
+MASKED=(systemd-udevd.service systemd-udev-trigger.service systemd-logind.service systemd-resolved.service
+	systemd-timesyncd.service systemd-networkd.service getty.target console-getty.service)
+
+# What starts with the machine, in its own mounts, processes and control groups: the root, and in it systemd.
+boot()
+{
+	mount --make-rprivate / && mkdir -p "$1" && mount -t tmpfs -o mode=755 tmpfs "$1" && mkdir "$1"/{upper,work,root} &&
+		mount -t overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" overlay "$1/root" && cd "$1/root" || exit
+	mount -t proc proc proc && mount -t sysfs sysfs sys && mount --rbind /dev dev && mount -t tmpfs tmpfs run &&
+		mount -t cgroup2 cgroup2 sys/fs/cgroup && mount -t bpf bpf sys/fs/bpf &&
+		mkdir packages && cp "$2"/*.deb packages || exit
+	rm -rf usr/sbin/policy-rc.d etc/xswan etc/systemd/system/*.wants
+	ln -sf /lib/systemd/system/multi-user.target etc/systemd/system/default.target
+	for unit in "${@:3}"; do
+		ln -sf /dev/null "etc/systemd/system/$unit"
+	done
+	exec chroot . env -i container=lxc PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --log-target=console
+}
+
+# From the file that was read, so that a shell in other namespaces can have it.
+boots()
+{
+	local script
+
+	script=$(declare -f boot)
+	start machine ga unshare --mount --pid --cgroup --uts --fork --kill-child bash -c "$script; boot \"\$@\"" - "$ROOT" "$PACKAGES" "${MASKED[@]}"
+	wait_for 30 booted
+}
+
+machine()
+{
+	nsenter --target "$(pgrep -P "$(pid_of machine)")" --mount --pid --cgroup --uts --net --root --wd -- \
+		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"
+}
+
+off()
+{
+	local pid
+
+	[ "$tap_failed" = 0 ] || machine journalctl --no-pager -n 60 -u 'xswan-*' | sed 's/^/#   /'
+	! pid=$(pgrep -P "$(pid_of machine)") || kill -KILL "$pid"
+}
+trap 'off; finish' EXIT
+
+booted()
+{
+	machine systemctl is-system-running | grep -Eq 'running|degraded'
+}
+
+property()
+{
+	machine systemctl show --value -p "$2" "$1"
+}
+
+# is UNIT PROPERTY VALUE
+is()
+{
+	equal "$(property "$1" "$2")" "$3"
+}
+
+enabled_and_quiet()
+{
+	local unit
+
+	for unit in xswan-dp xswan-ike xswan-exporter; do
+		is $unit.service UnitFileState enabled && is $unit.service ActiveState inactive && is $unit.service ConditionResult no || return
+	done
+}
+
+configured()
+{
+	tar -C "$STATE/a" -c . | machine tar -C /etc/xswan -x --no-same-owner && machine chgrp -R xswan /etc/xswan &&
+		machine chmod -R u=rwX,g=rX,o= /etc/xswan
+}
+
+all_active()
+{
+	local unit
+
+	for unit in xswan-dp xswan-ike xswan-exporter; do
+		is $unit.service ActiveState active && is $unit.service Type notify || return
+	done
+}
+
+status_of()
+{
+	property "$1" StatusText | tee /dev/stderr | grep -Eq "$2"
+}
+
+answered()
+{
+	client ping -n -c 1 -W 1 $SERVER
+}
+
+scraped()
+{
+	ga /usr/bin/python3 -c 'import urllib.request as u; print(u.urlopen("http://127.0.0.1:9812/metrics").read().decode())' |
+		tee /dev/stderr | grep -Eq '^xswan_child_sa_up\{.*\} 1|^xswan_.*_up.* 1$'
+}
+
+# has PROGRAM KEY VALUE: a line of /proc/PID/status
+has()
+{
+	machine grep -E "^$2:[[:space:]]+$3\$" "/proc/$(property "$1.service" MainPID)/status"
+}
+
+confined()
+{
+	has xswan-ike CapEff 0+ && has xswan-ike CapBnd 0+ && has xswan-ike Seccomp 2 && has xswan-ike NoNewPrivs 1 &&
+		has xswan-exporter CapEff 0+ && has xswan-exporter Seccomp 2 && has xswan-dp NoNewPrivs 1 &&
+		has xswan-dp CapEff 0000008000007000 && equal "$(machine stat -c %U "/proc/$(property xswan-ike.service MainPID)/environ")" root &&
+		equal "$(machine ps -o user= -p "$(property xswan-ike.service MainPID)")" xswan
+}
+
+restarted()
+{
+	[ "$(property "$1" NRestarts)" -gt "$2" ] && is "$1" ActiveState active
+}
+
+# A daemon that hangs is ended, and comes back.
+watched()
+{
+	local before
+
+	before=$(property xswan-ike.service NRestarts)
+	machine kill -STOP "$(property xswan-ike.service MainPID)"
+	wait_for 15 restarted xswan-ike.service "$before" && wait_for 10 answered
+}
+
+comes_back()
+{
+	local before
+
+	before=$(property "$1" NRestarts)
+	machine kill -KILL "$(property "$1" MainPID)"
+	wait_for 10 restarted "$1" "$before" && wait_for 10 answered
+}
+
+reloaded()
+{
+	machine systemctl reload xswan-ike.service && wait_for 5 machine sh -c 'journalctl -u xswan-ike --no-pager | grep "configuration reloaded"'
+}
+
+# The same packages with the next version.
+next_version()
+{
+	local deb name
+
+	mkdir -p "$STATE/next"
+	for deb in "$PACKAGES"/xswan_*.deb "$PACKAGES"/xswan-exporter_*.deb; do
+		name=${deb##*/} name=${name%%_*}
+		dpkg-deb -R "$deb" "$STATE/next/$name" && sed -i 's/^Version: .*/&+next/' "$STATE/next/$name/DEBIAN/control" &&
+			dpkg-deb -b "$STATE/next/$name" "$STATE/next/$name.deb" || return
+	done
+	tar -C "$STATE/next" -c xswan.deb xswan-exporter.deb | machine tar -C /packages -x
+}
+
+# What is lost is lost in the moments in which xswan-dp is away.
+upgraded()
+{
+	local before
+
+	before=$(property xswan-ike.service MainPID)
+	: >"$STATE/b-ike.log"
+	client ping -n -i 0.05 -w 20 $SERVER >"$STATE/ping" &
+	machine dpkg -i /packages/xswan.deb /packages/xswan-exporter.deb || return
+	wait_for 10 eval '[ "$(property xswan-ike.service MainPID)" != '"$before"' ]'
+	wait $!
+	tail -n 3 "$STATE/ping"
+	all_active && awk '/packet loss/ { exit !($1 > 300 && $1 - $4 < 40) }' "$STATE/ping"
+}
+
+never_told()
+{
+	! grep -Ei 'delete' "$STATE/b-ike.log"
+}
+
+removed()
+{
+	machine dpkg -r xswan-exporter xswan && fails machine pgrep -l xswan && machine test -e /etc/xswan/swanctl.conf
+}
+
+detached()
+{
+	ga ip -d link show
+	fails machine ls /sys/fs/bpf/xswan/default && ! ga ip link show | grep -E 'xdp|xsw'
+}
+
+purged()
+{
+	machine dpkg -P xswan-exporter xswan && fails machine ls -d /etc/xswan && fails machine ls -d /run/xswan &&
+		fails machine systemctl cat xswan-ike.service
+}
+
+need "topology" topology_up
+need "packages" scripts/deb.sh
+need "a machine with systemd" boots
+need "they are installed" machine sh -c 'dpkg -i /packages/xswan_*.deb /packages/xswan-exporter_*.deb'
+check "units are enabled, and wait for a configuration" enabled_and_quiet
+check "/etc/xswan is for root and the daemon" equal "$(machine stat -c '%a %U:%G' /etc/xswan)" '750 root:xswan'
+check "systemd finds nothing wrong with the units" machine systemd-analyze verify xswan-dp.service xswan-ike.service xswan-exporter.service
+need "configuration" eval 'START=start gateway_conf a && gateway_conf b && configured'
+# so that watching does not take half a minute
+machine sh -c 'mkdir -p /run/systemd/system/xswan-ike.service.d && printf "[Service]\nWatchdogSec=3\n" >/run/systemd/system/xswan-ike.service.d/test.conf && systemctl daemon-reload'
+need "the gateway starts" machine systemctl start xswan-dp.service xswan-ike.service xswan-exporter.service
+check "units are active" all_active
+check "they say what runs: dataplane" status_of xswan-dp.service 'instance default, workers: [1-9]'
+check "… and exporter" status_of xswan-exporter.service 'instance default, http://127.0.0.1:9812/metrics'
+need "the other gateway" gateway_start b
+check "the tunnel comes up, and traffic passes" wait_for 15 answered
+check "the exporter serves" wait_for 5 scraped
+check "what they may do is what they need" confined
+check "reload" reloaded
+check "xswan-ike hangs: it is ended and started again, and the tunnel carries traffic" watched
+check "xswan-ike is killed: the same" comes_back xswan-ike.service
+check "xswan-dp is killed: the same" comes_back xswan-dp.service
+need "a next version" next_version
+check "an upgrade: traffic goes on" upgraded
+check "the peer was told of no end" never_told
+check "removed: no process, the configuration stays" removed
+check "nothing is left attached" detached
+check "purged: nothing is left" purged
+check_end

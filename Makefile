@@ -169,4 +169,4 @@ clean:
 $(B):
 	$(Q)mkdir -p $@
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -path $(B)/deb -prune -o -name '*.d' -type f -print 2>/dev/null)

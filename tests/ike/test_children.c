@@ -190,13 +190,34 @@ static void one_after_the_other(void **state)
 	world_free(w);
 }
 
+/* What the peer has in no connection is tried on an IKE SA of its own, too, of which nothing is left. */
+static void refused_everywhere(void **state)
+{
+	struct world *w = world_with_two(false, false);
+	struct params b = default_b();
+
+	side_configure(&w->b, &b);
+	assert_int_equal(engine_initiate(w->a.e, "gw", "net", NULL, w->now), 0);
+	world_run(w, SEC);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(engine_initiate(w->a.e, "gw", "two", NULL, w->now), 0);
+		world_run(w, SEC);
+		assert_int_equal(count_events(&w->a, IKE_EVENT_FAILED), i + 1);
+		assert_int_equal(list_sas(&w->a).count, 1);
+		assert_int_equal(list_sas(&w->b).count, 1);
+	}
+	assert_int_equal(sink_count(&w->a), 1);
+	assert_true(agree(w));
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(started_together),  cmocka_unit_test(one_after_the_other),
 		cmocka_unit_test(connections_alike), cmocka_unit_test(started_together_with_faults),
 		cmocka_unit_test(first_fails),       cmocka_unit_test(both_ends_start),
-		cmocka_unit_test(started_anew),
+		cmocka_unit_test(started_anew),	     cmocka_unit_test(refused_everywhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,6 +40,7 @@ static bool is_fatal(const struct fault *f)
 		{ "request-critical", "ike_sa_init" },  { "request-critical", "ike_auth" },
 		{ "response-critical", "ike_sa_init" }, { "response-critical", "ike_auth" },
 		{ "auth-wrong", "ike_auth" },		{ "ke-zero", "ike_sa_init" },
+		{ "auth-syntax", "ike_auth" },
 		{ "request-corrupt", "ike_sa_init" }, /* nobody sees it, but AUTH covers it */
 		{ "response-corrupt", "ike_sa_init" },
 	};
@@ -57,6 +58,8 @@ static bool concerns(const struct fault *f)
 
 	if (!strcmp(f->exchange, "informational"))
 		return false;
+	if (!strcmp(f->name, "auth-syntax"))
+		return f->at_b;
 	if (!strncmp(f->name, "request-", 8) || !strncmp(f->name, "response-", 9))
 		return (request != deaf) != f->at_b;
 	return true;

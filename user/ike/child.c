@@ -77,6 +77,8 @@ void child_free(struct ike_sa *sa, struct child *child)
 	creation_free(child->creation);
 	config_unref(child->cfg);
 	free(child);
+	if (sa->for_one && !sa->children) /* no other ever joins */
+		ike_sa_delete(sa);
 }
 
 static uint8_t alg_of(const struct suite *s)

@@ -183,8 +183,10 @@ void explain_refused_auth(struct explanation *x, const struct ike_sa *sa, uint16
 	name = notify_name(notify, buf, sizeof(buf));
 	conn_where(sa->conn, where, sizeof(where));
 	if (notify != NOTIFY_AUTHENTICATION_FAILED) {
-		say(x, IKE_REASON_PEER_REFUSED, "IKE_AUTH: %s answered %s to connection %s: see its log", ep, name,
-		    where);
+		say(x, IKE_REASON_PEER_REFUSED, "IKE_AUTH: %s answered %s to connection %s: see its log%s", ep, name, where,
+		    notify == NOTIFY_INVALID_SYNTAX && !sa->childless ?
+			    "; if it takes no Child SA in IKE_AUTH, to change: `childless`" :
+			    "");
 		return;
 	}
 	say(x, IKE_REASON_PEER_REFUSED,

@@ -151,6 +151,13 @@ static bool check_responder(struct ike_sa *sa, const struct payloads *in)
 	return false;
 }
 
+/* With these the peer has no IKE SA, even if it has authenticated (section 2.21.2). */
+static bool is_fatal(uint16_t notify)
+{
+	return notify == NOTIFY_AUTHENTICATION_FAILED || notify == NOTIFY_INVALID_SYNTAX ||
+	       notify == NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD;
+}
+
 void ike_auth_response(struct ike_sa *sa, struct child *unused, const struct payloads *in)
 {
 	const uint32_t identified = PAYLOAD_BIT(IDR) | PAYLOAD_BIT(AUTH);
@@ -161,7 +168,7 @@ void ike_auth_response(struct ike_sa *sa, struct child *unused, const struct pay
 		reject(sa, NOTIFY_INVALID_SYNTAX, IKE_REASON_MALFORMED, "IKE_AUTH: the peer's answer does not parse");
 		return;
 	}
-	if (error && (in->seen & identified) != identified) {
+	if (error && (is_fatal(error->type) || (in->seen & identified) != identified)) {
 		refused(sa, error->type);
 		return;
 	}

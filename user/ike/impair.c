@@ -139,6 +139,8 @@ static void spoil_payloads(struct engine *e, struct message *m)
 
 	if (auth.len && impaired(e, IMPAIR_AUTH_WRONG, exchange))
 		m->buf[auth.data + auth.len - 1 - m->buf] ^= 1;
+	if (auth.len && m->buf[FLAGS_AT] & IKE_FLAG_RESPONSE && impaired(e, IMPAIR_AUTH_SYNTAX, exchange))
+		chain_notify(&m->chain, PROTOCOL_NONE, NOTIFY_INVALID_SYNTAX, NULL, 0);
 	if (ke.len > 4 && impaired(e, IMPAIR_KE_ZERO, exchange))
 		memset(m->buf + (ke.data - m->buf) + 4, 0, ke.len - 4);
 }

@@ -38,6 +38,7 @@ struct message;
 /* X(enum suffix, name, what is wrong) */
 #define IKE_OTHER_IMPAIRMENTS(X) \
 	X(AUTH_WRONG, "auth-wrong", "AUTH is another") \
+	X(AUTH_SYNTAX, "auth-syntax", "AUTH is answered, and INVALID_SYNTAX as well") \
 	X(KE_ZERO, "ke-zero", "the public value of KE is zero") \
 	X(DELETE_SILENT, "delete-silent", "a DELETE of the IKE SA is done, and not said")
 

@@ -5,8 +5,9 @@
  *
  *   no        they stay, unless the peer says INITIAL_CONTACT
  *   never     they stay, whatever the peer says, and we do not say it
- *   replace   they are deleted; one with the same address, which may be on its way out for the new one anyway, a little
- * later keep      they stay, and a peer that is up from another address is refused
+ *   replace   they are deleted; one with the same address, which may be on its way out for the new one anyway, a
+ *             little later
+ *   keep      they stay, and a peer that is up from another address is refused
  */
 #ifndef XSWAN_IKE_UNIQUE_H
 #define XSWAN_IKE_UNIQUE_H

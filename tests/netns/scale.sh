@@ -57,7 +57,7 @@ undisturbed()
 # The last one may be on its way still when ping is told to end.
 answered_all()
 {
-	awk '/packets transmitted/ { n++; if ($1 - $4 > 1) exit 1 } END { exit n == 0 }' "$STATE/$1.log"
+	awk '/packets transmitted/ { n++; lost += $1 - $4 > 1 } END { exit n == 0 || lost }' "$STATE/$1.log"
 }
 
 need "topology" topology_up

@@ -13,15 +13,6 @@ DATAGRAMS=1600
 # What has hosts' addresses. Else all sorts of things are on this wire, with one bit changed.
 INNER="net $A_NET or net $B_NET or net 2001:db8:1::/64 or net 2001:db8:2::/64"
 
-# link_is FAULT…: the bridge gives way to a link with these faults
-link_is()
-{
-	wire ip link set port-a nomaster && wire ip link set port-b nomaster || return
-	rm -f "$STATE/badlink.log"
-	start badlink wire "$BUILD/tests/tools/badlink" port-a port-b "$@"
-	wait_for 5 log_says badlink ready
-}
-
 # did DIRECTION WHAT: packets, as the link counted them
 did()
 {

@@ -124,6 +124,15 @@ receives()
 	"$1" ss -Htln sport = :7001 | grep -q .
 }
 
+# link_is FAULT…: the bridge between the gateways gives way to a link with these faults (tests/tools/badlink.c)
+link_is()
+{
+	wire ip link set port-a nomaster && wire ip link set port-b nomaster || return
+	rm -f "$STATE/badlink.log"
+	start badlink wire "$BUILD/tests/tools/badlink" port-a port-b "$@"
+	wait_for 5 log_says badlink ready
+}
+
 # --- what the gateways count ---
 
 # counter SIDE NAME: a drop reason of the dataplane or an IKE counter, 0 while it has not occurred

@@ -3,12 +3,12 @@
  * A bad link: carries frames between two interfaces, loses some, doubles some, lets some be overtaken and flips a
  * bit in some, and says afterwards how many. Needs nothing of the kernel but packet sockets, and what it did is exact.
  *
- *   badlink A B [loss=PCT] [dup=PCT] [reorder=PCT] [corrupt=PCT] [depth=N] [seed=N]
+ *   badlink A B [loss=PCT] [dup=PCT] [reorder=PCT] [corrupt=PCT] [depth=N] [delay=MS] [seed=N]
  *
  * Until SIGTERM or SIGINT; then one JSON object with both directions. PCT are per cent of all frames but ARP's and
  * ICMPv6's, without which there is no link (multicast listeners' reports are behind a hop-by-hop header). A frame to be
- * overtaken waits for 1 to `depth` others, or for 20 ms. Frames come with their virtio_net_hdr, so offloads stay as
- * they are; a super-packet counts as the packets it is.
+ * overtaken waits for 1 to `depth` others, or for 20 ms; with `delay` all others wait so long, in order. Frames come with
+ * their virtio_net_hdr, so offloads stay as they are; a super-packet counts as the packets it is.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -32,12 +32,14 @@
 
 #define FRAME_MAX (sizeof(struct virtio_net_hdr) + 14 + 65536)
 #define HELD 256
-#define PATIENCE 20000000u /* ns */
+#define MILLISECOND 1000000u /* ns */
+#define PATIENCE (20 * MILLISECOND)
 #define MILLION 1000000u
 
 struct faults {
 	uint32_t loss, dup, reorder, corrupt; /* of a million */
 	uint32_t depth;
+	uint64_t delay; /* ns */
 };
 
 struct held {
@@ -128,20 +130,33 @@ static void pass(struct direction *d, const uint8_t *f, size_t len)
 		d->lost += packets_in(f, len);
 }
 
-static void release(struct direction *d, bool all)
+/* Of those whose time has come, the first. */
+static struct held *due(struct direction *d, uint64_t t, bool all)
 {
-	const uint64_t t = now();
+	struct held *first = NULL;
 
 	for (struct held *h = d->held; h < d->held + HELD; h++) {
 		if (!h->frame || (!all && d->packets < h->after && t < h->until))
 			continue;
+		if (!first || h->until < first->until)
+			first = h;
+	}
+	return first;
+}
+
+static void release(struct direction *d, bool all)
+{
+	const uint64_t t = now();
+	struct held *h;
+
+	while ((h = due(d, t, all))) {
 		pass(d, h->frame, h->len);
 		free(h->frame);
 		h->frame = NULL;
 	}
 }
 
-static bool hold(struct direction *d, const struct faults *faults, size_t len)
+static bool hold(struct direction *d, size_t len, uint64_t after, uint64_t time)
 {
 	struct held *h = d->held;
 
@@ -151,8 +166,8 @@ static bool hold(struct direction *d, const struct faults *faults, size_t len)
 		return false;
 	memcpy(h->frame, frame, len);
 	h->len = len;
-	h->after = d->packets + 1 + (uint64_t)random() % faults->depth;
-	h->until = now() + PATIENCE;
+	h->after = after;
+	h->until = now() + time;
 	return true;
 }
 
@@ -162,6 +177,12 @@ static void flip(size_t len)
 	const size_t first = sizeof(struct virtio_net_hdr) + 14;
 
 	frame[first + (size_t)random() % (len - first)] ^= (uint8_t)(1u << random() % 8);
+}
+
+static void pass_on(struct direction *d, const struct faults *faults, size_t len)
+{
+	if (!faults->delay || !hold(d, len, UINT64_MAX, faults->delay))
+		pass(d, frame, len);
 }
 
 static void carry(struct direction *d, const struct faults *faults, size_t len)
@@ -181,14 +202,14 @@ static void carry(struct direction *d, const struct faults *faults, size_t len)
 		d->corrupted++;
 		flip(len);
 	}
-	if (happens(faults->reorder) && hold(d, faults, len)) {
+	if (happens(faults->reorder) && hold(d, len, d->packets + 1 + (uint64_t)random() % faults->depth, PATIENCE)) {
 		d->reordered += packets;
 		return;
 	}
-	pass(d, frame, len);
+	pass_on(d, faults, len);
 	if (happens(faults->dup)) {
 		d->duplicated += packets;
-		pass(d, frame, len);
+		pass_on(d, faults, len);
 	}
 }
 
@@ -234,6 +255,8 @@ static bool parse(struct faults *f, char **args)
 			f->corrupt = share;
 		else if (!strncmp(*args, "depth=", 6) && number >= 1)
 			f->depth = (uint32_t)number;
+		else if (!strncmp(*args, "delay=", 6))
+			f->delay = (uint64_t)(number * MILLISECOND);
 		else if (!strncmp(*args, "seed=", 5))
 			srandom((unsigned int)number);
 		else
@@ -250,7 +273,7 @@ int main(int argc, char **argv)
 
 	if (argc < 3 || !parse(&faults, argv + 3)) {
 		fprintf(stderr,
-			"usage: badlink A B [loss=PCT] [dup=PCT] [reorder=PCT] [corrupt=PCT] [depth=N] [seed=N]\n");
+			"usage: badlink A B [loss=PCT] [dup=PCT] [reorder=PCT] [corrupt=PCT] [depth=N] [delay=MS] [seed=N]\n");
 		return 2;
 	}
 	there.from = back.to = fds[0].fd = port_open(argv[1]);
@@ -261,7 +284,7 @@ int main(int argc, char **argv)
 	signal(SIGINT, end);
 	fprintf(stderr, "ready\n");
 	while (!ended) {
-		poll(fds, 2, PATIENCE / 1000000);
+		poll(fds, 2, faults.delay ? 1 : PATIENCE / MILLISECOND);
 		drain(&there, &faults);
 		drain(&back, &faults);
 		release(&there, false);

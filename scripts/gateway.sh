@@ -9,7 +9,7 @@
 : "${FRAGMENT:=before}" "${TCP_MSS:=auto}"
 : "${IKE_PROPOSAL:=aes256gcm16-prfsha256-x25519}" "${ESP_PROPOSAL:=aes256gcm16}"
 : "${PSK:=correct horse battery staple}" "${START:=none}" "${DPD_DELAY:=0}"
-: "${CHILD_KEYS:=}" # more lines of children.net
+: "${CONN_KEYS:=}" "${CHILD_KEYS:=}" # more lines of connections.site, and of its children.net
 : "${KEEP_ALIVE:=20s}" "${FRAGMENT_SIZE:=1280}" "${COOKIE_THRESHOLD:=256}" "${MOBIKE:=yes}" "${LOCAL_ADDRS:=}"
 : "${IKE_USER:=}" # whom xswan-ike becomes; empty: the default
 : "${IKE_PROGRAM:=xswan-ike}" "${IKE_OPTIONS:=}"
@@ -73,6 +73,7 @@ gateway_conf()
 		        encap = $ENCAP
 		        dpd_delay = $DPD_DELAY
 		        mobike = $MOBIKE
+		        $CONN_KEYS
 		        local {
 		            auth = psk
 		            id = $local_addr

@@ -7,7 +7,7 @@
 
 : "${PEER_IKE:=aes256gcm16-prfsha256-x25519}" "${PEER_ESP:=aes256gcm16}" "${PEER_PSK:=correct horse battery staple}"
 : "${PEER_SIDE:=b}" "${PEER_MOBIKE:=no}" "${PEER_LOCAL:=}" "${PEER_DPD:=0}" "${PEER_FRAGMENT_SIZE:=1280}" "${PEER_FRAGMENTATION:=yes}" "${PEER_COOKIES:=0}"
-: "${PEER_CHILD_KEYS:=}" # more lines of children.net
+: "${PEER_KEYS:=}" "${PEER_CHILD_KEYS:=}" # more lines of connections.site, and of its children.net
 CHARON=/usr/lib/ipsec/charon
 
 # What a test needs that is not there, or nothing.
@@ -79,6 +79,7 @@ charon_conf()
 		        dpd_delay = $PEER_DPD
 		        encap = yes
 		        fragmentation = $PEER_FRAGMENTATION
+		        $PEER_KEYS
 		        local {
 		            auth = psk
 		            id = $local_addr
@@ -124,6 +125,13 @@ charon_start()
 		'mount --make-rprivate / && mount -t tmpfs tmpfs /run && exec "$1"' - $CHARON
 	wait_for 10 charon_ready || fail "charon does not start: $(tail -n 5 "$STATE/charon.log")" || return
 	charon_load "$1"
+}
+
+# In this order: what it sent last may still be answered.
+charon_killed()
+{
+	stop charon KILL
+	rm -f "$STATE/$PEER_SIDE/vici"
 }
 
 # After a change of the configuration.

@@ -81,9 +81,8 @@ carries()
 }
 
 need "topology" topology_up
-SNAPLEN=65535 need "a capture of IKE between the gateways" capture ike udp port 500 or 'udp[8:4] = 0'
+need "a capture of IKE between the gateways" ike_capture
 SNAPLEN=128 need "a capture between the gateways" capture wire
-IKE_PROGRAM=xswan-ike-keylog IKE_OPTIONS="--keylog $STATE/keys"
 IKE_PROPOSAL=aes256gcm16-aes128gcm16-prfsha384-prfsha256-x25519-ecp256
 ESP_PROPOSAL=aes256gcm16-aes192gcm16-aes128gcm16-chacha20poly1305
 ESP_PROPOSAL+=,aes256-aes192-aes128-aes256ctr-aes192ctr-aes128ctr-sha512-sha384-sha256
@@ -115,17 +114,12 @@ done
 carries $i chacha20poly1305 CHACHA20_POLY1305
 
 capture_end wire
-capture_end ike
 check "no plaintext on the wire" plaintext_free wire
-if command -v tshark >/dev/null; then
+if ike_judged; then
 	# RFC 7296 section 3.2: SA 33, KE 34, IDi 35, IDr 36, AUTH 39, Nonce 40, TSi 44, TSr 45
-	need "keys for tshark" tshark_keys
 	check "tshark: IKE_SA_INIT requests have SA, KE, Nonce" has_payloads 34 0 33 34 40
 	check "tshark: IKE_AUTH requests decrypt to IDi, AUTH, SA, TSi, TSr" has_payloads 35 0 35 39 33 44 45
 	check "tshark: IKE_AUTH responses decrypt to IDr, AUTH, SA, TSi, TSr" has_payloads 35 1 36 39 33 44 45
 	check "tshark: INFORMATIONAL requests decrypt to DELETE" has_payloads 37 0 42
-	check "tshark: no message is malformed" nothing_malformed
-else
-	skip "tshark: the exchanges decrypted" "tshark is not installed"
 fi
 check_end

@@ -7,6 +7,7 @@
 set -u
 . "$(dirname "$0")/../netns/setup.sh"
 . "$(dirname "$0")/charon.sh"
+. "$(dirname "$0")/tshark.sh"
 
 needs_charon "$(python3 -c 'import cryptography' 2>/dev/null || echo "python3-cryptography is not installed")"
 PKI=$STATE/pki
@@ -123,6 +124,7 @@ standard()
 }
 
 need "topology" topology_up
+need "a capture of IKE between the gateways" ike_capture
 need "certificates" python3 "$(dirname "$0")/pki.py" "$PKI"
 SNAPLEN=128 need "a capture between the gateways" capture wire
 IKE_PROPOSAL=$PEER_IKE
@@ -244,4 +246,5 @@ check "our RSA key for a peer without RFC 7427: the log says why" logged "no SIG
 
 capture_end wire
 check "no plaintext on the wire" plaintext_free wire
+ike_judged
 check_end

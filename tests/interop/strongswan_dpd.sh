@@ -6,6 +6,7 @@
 set -u
 . "$(dirname "$0")/../netns/setup.sh"
 . "$(dirname "$0")/charon.sh"
+. "$(dirname "$0")/tshark.sh"
 
 needs_charon
 
@@ -29,13 +30,6 @@ answered()
 	client ping -n -c 1 -W 1 $SERVER
 }
 
-# In this order: what it sent last may still be answered.
-charon_killed()
-{
-	stop charon KILL
-	rm -f "$STATE/$PEER_SIDE/vici"
-}
-
 dropped()
 {
 	local before
@@ -48,6 +42,7 @@ dropped()
 PERMITTED="$PERMITTED or (icmp and host $A_OUTSIDE and host $B_OUTSIDE)"
 
 need "topology" topology_up
+need "a capture of IKE between the gateways" ike_capture
 DPD_DELAY=1 CHILD_KEYS='dpd_action = restart' need "configuration" gateway_conf a
 printf 'ike {\n    retransmit_timeout = 300ms\n    retransmit_tries = 3\n    reconnect_limit = 2s\n}\n' >>"$STATE/a/xswan.conf"
 PEER_DPD=1 need "configuration of strongSwan" charon_conf b
@@ -72,4 +67,5 @@ check "the tunnel comes up again" xswan a up net
 check "and carries traffic once more" wait_for 5 pings client $SERVER 3
 capture_end wire
 check "no plaintext on the wire" plaintext_free wire
+ike_judged
 check_end

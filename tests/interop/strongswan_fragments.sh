@@ -69,8 +69,7 @@ short_path()
 }
 
 need "topology" topology_up
-SNAPLEN=65535 need "a capture of IKE between the gateways" capture ike udp port 500 or 'udp[8:4] = 0'
-IKE_PROGRAM=xswan-ike-keylog IKE_OPTIONS="--keylog $STATE/keys"
+need "a capture of IKE between the gateways" ike_capture
 IKE_PROPOSAL=aes256gcm16-prfsha256-x25519,aes256-sha512-x25519
 # selectors that make every IKE_AUTH longer than that
 a_ts=$A_NET
@@ -110,11 +109,5 @@ else
 fi
 check "no fragment was refused" equal "$(counter a fragment_drop)" 0
 
-capture_end ike
-if command -v tshark >/dev/null; then
-	need "keys for tshark" tshark_keys
-	check "tshark: no message is malformed" nothing_malformed
-else
-	skip "tshark: the exchanges decrypted" "tshark is not installed"
-fi
+ike_judged
 check_end

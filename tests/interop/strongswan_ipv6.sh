@@ -10,6 +10,7 @@ set -u
 . "$(dirname "$0")/../netns/setup.sh"
 . "$(dirname "$0")/../netns/setup6.sh"
 . "$(dirname "$0")/charon.sh"
+. "$(dirname "$0")/tshark.sh"
 
 needs_charon
 
@@ -68,6 +69,7 @@ with()
 }
 
 need "topology" topology_up
+need "a capture of IKE between the gateways" ike_capture
 need "IPv6 addresses" ipv6_up
 need "iperf3 on the server" iperf_start server
 SNAPLEN=128 ENCAP=yes
@@ -76,4 +78,5 @@ with "in IPv4" "ip and udp port 4500 and greater 100" 1400
 A_OUTSIDE=$A_OUTSIDE6 B_OUTSIDE=$B_OUTSIDE6
 with "in IPv6" "ip6 and udp port 4500 and greater 100" 1400
 skip "transport mode, and ESP as protocol 50 over IPv6" "libipsec has neither"
+ike_judged
 check_end

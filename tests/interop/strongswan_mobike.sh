@@ -7,6 +7,7 @@ set -u
 PEER_MOBIKE=yes PEER_LOCAL=%any LOCAL_ADDRS=%any
 . "$(dirname "$0")/../netns/setup.sh"
 . "$(dirname "$0")/charon.sh"
+. "$(dirname "$0")/tshark.sh"
 
 needs_charon
 
@@ -66,6 +67,7 @@ stays()
 }
 
 need "topology" topology_up
+need "a capture of IKE between the gateways" ike_capture
 need "an address that goes leaves the others" eval 'stays ga && stays gb'
 need "configuration" gateway_conf a
 need "configuration of strongSwan" charon_conf b
@@ -86,4 +88,5 @@ moved "as responder, strongSwan's address" $A2 $B2 change b $B_OUTSIDE $B2
 check "strongSwan deletes" peer --terminate --ike site --timeout 10
 check "neither has an SA left again" wait_for 5 none_left
 check "no IKE SA was made anew" equal "$(counter a ike_up)" 2
+ike_judged
 check_end

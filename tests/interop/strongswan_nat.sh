@@ -7,6 +7,7 @@ set -u
 WIRE=nat PEER_SIDE=a
 . "$(dirname "$0")/../netns/setup.sh"
 . "$(dirname "$0")/charon.sh"
+. "$(dirname "$0")/tshark.sh"
 
 needs_charon "$(command -v nft >/dev/null || echo "nftables is not installed")"
 
@@ -31,6 +32,7 @@ moved()
 }
 
 need "topology" topology_up
+need "a capture of IKE between the gateways" ike_capture
 need "configuration" gateway_conf b
 need "configuration of strongSwan" charon_conf a
 need "xswan on gateway B" gateway_start b
@@ -55,4 +57,5 @@ moved "MOBIKE: another address" "$NAT_ADDR" 40000-49999
 check "MOBIKE: the IKE SA is still the second" equal "$(counter b ike_up)" 2
 check "MOBIKE: gateway B deletes" xswan b down site
 check "MOBIKE: no SA is left" wait_for 5 none_left
+ike_judged
 check_end

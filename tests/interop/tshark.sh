@@ -4,6 +4,13 @@
 # tshark's reading of $STATE/ike.pcap: it decrypts the exchanges with $STATE/keys, from a test build of xswan-ike, and judges
 # their form. Source setup.sh first. Not executable: it is no test.
 
+# ike_capture: before the configuration of gateway A; all IKE between the gateways from now on
+ike_capture()
+{
+	IKE_PROGRAM=xswan-ike-keylog IKE_OPTIONS="--keylog $STATE/keys"
+	SNAPLEN=65535 capture ike 'udp port 500 or (udp port 4500 and ((ip and udp[8:4] = 0) or (ip6 and ip6[48:4] = 0)))'
+}
+
 # fields FILTER FIELD…: of the captured IKE messages, one line per message
 fields()
 {
@@ -30,6 +37,26 @@ nothing_malformed()
 	bad=$(fields 'isakmp && (_ws.malformed || isakmp.ikev2.icv.bad || _ws.expert.severity == "error")' \
 		frame.number isakmp.exchangetype _ws.expert.message)
 	equal "$bad" ""
+}
+
+# Those of which tshark shows nothing but the encrypted payload.
+undecrypted()
+{
+	fields 'isakmp.typepayload == 46 && !isakmp.enc.decrypted' frame.number | wc -l
+}
+
+# ike_judged [UNDECRYPTED]: the end of ike_capture, and whether what it has is as it should be, with so many messages that
+# tshark cannot decrypt (ChaCha20-Poly1305); fails where there is no tshark
+ike_judged()
+{
+	capture_end ike
+	command -v tshark >/dev/null || {
+		skip "tshark: the exchanges decrypted" "tshark is not installed"
+		return 1
+	}
+	need "keys for tshark" tshark_keys
+	check "tshark: every message decrypts${1:+ but $1}" equal "$(undecrypted)" "${1:-0}"
+	check "tshark: no message is malformed" nothing_malformed
 }
 
 # every message of EXCHANGE, requests and responses, has all the payload TYPEs in clear after decryption

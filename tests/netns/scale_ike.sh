@@ -100,12 +100,12 @@ updated()
 	before=$(spis)
 	sed -i 's/dpd_delay = 30/dpd_delay = 60/' "$STATE/a/conf.d/sites.conf"
 	xswan a diff --json >"$STATE/diff.json"
-	printf '# diff: %s s\n' "$(bc <<<"$EPOCHREALTIME - $begin")"
+	bc <<<"$EPOCHREALTIME - $begin" >"$STATE/diff.seconds"
 	jq -e --argjson n "$TUNNELS" '.changed == $n and ([.connections[] | select(.action == "update")] | length == $n)' \
 		"$STATE/diff.json" || return
 	begin=$EPOCHREALTIME
 	xswan a apply >"$STATE/apply.txt" || return
-	printf '# apply: %s s\n' "$(bc <<<"$EPOCHREALTIME - $begin")"
+	bc <<<"$EPOCHREALTIME - $begin" >"$STATE/apply.seconds"
 	[ "$(spis)" = "$before" ] && xswan a diff
 }
 
@@ -121,5 +121,6 @@ printf '# bytes a tunnel, with its configuration: sites %s, gateway %s\n' $(($(r
 check "the controller answered meanwhile" compare "$(jq '[.stats_ms, .list_sas_ms] | max | ceil' "$STATE/progress-a.json")" -le "$ANSWER_MS"
 check "all are listed" all_are_listed
 check "a change of all of them that touches no SA" updated
+printf '# seconds: diff %s, apply %s\n' "$(cat "$STATE/diff.seconds")" "$(cat "$STATE/apply.seconds")"
 printf '# idle, liveness checks every 30 s, %% of a core: sites %s, gateway %s\n' "$(idle_cpu a)" "$(idle_cpu b)"
 check_end

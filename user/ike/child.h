@@ -28,6 +28,7 @@ struct child {
 	bool initiator; /* of the exchange that made it */
 	bool unconfirmed; /* as responder: the peer has not shown yet that it has our answer */
 	bool rekey; /* made in place of another */
+	bool ask_anew; /* its successor is to be negotiated as if there were none: the peer rekeys by another configuration */
 	bool replaced; /* another carries on in its place: the sink has it retired */
 	bool encap;
 	bool transport; /* negotiated: RFC 7296 section 1.3.1 */

@@ -28,7 +28,7 @@ void creation_free(struct creation *c)
 	free(c);
 }
 
-static struct child *want(struct ike_sa *sa, const struct conf_child *conf, struct config *cfg, const struct child *old)
+static struct child *want(struct ike_sa *sa, const struct conf_child *conf, struct config *cfg, struct child *old)
 {
 	struct child *child = child_new(sa, conf, cfg, true);
 	struct creation *c = child ? calloc(1, sizeof(*c)) : NULL;
@@ -44,8 +44,10 @@ static struct child *want(struct ike_sa *sa, const struct conf_child *conf, stru
 	if (old) {
 		child->rekey = true;
 		c->replaces = old->uniqueid;
+		c->anew = old->ask_anew;
+		old->ask_anew = false;
 	}
-	if (old && config_child_asks_same(old->conf, conf)) {
+	if (old && !c->anew && config_child_asks_same(old->conf, conf)) {
 		child->local_ts = old->local_ts; /* narrowed or not, it stays as it is (RFC 7296 section 2.9.2) */
 		child->remote_ts = old->remote_ts;
 	} else {
@@ -136,7 +138,7 @@ int create_child_build(struct ike_sa *sa, struct child *child, struct message *m
 		ike_sa_end(sa, "CREATE_CHILD_SA: no random numbers or key pair to be had");
 		return -EIO;
 	}
-	if (old)
+	if (old && !c->anew)
 		chain_notify_spi(&m->chain, NOTIFY_REKEY_SA, old->spi_in);
 	child_offer_notifies(sa, child, m);
 	child_offer_proposals(child, false, m);
@@ -233,6 +235,34 @@ static bool begin_elsewhere(struct ike_sa *sa, struct child *child)
 	return true;
 }
 
+/*
+ * Our configuration asks for other selectors than the old one has. Some peers rekey by the configuration that it was made
+ * from, but make another by the one of today. Each way is tried in turn: the peer may just not have been told yet.
+ */
+static void other_way(const struct child *child, struct child *old)
+{
+	if (old && !child->creation->anew && !config_child_asks_same(old->conf, child->conf))
+		old->ask_anew = true;
+}
+
+static bool carries_configured(const struct child *child)
+{
+	const struct conf_child *conf = child->conf;
+
+	return ts_covered(conf->local_ts, conf->local_ts_count, child->local_ts.ts, child->local_ts.count) &&
+	       ts_covered(conf->remote_ts, conf->remote_ts_count, child->remote_ts.ts, child->remote_ts.count);
+}
+
+static void ask_for_the_rest(struct ike_sa *sa, struct child *old, struct child *child, const struct creation *c)
+{
+	if (!old || c->anew || config_child_asks_same(old->conf, child->conf) || carries_configured(child))
+		return;
+	ike_sa_log(sa, LOG_LEVEL_INFO, "Child SA %s{%u} has less than is configured now: another is asked for",
+		   child->conf->name, child->uniqueid);
+	child->ask_anew = true;
+	child->act_at = sa->engine->now;
+}
+
 static void refused(struct ike_sa *sa, struct child *child, const struct notify *n)
 {
 	struct child *old = replaced_by(sa, child->creation);
@@ -254,6 +284,8 @@ static void refused(struct ike_sa *sa, struct child *child, const struct notify 
 	} else if (n->type == NOTIFY_NO_ADDITIONAL_SAS && rekey) {
 		give_up(sa, child); /* the next attempt goes the other way */
 	} else if (rekey) {
+		if (n->type == NOTIFY_TS_UNACCEPTABLE)
+			other_way(child, old);
 		child_refused(sa, child, n->type);
 		go_on(sa, old);
 	} else if ((n->type != NOTIFY_NO_ADDITIONAL_SAS && n->type != NOTIFY_TS_UNACCEPTABLE) ||
@@ -325,6 +357,7 @@ static void up(struct ike_sa *sa, struct child *child, const struct creation *c,
 		return;
 	}
 	succeed(sa, old, child);
+	ask_for_the_rest(sa, old, child, c);
 	if (rival) {
 		child_retire(sa, rival);
 		leave_to_peer(sa, rival);

@@ -18,6 +18,7 @@
 struct creation {
 	struct want want;
 	uint32_t replaces; /* uniqueid of the Child SA to be rekeyed; 0: none */
+	bool anew; /* a successor that the peer does not know to be one: without REKEY_SA */
 	bool rival; /* the peer has made one in its place meanwhile */
 	uint32_t rival_id; /* its uniqueid */
 	uint8_t rival_nonce[NONCE_MAX]; /* the lower of the two that it was made with */

@@ -8,19 +8,6 @@
 
 #define PROOF_SECONDS 2 /* then the peer has the new SA, or has lost all there was */
 
-static bool ts_covered(const struct xswan_ts *ts, int count, const struct xswan_ts *by, int by_count)
-{
-	for (int i = 0; i < count; i++) {
-		int j = 0;
-
-		while (j < by_count && !ts_contains(&by[j], &ts[i]))
-			j++;
-		if (j == by_count)
-			return false;
-	}
-	return true;
-}
-
 /* Of those that may send. */
 static const struct sa_pair *newest(const struct sa_store *store, uint32_t tunnel, bool proven)
 {

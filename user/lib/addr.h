@@ -41,5 +41,7 @@ bool ts_equal(const struct xswan_ts *a, const struct xswan_ts *b);
 /* The part of a that b contains too; false when there is none. */
 bool ts_intersect(struct xswan_ts *out, const struct xswan_ts *a, const struct xswan_ts *b);
 bool ts_contains(const struct xswan_ts *outer, const struct xswan_ts *inner);
+/* Is each of them within one of the others? */
+bool ts_covered(const struct xswan_ts *ts, int count, const struct xswan_ts *by, int by_count);
 
 #endif

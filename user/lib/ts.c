@@ -268,3 +268,16 @@ bool ts_contains(const struct xswan_ts *outer, const struct xswan_ts *inner)
 	return outer->family == inner->family && (!outer->proto || outer->proto == inner->proto) && ports &&
 	       memcmp(outer->addr_min, inner->addr_min, len) <= 0 && memcmp(inner->addr_max, outer->addr_max, len) <= 0;
 }
+
+bool ts_covered(const struct xswan_ts *ts, int count, const struct xswan_ts *by, int by_count)
+{
+	for (int i = 0; i < count; i++) {
+		int j = 0;
+
+		while (j < by_count && !ts_contains(&by[j], &ts[i]))
+			j++;
+		if (j == by_count)
+			return false;
+	}
+	return true;
+}

@@ -15,6 +15,7 @@
 #include "ike_init.h"
 #include "nat.h"
 #include "reauth.h"
+#include "reconcile.h"
 #include "renew.h"
 
 #define SECOND 1000000ull
@@ -235,34 +236,6 @@ static bool begin_elsewhere(struct ike_sa *sa, struct child *child)
 	return true;
 }
 
-/*
- * Our configuration asks for other selectors than the old one has. Some peers rekey by the configuration that it was made
- * from, but make another by the one of today. Each way is tried in turn: the peer may just not have been told yet.
- */
-static void other_way(const struct child *child, struct child *old)
-{
-	if (old && !child->creation->anew && !config_child_asks_same(old->conf, child->conf))
-		old->ask_anew = true;
-}
-
-static bool carries_configured(const struct child *child)
-{
-	const struct conf_child *conf = child->conf;
-
-	return ts_covered(conf->local_ts, conf->local_ts_count, child->local_ts.ts, child->local_ts.count) &&
-	       ts_covered(conf->remote_ts, conf->remote_ts_count, child->remote_ts.ts, child->remote_ts.count);
-}
-
-static void ask_for_the_rest(struct ike_sa *sa, struct child *old, struct child *child, const struct creation *c)
-{
-	if (!old || c->anew || config_child_asks_same(old->conf, child->conf) || carries_configured(child))
-		return;
-	ike_sa_log(sa, LOG_LEVEL_INFO, "Child SA %s{%u} has less than is configured now: another is asked for",
-		   child->conf->name, child->uniqueid);
-	child->ask_anew = true;
-	child->act_at = sa->engine->now;
-}
-
 static void refused(struct ike_sa *sa, struct child *child, const struct notify *n)
 {
 	struct child *old = replaced_by(sa, child->creation);
@@ -285,7 +258,7 @@ static void refused(struct ike_sa *sa, struct child *child, const struct notify 
 		give_up(sa, child); /* the next attempt goes the other way */
 	} else if (rekey) {
 		if (n->type == NOTIFY_TS_UNACCEPTABLE)
-			other_way(child, old);
+			reconcile_refused(child, old);
 		child_refused(sa, child, n->type);
 		go_on(sa, old);
 	} else if ((n->type != NOTIFY_NO_ADDITIONAL_SAS && n->type != NOTIFY_TS_UNACCEPTABLE) ||
@@ -357,7 +330,8 @@ static void up(struct ike_sa *sa, struct child *child, const struct creation *c,
 		return;
 	}
 	succeed(sa, old, child);
-	ask_for_the_rest(sa, old, child, c);
+	if (!c->anew)
+		reconcile_rekeyed(sa, old, child);
 	if (rival) {
 		child_retire(sa, rival);
 		leave_to_peer(sa, rival);

@@ -68,6 +68,38 @@ void reconcile_installed(struct ike_sa *sa, struct child *c)
 		follow_child(sa, c, now);
 }
 
+/* ---- other selectors ---- */
+
+static bool asks_otherwise(const struct child *child, const struct child *old)
+{
+	return old && !config_child_asks_same(old->conf, child->conf);
+}
+
+/* The peer may also not have been told yet: each way is tried in turn. */
+void reconcile_refused(const struct child *child, struct child *old)
+{
+	if (asks_otherwise(child, old) && !child->creation->anew)
+		old->ask_anew = true;
+}
+
+static bool carries_configured(const struct child *child)
+{
+	const struct conf_child *conf = child->conf;
+
+	return ts_covered(conf->local_ts, conf->local_ts_count, child->local_ts.ts, child->local_ts.count) &&
+	       ts_covered(conf->remote_ts, conf->remote_ts_count, child->remote_ts.ts, child->remote_ts.count);
+}
+
+void reconcile_rekeyed(struct ike_sa *sa, const struct child *old, struct child *child)
+{
+	if (!asks_otherwise(child, old) || carries_configured(child))
+		return;
+	ike_sa_log(sa, LOG_LEVEL_INFO, "Child SA %s{%u} has less than is configured now: another is asked for",
+		   child->conf->name, child->uniqueid);
+	child->ask_anew = true;
+	child->act_at = sa->engine->now;
+}
+
 /* ---- what ends ---- */
 
 static void wants_again(const struct reconciling *r, const struct conf_conn *now, const char *child)

@@ -38,13 +38,13 @@ notifies()
 }
 
 need "topology" topology_up
+need "a capture of IKE between the gateways" ike_capture
 IKE_PROPOSAL=aes256gcm16-prfsha256-x25519-ecp384 COOKIE_THRESHOLD=1
 PEER_IKE=aes256gcm16-prfsha256-ecp384-x25519 PEER_COOKIES=1 # each begins with the group that the other likes less
 need "configuration" gateway_conf a
 need "configuration of strongSwan" charon_conf b
 need "xswan on gateway A" gateway_start a
 need "strongSwan on gateway B" charon_start b
-SNAPLEN=65535 need "a capture of IKE between the gateways" capture ike udp port 500 or 'udp[8:4] = 0'
 
 need "somebody is half-open at strongSwan" half_open ga $B_OUTSIDE
 check "we initiate: the tunnel comes up" xswan a up net
@@ -58,10 +58,9 @@ check "it initiates: gateway A has asked for a cookie" above a cookie 0
 check "it initiates: and for another group" above a invalid_ke 0
 check "it initiates: deleted" peer --terminate --ike site --timeout 10
 
-capture_end ike
+ike_judged
 check "strongSwan has asked us for a cookie" compare "$(notifies $B_OUTSIDE 16390)" -ge 1
 check "strongSwan has asked us for another group" compare "$(notifies $B_OUTSIDE 17)" -ge 1
 check "tshark saw us ask for both, too" compare "$(($(notifies $A_OUTSIDE 16390) * $(notifies $A_OUTSIDE 17)))" -ge 1
 check "no retransmission was needed" equal "$(counter a retransmit_tx)" 0
-check "tshark: no message is malformed" nothing_malformed
 check_end

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # INVALID_KE_PAYLOAD in CREATE_CHILD_SA (RFC 7296 sections 1.3 and 2.7) with strongSwan: for a new Child SA, for rekeys of
-# it and of the IKE SA, demanded by strongSwan of us and by us of strongSwan. Traffic goes on meanwhile.
+# it and of the IKE SA, demanded by strongSwan of us and by us of strongSwan; and a side that has no group at all. Traffic
+# goes on meanwhile.
 set -u
 . "$(dirname "$0")/../netns/setup.sh"
 . "$(dirname "$0")/charon.sh"
@@ -64,6 +65,18 @@ for who in we it; do
 	check "$who initiate: all there" both_have 1 2
 	check "$who initiate: deleted" down_by $who
 done
+# We want a key exchange for each Child SA, and strongSwan has none: what there is by IKE_AUTH goes on without being rekeyed.
+ESP_PROPOSAL=aes256gcm16-x25519 gateway_conf a
+PEER_ESP=aes256gcm16 charon_conf b
+need "no PFS there: both take the configuration" both_load
+check "no PFS there: up" up_by we
+before=$(spis we)
+check "no PFS there: we rekey the Child SA" undisturbed by we --rekey --child net
+check "no PFS there: strongSwan does" undisturbed by it --rekey --child net
+check "no PFS there: both were refused" compare "$(counter a no_proposal)" -ge 2
+check "no PFS there: the Child SA is still the first" equal "$(spis we)" "$before"
+check "no PFS there: at both ends" both_have 1 1
+check "no PFS there: deleted" down_by it
 if ike_judged; then
 	check "tshark: we have demanded another group in CREATE_CHILD_SA" compare "$(demands $A_OUTSIDE)" -ge 4
 	check "tshark: strongSwan has, too" compare "$(demands $B_OUTSIDE)" -ge 4

@@ -172,6 +172,18 @@ changed_while_up()
 		says 'terminate completed successfully' --terminate --ike site
 }
 
+# What somebody is writing just now, and nobody has applied, is none of a client's business.
+files_are_as_they_were_taken()
+{
+	local own=$STATE/a/swanctl.conf
+
+	cp "$own" "$STATE/own.conf" && echo 'connections { half-written {' >>"$own"
+	ask --load-conns && xswan a diff
+	set -- $?
+	cp "$STATE/own.conf" "$own"
+	[ "$1" = 2 ] && xswan a diff
+}
+
 # Without it in the file, swanctl takes it back.
 taken_back()
 {
@@ -206,6 +218,7 @@ check "is used at once, and refused" refuses 'failed' --initiate --child net
 need "the right one again" conf psk "" "id = $B_OUTSIDE"
 check "is used at once, too" eval 'ask --load-creds --clear && up_and_down'
 check "a changed connection: its SA is left alone, or rekeyed" changed_while_up
+check "the gateway's own file as it was taken, not as it is" files_are_as_they_were_taken
 check "a bad value: the connection stays what it was" bad_key_refused
 check "a key that is not supported is named" unknown_key_refused
 check "a pool is refused with a reason" eval 'printf "pools {\n    p {\n        addrs = 10.9.0.0/24\n    }\n}\n" >"$STATE/pool.conf"

@@ -158,36 +158,47 @@ static void load(struct config *cfg, struct section *root, const char *dir, cons
 			check_secret(cfg, conn, p);
 }
 
-int config_load(struct config **cfg, const char *dir, const struct loaded *loaded, char *why, size_t why_size)
+int config_read(struct settings **settings, const char *dir, char *why, size_t why_size)
 {
-	struct problems p = { .why = why, .why_size = why_size };
-	struct settings *settings = NULL;
-	struct config *out = NULL;
 	char path[PATH_MAX];
-	int err;
 
 	if ((size_t)snprintf(path, sizeof(path), "%s/swanctl.conf", dir) >= sizeof(path)) {
 		snprintf(why, why_size, "path too long");
 		return -ENAMETOOLONG;
 	}
-	err = settings_load(&settings, path, why, why_size);
-	if (err < 0)
-		return err;
-	out = calloc(1, sizeof(*out));
+	return settings_load(settings, path, why, why_size);
+}
+
+int config_make(struct config **cfg, struct settings *settings, const char *dir, const struct loaded *loaded, char *why,
+		size_t why_size)
+{
+	struct problems p = { .why = why, .why_size = why_size };
+	struct config *out = calloc(1, sizeof(*out));
+	int err;
+
 	if (!out) {
-		snprintf(why, why_size, "%s: out of memory", path);
-		err = -ENOMEM;
-		goto out;
+		snprintf(why, why_size, "%s: out of memory", dir);
+		return -ENOMEM;
 	}
 	out->refs = 1;
+	settings_forget_use(settings);
 	load(out, settings_root(settings), dir, loaded, &p);
 	err = problems_end(&p);
-	if (err < 0)
-		goto out;
-	*cfg = out;
-	out = NULL;
-out:
-	config_unref(out);
+	if (err)
+		config_unref(out);
+	else
+		*cfg = out;
+	return err;
+}
+
+int config_load(struct config **cfg, const char *dir, const struct loaded *loaded, char *why, size_t why_size)
+{
+	struct settings *settings;
+	int err = config_read(&settings, dir, why, why_size);
+
+	if (err)
+		return err;
+	err = config_make(cfg, settings, dir, loaded, why, why_size);
 	settings_free(settings);
 	return err;
 }

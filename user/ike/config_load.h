@@ -12,9 +12,18 @@
 #include "loaded.h"
 
 /*
- * Reads DIR/swanctl.conf and what it includes, and adds what clients have loaded (NULL: nothing). Returns 0 and a configuration with one
- * reference, or -errno with "file:line: what is wrong" in why, and nothing left behind.
+ * DIR/swanctl.conf and what it includes, as it is written; certificates and keys beside it are read with each
+ * configuration that is made of it. 0, or -errno with "file:line: what is wrong" in why.
  */
+int config_read(struct settings **settings, const char *dir, char *why, size_t why_size) __attribute__((warn_unused_result));
+
+/*
+ * Makes a configuration of it, as often as it is wanted, and of what clients have loaded (NULL: nothing). Returns 0 and a
+ * configuration with one reference, or -errno with "file:line: what is wrong" in why, and nothing left behind.
+ */
+int config_make(struct config **cfg, struct settings *settings, const char *dir, const struct loaded *loaded, char *why,
+		size_t why_size) __attribute__((warn_unused_result));
+/* Both. */
 int config_load(struct config **cfg, const char *dir, const struct loaded *loaded, char *why, size_t why_size)
 	__attribute__((warn_unused_result));
 

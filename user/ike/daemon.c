@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../lib/instance.h"
+#include "config_load.h"
 #include "impair.h"
 #include "vici_control.h"
 #include "vici_handlers.h"
@@ -260,8 +261,10 @@ static int load_gateway(struct daemon *d)
 static int load_connections(struct daemon *d)
 {
 	char why[512];
-	int err = daemon_config_load(d, d->options.config_dir, &d->cfg, why, sizeof(why));
+	int err = config_read(&d->settings, d->options.config_dir, why, sizeof(why));
 
+	if (!err)
+		err = daemon_config_make(d, d->settings, d->options.config_dir, &d->cfg, why, sizeof(why));
 	if (err)
 		log_error("%s", why);
 	return err;
@@ -455,6 +458,7 @@ void daemon_destroy(struct daemon *d)
 		vici_server_free(d->vici);
 	daemon_former_free(d);
 	vici_loaded_free(d);
+	settings_free(d->settings);
 	policy_free(d->policy);
 	daemon_dp_close(d);
 	daemon_maps_close(d);

@@ -15,27 +15,19 @@
 /* ---- what would be taken ---- */
 
 /* Connections that clients have loaded, and that the files have, too: out of the store, as a list. */
-static int take_superseded(struct daemon *d, const char *dir, struct loaded_conn **list, char *why, size_t why_size)
+static struct loaded_conn *take_superseded(struct daemon *d, struct settings *settings)
 {
-	struct config *files;
-	int err;
+	const struct section *all = section_find(settings_root(settings), "connections");
+	struct loaded_conn *list = NULL, *taken;
 
-	*list = NULL;
-	if (!d->loaded.conns)
-		return 0;
-	err = config_load(&files, dir, NULL, why, why_size);
-	if (err)
-		return err;
-	for (const struct conf_conn *conn = files->conns; conn; conn = conn->next) {
-		struct loaded_conn *taken = loaded_take_conn(&d->loaded, conn->name);
-
-		if (taken) {
-			taken->next = *list;
-			*list = taken;
-		}
+	for (const struct section *s = all && d->loaded.conns ? all->sections : NULL; s; s = s->next) {
+		taken = loaded_take_conn(&d->loaded, s->name);
+		if (!taken)
+			continue;
+		taken->next = list;
+		list = taken;
 	}
-	config_unref(files);
-	return 0;
+	return list;
 }
 
 static void end_superseded(struct daemon *d, struct loaded_conn *list, bool put_back)
@@ -59,12 +51,15 @@ static int load(struct daemon *d, const char *dir, struct daemon_files *files, c
 	vici_loaded_settle(d);
 	err = gateway_conf_load(&files->gateway, dir, why, why_size);
 	if (!err)
-		err = take_superseded(d, dir, &files->superseded, why, why_size);
+		err = config_read(&files->settings, dir, why, why_size);
 	if (err)
 		return err;
-	err = daemon_config_load(d, dir, &files->cfg, why, why_size);
-	if (err)
-		end_superseded(d, files->superseded, true);
+	files->superseded = take_superseded(d, files->settings);
+	err = daemon_config_make(d, files->settings, dir, &files->cfg, why, why_size);
+	if (!err)
+		return 0;
+	end_superseded(d, files->superseded, true);
+	settings_free(files->settings);
 	return err;
 }
 
@@ -75,7 +70,9 @@ int daemon_files_load(struct daemon *d, const char *dir, struct daemon_files *fi
 	if (err)
 		return err;
 	end_superseded(d, files->superseded, true);
+	settings_free(files->settings);
 	files->superseded = NULL;
+	files->settings = NULL;
 	return 0;
 }
 
@@ -134,7 +131,16 @@ static void forget_former(struct daemon *d)
 {
 	event_free(d->former.timer);
 	config_unref(d->former.cfg);
+	settings_free(d->former.settings);
 	d->former = (struct daemon_former){ 0 };
+}
+
+static void swap_settings(struct daemon *d, struct settings **other)
+{
+	struct settings *running = d->settings;
+
+	d->settings = *other;
+	*other = running;
 }
 
 static void on_not_confirmed(evutil_socket_t fd, short what, void *arg)
@@ -153,6 +159,8 @@ static void on_not_confirmed(evutil_socket_t fd, short what, void *arg)
 	err = daemon_config_take(d, config_ref(d->former.cfg), true, why, sizeof(why));
 	if (err)
 		log_error("apply: former configuration: %s", why);
+	else
+		swap_settings(d, &d->former.settings);
 	forget_former(d);
 	vici_loaded_settle(d);
 }
@@ -212,6 +220,16 @@ static int take(struct daemon *d, struct daemon_files *files, char *why, size_t 
 	return err;
 }
 
+/* What was taken goes on in d, what was before in `files`; on error all of it is given back. */
+static int use(struct daemon *d, struct daemon_files *files, char *why, size_t why_size)
+{
+	const int err = take(d, files, why, why_size);
+
+	if (!err)
+		swap_settings(d, &files->settings);
+	return err;
+}
+
 int daemon_apply(struct daemon *d, struct daemon_files *files, unsigned int confirm, char *why, size_t why_size)
 {
 	struct daemon_former former = { 0 };
@@ -220,17 +238,18 @@ int daemon_apply(struct daemon *d, struct daemon_files *files, unsigned int conf
 	if (err) {
 		snprintf(why, why_size, "out of memory");
 		config_unref(files->cfg);
-		end_superseded(d, files->superseded, true);
-		return err;
+	} else {
+		err = use(d, files, why, why_size);
 	}
-	err = take(d, files, why, why_size);
 	if (!err && confirm) {
 		former.superseded = files->superseded;
+		former.settings = files->settings;
 		d->former = former;
 		log_info("configuration reloaded; to be confirmed within %u s", confirm);
 		return 0;
 	}
 	end_superseded(d, files->superseded, err);
+	settings_free(files->settings);
 	if (former.cfg) {
 		event_free(former.timer);
 		config_unref(former.cfg);

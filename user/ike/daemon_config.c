@@ -26,9 +26,10 @@ static int check_names(const struct config *cfg, char *why, size_t why_size)
 	return 0;
 }
 
-int daemon_config_load(struct daemon *d, const char *dir, struct config **cfg, char *why, size_t why_size)
+int daemon_config_make(struct daemon *d, struct settings *settings, const char *dir, struct config **cfg, char *why,
+		       size_t why_size)
 {
-	int err = config_load(cfg, dir, &d->loaded, why, why_size);
+	int err = config_make(cfg, settings, dir, &d->loaded, why, why_size);
 
 	if (err)
 		return err;
@@ -197,7 +198,7 @@ int daemon_config_rebuild(struct daemon *d, char *why, size_t why_size)
 	int err = daemon_confirm_refuses(d, why, why_size);
 
 	if (!err)
-		err = daemon_config_load(d, d->options.config_dir, &cfg, why, why_size);
+		err = daemon_config_make(d, d->settings, d->options.config_dir, &cfg, why, why_size);
 	return err ? err : daemon_config_take(d, cfg, false, why, why_size);
 }
 

@@ -105,6 +105,21 @@ static struct section *lookup_section(const struct section *s, const char *name)
 	return sub;
 }
 
+static void forget_use(struct section *section)
+{
+	for (struct setting *k = section->settings; k; k = k->next)
+		k->used = false;
+	for (struct section *sub = section->sections; sub; sub = sub->next) {
+		sub->used = false;
+		forget_use(sub);
+	}
+}
+
+void settings_forget_use(struct settings *settings)
+{
+	forget_use(settings_root(settings));
+}
+
 struct setting *section_get(struct section *section, const char *key)
 {
 	struct setting *k = lookup_setting(section, key);

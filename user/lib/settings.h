@@ -55,6 +55,7 @@ int settings_load(struct settings **settings, const char *path, char *why, size_
 	__attribute__((warn_unused_result));
 void settings_free(struct settings *settings); /* wipes every value */
 struct section *settings_root(struct settings *settings);
+void settings_forget_use(struct settings *settings); /* nobody has asked for anything yet: to be read once more */
 
 /* NULL when absent or taken back. Marks the key as asked for. */
 struct setting *section_get(struct section *section, const char *key);

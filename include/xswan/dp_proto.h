@@ -15,8 +15,8 @@
  * A controller that has been restarted, too, has no SAs to add; `sa_count` tells it
  * whether those that the maps still speak of carry anything.
  *
- * xswan-dp speaks first in two cases: an SA has reached a limit of its life (struct xswan_dp_expired), or its peer has
- * moved (struct xswan_dp_moved). Such a record goes to the controller that said HELLO last, and may come between a request
+ * xswan-dp speaks first in three cases: an SA has reached a limit of its life (struct xswan_dp_expired), its peer has
+ * moved (struct xswan_dp_moved), or sends what the SA is not for (struct xswan_dp_stray). Such a record goes to the controller that said HELLO last, and may come between a request
  * and its reply. After each HELLO all SAs that have reached a limit are reported, again if need be.
  *
  * A peer behind a NAT may appear at another address or port (RFC 7296 section 2.23). Of an inbound SA with
@@ -31,11 +31,12 @@
 
 #include <xswan/maps.h>
 
-#define XSWAN_DP_VERSION 6u
+#define XSWAN_DP_VERSION 7u
 #define XSWAN_DP_KEY_MAX 104u /* 100 are needed, by AES-CTR 256 with HMAC-SHA2-512 */
 #define XSWAN_DP_TS_MAX 16u
 #define XSWAN_DUMMY_MAX 10000u
 #define XSWAN_DP_TEXT_MAX 128u
+#define XSWAN_DP_STRAY_MAX 64u /* IPv6 and TCP headers are 60 */
 #define XSWAN_REPLAY_MIN 32u /* RFC 4303 section 3.4.3: what every receiver must support */
 #define XSWAN_REPLAY_MAX 65536u
 
@@ -46,6 +47,7 @@ enum xswan_dp_op {
 	XSWAN_DP_EXPIRED, /* struct xswan_dp_expired: from xswan-dp, without a request */
 	XSWAN_DP_MOVED, /* struct xswan_dp_moved: the same */
 	XSWAN_DP_SA_MOVE, /* struct xswan_dp_sa_move */
+	XSWAN_DP_STRAY, /* struct xswan_dp_stray: from xswan-dp, without a request */
 	XSWAN_DP_GET_MAPS, /* struct xswan_dp_get_maps; descriptors come with the reply */
 };
 
@@ -167,6 +169,15 @@ struct xswan_dp_moved {
 	__u32 reserved;
 };
 
+/* A packet that authenticated and is not within the selectors (RFC 4301 section 5.2): one a second of each SA at most. */
+struct xswan_dp_stray {
+	struct xswan_dp_header h; /* id 0 */
+	__u64 uid;
+	__u32 slot; /* inbound */
+	__u32 len; /* of `packet` */
+	__u8 packet[XSWAN_DP_STRAY_MAX]; /* how it begins: its IP header, and what comes next */
+};
+
 /*
  * Another path for an SA that goes on, with its key, its numbers and all else: addresses, ports, whether ESP is in UDP
  * and the peer followed. In tunnel mode even the family of its outer header may be another.
@@ -199,6 +210,7 @@ XSWAN_ASSERT_SIZE(struct xswan_dp_sa_add, 1536);
 XSWAN_ASSERT_SIZE(struct xswan_dp_sa_remove, 24);
 XSWAN_ASSERT_SIZE(struct xswan_dp_expired, 32);
 XSWAN_ASSERT_SIZE(struct xswan_dp_moved, 64);
+XSWAN_ASSERT_SIZE(struct xswan_dp_stray, 88);
 XSWAN_ASSERT_SIZE(struct xswan_dp_sa_move, 64);
 XSWAN_ASSERT_SIZE(struct xswan_dp_reply, 160);
 

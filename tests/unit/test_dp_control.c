@@ -297,6 +297,28 @@ static void test_moved(void **state)
 	assert_false(moved(&m));
 }
 
+static void test_stray(void **state)
+{
+	struct xswan_dp_hello hello = { .h = { .op = XSWAN_DP_HELLO, .id = 5 }, .version = XSWAN_DP_VERSION };
+	struct xswan_dp_sa_add add = sa_add(XSWAN_DP_IN, 7, 1234);
+	const uint8_t packet[] = { 0x45, 1, 2, 3, 4 };
+	struct xswan_dp_stray m;
+
+	assert_int_equal(ask(&add, sizeof(add)).error, 0);
+	assert_int_equal(ask(&hello, sizeof(hello)).error, 0);
+	esp_stray_notice(sa_table_in(f.sas, 7), packet, sizeof(packet));
+	spin();
+	assert_int_equal(recv(f.fd, &m, sizeof(m), MSG_DONTWAIT), sizeof(m));
+	assert_int_equal(m.h.op, XSWAN_DP_STRAY);
+	assert_int_equal(m.h.id, 0);
+	assert_int_equal(m.uid, 1234);
+	assert_int_equal(m.slot, 7);
+	assert_int_equal(m.len, sizeof(packet));
+	assert_memory_equal(m.packet, packet, sizeof(packet));
+	spin();
+	assert_int_equal(recv(f.fd, &m, sizeof(m), MSG_DONTWAIT), -1);
+}
+
 static void test_move(void **state)
 {
 	struct xswan_dp_sa_add in = sa_add(XSWAN_DP_IN, 7, 1234), out = sa_add(XSWAN_DP_OUT, 7, 1235);
@@ -457,6 +479,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_expired, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_expired_unread, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_moved, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_stray, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_move, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_out_of_range, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_impossible_sa, set_up, tear_down),

@@ -84,6 +84,12 @@ uint32_t esp_sa_mtu(const struct esp_sa *sa, const uint8_t *packet);
 int esp_sa_take_move(struct esp_sa *sa, uint64_t now, struct xswan_dp_moved *m);
 void esp_sa_put_back_move(struct esp_sa *sa);
 /*
+ * A packet outside the selectors of an inbound SA, which calls `tell` when there is one. 1: it is in `m`, and stays there until
+ * it is dropped; 0: none; -EAGAIN: one has been dropped within a second (CLOCK_BOOTTIME).
+ */
+int esp_sa_take_stray(struct esp_sa *sa, uint64_t now, struct xswan_dp_stray *m);
+void esp_sa_drop_stray(struct esp_sa *sa, uint64_t now);
+/*
  * Another path, which has been checked. Inbound in place: at worst packets that are being opened just now are dropped for
  * their headers. Outbound as a copy, to take the SA's place for all workers; once none of them uses the SA any more,
  * esp_sa_moved_out frees it. NULL and errno: no locked memory.

@@ -264,6 +264,8 @@ both_ways enum xswan_drop finish_packet(const struct esp_sa *sa, struct esp_pack
 		drop = open_transport(sa, p, &data, &len, next_header);
 	else
 		drop = open_tunnel(sa, p, data, &len, next_header, shaped);
+	if (drop == XSWAN_DROP_TS_MISMATCH)
+		esp_stray_notice(sa, data, len);
 	if (drop != XSWAN_DROP_NONE)
 		return drop;
 	front = (uint32_t)(data - p->data);

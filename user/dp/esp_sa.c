@@ -318,6 +318,9 @@ static int resume_in(struct esp_sa *sa, uint32_t window, char *why, size_t size)
 			      (unsigned long long)top);
 	if (err)
 		return refuse(why, size, err, "no memory for a replay window of %u packets", window);
+	sa->in.stray = calloc(1, sizeof(*sa->in.stray));
+	if (!sa->in.stray)
+		return refuse(why, size, -ENOMEM, "out of memory");
 	if (stat->uid != sa->config.uid)
 		stat_reset(stat, sa->config.uid);
 	return 0;
@@ -379,8 +382,10 @@ void esp_sa_free(struct esp_sa *sa)
 {
 	if (!sa)
 		return;
-	if (sa->dir == XSWAN_DP_IN)
+	if (sa->dir == XSWAN_DP_IN) {
 		replay_free(&sa->in.replay);
+		free(sa->in.stray);
+	}
 	sa->crypto->key_free((struct crypto_key *)sa->key);
 	free(sa->selectors6);
 	secmem_free(sa, sizeof(*sa));

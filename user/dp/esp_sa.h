@@ -12,6 +12,7 @@
 #include "esp_inner.h"
 #include "esp_life.h"
 #include "esp_move.h"
+#include "esp_stray.h"
 #include "prefetch.h"
 #include "replay.h"
 #include "wire.h"
@@ -59,6 +60,7 @@ struct esp_inbound {
 	bool lock;
 	bool over; /* its life: nothing is opened any more */
 	bool follow; /* the source is not compared: esp_move.h */
+	struct esp_stray *stray;
 };
 
 struct esp_sa {

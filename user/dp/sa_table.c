@@ -303,6 +303,28 @@ static bool tell_move(struct expire *x, struct esp_sa *sa, uint32_t slot)
 	return false;
 }
 
+static bool tell_stray(struct expire *x, struct esp_sa *sa, uint32_t slot)
+{
+	struct xswan_dp_stray m;
+	const int taken = esp_sa_take_stray(sa, x->now, &m);
+
+	if (taken != 1)
+		return !taken;
+	m.slot = slot;
+	if (!x->tell(x->ctx, &m.h, sizeof(m)))
+		return false;
+	esp_sa_drop_stray(sa, x->now);
+	return true;
+}
+
+/* Of an inbound one. */
+static bool tell_of_peer(struct expire *x, struct esp_sa *sa, uint32_t slot)
+{
+	const bool moved = tell_move(x, sa, slot);
+
+	return tell_stray(x, sa, slot) && moved;
+}
+
 static void look_at(void *ctx, uint32_t index)
 {
 	struct expire *x = ctx;
@@ -312,7 +334,7 @@ static void look_at(void *ctx, uint32_t index)
 	if (!sa)
 		return;
 	expiry_set_deadline(t->expiry, index, esp_sa_set_clock(sa, x->now));
-	if (!tell_one(x, sa, index) || (index < XSWAN_SA_SLOTS && !tell_move(x, sa, index)))
+	if (!tell_one(x, sa, index) || (index < XSWAN_SA_SLOTS && !tell_of_peer(x, sa, index)))
 		expiry_keep(t->expiry, index);
 }
 

@@ -157,6 +157,7 @@ static int add_to_sink(struct ike_sa *sa, struct child *child, const uint8_t *ke
 
 	child->encap = path.encap;
 	set_limits(e, child, &install.limits);
+	impair_install(e, &install);
 	return e->sink.add(e->sink_ctx, &install, &child->sink_id);
 }
 

@@ -140,7 +140,7 @@ int create_child_build(struct ike_sa *sa, struct child *child, struct message *m
 		return -EIO;
 	}
 	if (old && !c->anew)
-		chain_notify_spi(&m->chain, NOTIFY_REKEY_SA, old->spi_in);
+		chain_notify_spi(&m->chain, NOTIFY_REKEY_SA, old->spi_in, (struct span){ 0 });
 	child_offer_notifies(sa, child, m);
 	child_offer_proposals(child, false, m);
 	ike_init_write_nonce(m, (struct span){ c->ni, sizeof(c->ni) });

@@ -103,7 +103,7 @@ static void write_refusal(struct ike_sa *sa, const struct payloads *in, const st
 	ike_sa_log(sa, LOG_LEVEL_INFO, "CREATE_CHILD_SA of the peer's refused: %s",
 		   notify_name(refusal, name, sizeof(name)));
 	if (refusal == NOTIFY_CHILD_SA_NOT_FOUND)
-		chain_notify_spi(&reply->chain, refusal, cursor_u32(&spi));
+		chain_notify_spi(&reply->chain, refusal, cursor_u32(&spi), (struct span){ 0 });
 	else if (refusal == NOTIFY_INVALID_KE_PAYLOAD)
 		chain_notify(&reply->chain, PROTOCOL_NONE, refusal, group, sizeof(group));
 	else

@@ -433,6 +433,14 @@ static void on_moved(struct daemon *d, const struct xswan_dp_moved *m)
 		engine_peer_moved(d->engine, id, &from, &to, daemon_now());
 }
 
+static void on_stray(struct daemon *d, const struct xswan_dp_stray *m)
+{
+	const uint64_t id = sa_store_find(d->store, XSWAN_DP_IN, m->slot, m->uid);
+
+	if (id)
+		engine_stray_packet(d->engine, id, (struct span){ m->packet, m->len }, daemon_now());
+}
+
 int daemon_dp_news(struct daemon *d)
 {
 	union dp_news news;
@@ -441,6 +449,8 @@ int daemon_dp_news(struct daemon *d)
 	while (!(err = dp_client_news(&d->dp, &news))) {
 		if (news.h.op == XSWAN_DP_MOVED)
 			on_moved(d, &news.moved);
+		else if (news.h.op == XSWAN_DP_STRAY)
+			on_stray(d, &news.stray);
 		else
 			on_expired(d, &news.expired);
 	}

@@ -108,6 +108,8 @@ static bool is_news(const union record *r, ssize_t len)
 		return false;
 	if (n->h.op == XSWAN_DP_EXPIRED)
 		return len == sizeof(n->expired) && n->expired.limit < XSWAN_DP_LIMIT_COUNT;
+	if (n->h.op == XSWAN_DP_STRAY)
+		return len == sizeof(n->stray) && n->stray.len <= sizeof(n->stray.packet);
 	return n->h.op == XSWAN_DP_MOVED && len == sizeof(n->moved) && (n->moved.family == 4 || n->moved.family == 6);
 }
 

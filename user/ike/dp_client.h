@@ -22,6 +22,7 @@ union dp_news {
 	struct xswan_dp_header h; /* its op says which */
 	struct xswan_dp_expired expired;
 	struct xswan_dp_moved moved;
+	struct xswan_dp_stray stray;
 };
 
 struct dp_client {

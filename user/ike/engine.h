@@ -21,6 +21,7 @@
 
 #include "../lib/addr.h"
 #include "../lib/log.h"
+#include "bytes.h"
 #include "config.h"
 #include "reason.h"
 #include "tally.h"
@@ -276,6 +277,9 @@ void engine_peer_moved(struct engine *e, uint64_t sink_id, const struct endpoint
  * IKE SA with us and the SPI did not end just now.
  */
 void engine_unknown_spi(struct engine *e, const struct endpoint *from, uint32_t spi, uint64_t now);
+
+/* ESP of this Child SA authenticated and held a packet, which begins like this, outside its selectors. The peer is told. */
+void engine_stray_packet(struct engine *e, uint64_t sink_id, struct span packet, uint64_t now);
 
 void engine_foreach_sa(const struct engine *e, void (*fn)(void *ctx, const struct ike_sa_info *sa), void *ctx);
 /*

@@ -200,7 +200,10 @@ int child_close(struct ike_sa *sa, struct child *child)
 	if (child->state != CHILD_INSTALLED && child->state != CHILD_REKEYING)
 		return 0;
 	child->reason = IKE_REASON_TERMINATED;
-	child_delete(sa, child);
+	if (impaired(sa->engine, IMPAIR_CHILD_SILENT, 0))
+		child_deleted(sa, child, "deleted in silence");
+	else
+		child_delete(sa, child);
 	return 1;
 }
 

@@ -3,6 +3,7 @@
 #ifndef XSWAN_IKE_IKE_SA_H
 #define XSWAN_IKE_IKE_SA_H
 
+#include "complaint.h"
 #include "engine_state.h"
 #include "keymat.h"
 #include "proposal.h"
@@ -83,8 +84,7 @@ struct ike_sa {
 	enum { REAUTH_NONE, REAUTH_WANTED, REAUTH_REPLACED } reauth; /* by another IKE SA: reauth.h */
 	bool unconfirmed; /* a Child SA of its is */
 	bool no_additional; /* the peer answered NO_ADDITIONAL_SAS: it takes no CREATE_CHILD_SA */
-	uint16_t rejected_with; /* what exchange_notify tells the responder: a notify's type; 0: it tells of unknown_spi */
-	uint32_t unknown_spi; /* that the peer sends ESP with */
+	uint16_t rejected_with; /* what exchange_notify tells the responder: a notify's type; 0: it tells the complaint */
 	uint32_t uncredited; /* what was counted before its connection was known: a bit for each (tally.h) */
 	enum ike_reason reason; /* why it ends, or has failed: in its events */
 	const char *ending; /* why it ends as soon as the answer being written is sent; NULL: it does not */
@@ -120,7 +120,7 @@ struct ike_sa {
 	uint64_t rekey_delay, act_at; /* the next wait; when the peer should have deleted it */
 	uint64_t reauth_at, reauth_delay; /* when to look what has become of it; the next wait */
 	uint64_t refused_since; /* nothing but TEMPORARY_FAILURE came to our CREATE_CHILD_SA since then; 0: not so */
-	uint64_t spi_told_at; /* when the peer was last told of one; 0: never */
+	struct complaint complaint;
 	uint64_t sent_at, keepalive_at; /* IKE or a keepalive; when to look whether one is needed */
 };
 

@@ -200,4 +200,14 @@ bool impair_receive(struct engine *e)
 	return message_impaired(e, IMPAIR_REQUEST_DEAF, e->rx.datagram.data);
 }
 
+void impair_install(struct engine *e, struct child_install *install)
+{
+	static const struct xswan_ts all = { .family = 4, .port_max = 65535, .addr_max = { 255, 255, 255, 255 } };
+
+	if (!impaired(e, IMPAIR_SELECTORS_WIDE, 0))
+		return;
+	install->local_ts = &all;
+	install->local_ts_count = 1;
+}
+
 #endif

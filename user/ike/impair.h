@@ -19,6 +19,7 @@
 struct engine;
 struct endpoint;
 struct message;
+struct child_install;
 
 /* X(enum suffix, name behind "request-" and "response-", what becomes of such a message of ours) */
 #define IKE_MESSAGE_IMPAIRMENTS(X) \
@@ -40,7 +41,9 @@ struct message;
 	X(AUTH_WRONG, "auth-wrong", "AUTH is another") \
 	X(AUTH_SYNTAX, "auth-syntax", "AUTH is answered, and INVALID_SYNTAX as well") \
 	X(KE_ZERO, "ke-zero", "the public value of KE is zero") \
-	X(DELETE_SILENT, "delete-silent", "a DELETE of the IKE SA is done, and not said")
+	X(DELETE_SILENT, "delete-silent", "a DELETE of the IKE SA is done, and not said") \
+	X(CHILD_SILENT, "child-silent", "a Child SA that is taken down goes, and the peer is not told") \
+	X(SELECTORS_WIDE, "selectors-wide", "a Child SA is used for whatever comes from here")
 
 enum impairment {
 #define X(id, name, text) IMPAIR_REQUEST_##id, IMPAIR_RESPONSE_##id,
@@ -76,6 +79,8 @@ void impair_message(struct engine *e, struct message *m);
 bool impair_send(struct engine *e, const struct endpoint *local, const struct endpoint *remote, struct span data);
 /* The datagram in engine->rx: true when it is not heard. */
 bool impair_receive(struct engine *e);
+/* What is about to be installed. */
+void impair_install(struct engine *e, struct child_install *install);
 
 #else
 
@@ -94,6 +99,9 @@ static inline bool impair_send(struct engine *e, const struct endpoint *local, c
 static inline bool impair_receive(struct engine *e)
 {
 	return false;
+}
+static inline void impair_install(struct engine *e, struct child_install *install)
+{
 }
 
 #endif

@@ -98,16 +98,13 @@ int delete_request(struct ike_sa *sa, const struct payloads *in, struct message 
 
 int notify_build(struct ike_sa *sa, struct child *child, struct message *m)
 {
-	const uint32_t spi = htonl(sa->unknown_spi);
-
 	if (sa->rejected_with)
 		chain_notify(&m->chain, PROTOCOL_NONE, sa->rejected_with, NULL, 0);
 	else
-		chain_notify(&m->chain, PROTOCOL_NONE, NOTIFY_INVALID_SPI, &spi, sizeof(spi));
+		complaint_write(&sa->complaint, &m->chain);
 	return 0;
 }
 
-/* Of INVALID_SPI nothing follows: what the peer does about it, it begins itself. */
 void notify_response(struct ike_sa *sa, struct child *child, const struct payloads *in)
 {
 	if (sa->rejected_with)
@@ -139,13 +136,14 @@ static void obey_invalid_spi(struct ike_sa *sa, const struct notify *n)
 static void tell_invalid_selectors(struct ike_sa *sa, const struct notify *n)
 {
 	struct cursor spi = cursor_over(n->spi);
-	const struct child *child = child_find_out(sa, cursor_u32(&spi));
+	const struct child *child = n->spi.len == 4 ? child_find_out(sa, cursor_u32(&spi)) : NULL;
+	char text[PACKET_TEXT];
 
 	if (child && budget_take(&sa->engine->budget, sa->engine->now))
 		ike_sa_log(sa, LOG_LEVEL_WARN,
 			   "the peer got a packet by Child SA %s{%u} that is outside its traffic selectors "
-			   "(INVALID_SELECTORS)",
-			   child->conf->name, child->uniqueid);
+			   "(INVALID_SELECTORS): %s",
+			   child->conf->name, child->uniqueid, packet_format(n->data, text));
 }
 
 /* Status notifies that mean nothing to us are ignored; two errors end the IKE SA (sections 2.21.2 and 2.21.3). */

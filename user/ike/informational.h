@@ -11,7 +11,7 @@ void delete_response(struct ike_sa *sa, struct child *child, const struct payloa
 void delete_timeout(struct ike_sa *sa);
 int delete_request(struct ike_sa *sa, const struct payloads *in, struct message *reply);
 
-/* To a responder whose IKE_AUTH we do not accept (section 2.21.2), sa->rejected_with; else INVALID_SPI: unknown_spi.h */
+/* To a responder whose IKE_AUTH we do not accept (section 2.21.2), sa->rejected_with; else sa->complaint. */
 int notify_build(struct ike_sa *sa, struct child *child, struct message *m);
 void notify_response(struct ike_sa *sa, struct child *child, const struct payloads *in);
 void notify_timeout(struct ike_sa *sa);

@@ -251,13 +251,14 @@ void chain_end(struct chain *c)
 	writer_patch_u16(c->w, c->start + 2, c->w->len - c->start);
 }
 
-void chain_notify_spi(struct chain *c, uint16_t type, uint32_t spi)
+void chain_notify_spi(struct chain *c, uint16_t type, uint32_t spi, struct span data)
 {
 	chain_begin(c, PAYLOAD_TYPE_NOTIFY);
 	writer_u8(c->w, PROTOCOL_ESP);
 	writer_u8(c->w, sizeof(spi));
 	writer_u16(c->w, type);
 	writer_u32(c->w, spi);
+	writer_span(c->w, data);
 	chain_end(c);
 }
 

@@ -159,6 +159,6 @@ void chain_init(struct chain *c, struct writer *w, size_t next_at);
 void chain_begin(struct chain *c, uint8_t type);
 void chain_end(struct chain *c);
 void chain_notify(struct chain *c, uint8_t protocol, uint16_t type, const void *data, size_t len);
-void chain_notify_spi(struct chain *c, uint16_t type, uint32_t spi); /* about a Child SA */
+void chain_notify_spi(struct chain *c, uint16_t type, uint32_t spi, struct span data); /* about a Child SA */
 
 #endif

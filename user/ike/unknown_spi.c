@@ -2,7 +2,7 @@
 #include "unknown_spi.h"
 
 #include "child.h"
-#include "exchange.h"
+#include "complaint.h"
 #include "ike_sa_index.h"
 
 void ended_spis_add(struct ended_spis *ended, uint32_t spi, uint64_t now)
@@ -43,16 +43,11 @@ static bool is_from(const struct ike_sa *sa, const struct endpoint *from)
 
 static void tell(struct ike_sa *sa, uint32_t spi)
 {
-	struct engine *e = sa->engine;
-
-	if ((sa->spi_told_at && e->now - sa->spi_told_at < SPI_TELL_INTERVAL) || !budget_take(&e->budget, e->now))
+	if (!complaint_may(sa))
 		return;
 	ike_sa_log(sa, LOG_LEVEL_WARN,
 		   "ESP came for SPI %08x, which no SA here has: telling the peer (INVALID_SPI)", spi);
-	sa->spi_told_at = e->now;
-	sa->unknown_spi = spi;
-	window_want(sa, exchange_notify);
-	timers_set(&e->timers, &sa->timer, 0);
+	complaint_send(sa, NOTIFY_INVALID_SPI, spi, (struct span){ 0 });
 }
 
 void engine_unknown_spi(struct engine *e, const struct endpoint *from, uint32_t spi, uint64_t now)

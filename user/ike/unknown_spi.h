@@ -14,7 +14,6 @@
 
 #define ENDED_SPIS 1024
 #define SPI_GRACE (30 * 1000000ull) /* microseconds, after its end */
-#define SPI_TELL_INTERVAL (10 * 1000000ull) /* of one IKE SA */
 
 struct ended_spi {
 	uint32_t spi; /* inbound, host order; 0: none yet */

@@ -3,7 +3,7 @@
  * Sends or receives UDP datagrams as fast as one core can, or at a given rate, for the benchmark.
  *
  *   udpflood recv PORT SECONDS                      until SECONDS are over, or 0.5 s after the last datagram
- *   udpflood send ADDRESS PORT SIZE RATE SECONDS    RATE in packets per second; 0: as fast as possible
+ *   udpflood send ADDRESS PORT SIZE RATE SECONDS    RATE in packets per second; 0: as fast as possible; SIGTERM ends it
  *
  * Both print one JSON object. SIZE is the UDP payload. Datagrams of eight octets and more are numbered from zero, in host
  * byte order, and the receiver says how many came again; with several senders that says nothing.
@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,13 @@
 static char buffer[BATCH][SIZE_MAX_UDP];
 
 static uint8_t seen[NUMBERS / 8];
+
+static volatile sig_atomic_t ended;
+
+static void on_term(int sig)
+{
+	ended = 1;
+}
 
 static bool came_again(const char *data, size_t len)
 {
@@ -158,7 +166,8 @@ static int send_all(const char *address, uint16_t port, size_t size, uint64_t ra
 	prepare(msgs, iov, size);
 	start = now();
 	end = start + (uint64_t)(seconds * SECOND);
-	while (now() < end) {
+	signal(SIGTERM, on_term);
+	while (!ended && now() < end) {
 		int n = due(start, sent, rate);
 
 		number_batch(sent, n, size);

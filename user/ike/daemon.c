@@ -214,6 +214,7 @@ static void on_stop(evutil_socket_t sig, short what, void *arg)
 		return;
 	}
 	log_info("stopping: deleting the IKE SAs");
+	vici_raise_shutdown(d);
 	d->stopping = true;
 	daemon_delete_sas(d, NULL);
 	event_base_loopexit(d->base, &patience);

@@ -99,6 +99,7 @@ struct daemon {
 
 	struct vici_server *vici;
 	struct vici_control *control;
+	const struct ike_log *logging; /* the line that is being written; NULL: none of the engine's */
 
 	struct event *engine_timer, *retry_timer, *second_timer;
 	struct event *dp_event, *ring_event, *signals[4];

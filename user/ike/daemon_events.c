@@ -13,7 +13,10 @@ static void on_log(void *ctx, const struct ike_log *line)
 {
 	struct daemon *d = ctx;
 
+	d->logging = line;
 	daemon_log(line);
+	d->logging = NULL;
+	vici_raise_alert(d, line);
 	vici_control_log(d->control, line->level, line->conn, line->uniqueid, line->text);
 }
 

@@ -7,6 +7,7 @@
 #include "daemon.h"
 #include "daemon_log.h"
 #include "vici_control.h"
+#include "vici_handlers.h"
 
 enum how { BY_ITSELF, BY_HAND };
 
@@ -132,7 +133,7 @@ int daemon_initiate(struct daemon *d, const char *conn, const char *child, char 
 	return err == WAITS ? 0 : err;
 }
 
-static void log_failure(const struct wanted_child *c, const char *why)
+static void log_failure(struct daemon *d, const struct wanted_child *c, const char *why)
 {
 	const struct ike_log line = { .level = LOG_LEVEL_WARN,
 				      .event = IKE_LOG_FAILED,
@@ -142,6 +143,7 @@ static void log_failure(const struct wanted_child *c, const char *why)
 				      .text = why };
 
 	daemon_log(&line);
+	vici_raise_alert(d, &line);
 }
 
 void daemon_try_wanted(struct daemon *d)
@@ -153,7 +155,7 @@ void daemon_try_wanted(struct daemon *d)
 	while (daemon_ready(d) && !d->stopping && (c = wanted_due(&d->wanted, daemon_now()))) {
 		err = initiate(d, c->conn, c->child, BY_ITSELF, why, sizeof(why));
 		if (err < 0 && err != -EALREADY)
-			log_failure(c, why);
+			log_failure(d, c, why);
 	}
 }
 
@@ -173,7 +175,7 @@ static void try_by_hand(struct daemon *d, struct wanted_child *c)
 	if (err == -EALREADY) {
 		event.kind = IKE_EVENT_CHILD_UP;
 	} else {
-		log_failure(c, why);
+		log_failure(d, c, why);
 		event.text = why;
 	}
 	vici_control_event(d->control, &event);

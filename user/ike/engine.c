@@ -294,9 +294,9 @@ static void run_timer(struct ike_sa *sa)
 	}
 	if (ike_sa_in(sa, PHASE_HALF_OPEN)) {
 		engine_count(sa->engine, XSWAN_IKE_TIMEOUT);
+		sa->reason = IKE_REASON_NO_ANSWER;
 		if (budget_take(&sa->engine->budget, now))
 			ike_sa_log(sa, LOG_LEVEL_INFO, "half-open IKE SA dropped: no IKE_AUTH came");
-		sa->reason = IKE_REASON_NO_ANSWER;
 		ike_sa_end(sa, "no IKE_AUTH came");
 	} else if (ike_sa_in(sa, PHASE_INIT) && sa->terminate) {
 		ike_sa_end(sa, "terminated by request");

@@ -251,6 +251,8 @@ int engine_initiate_to(struct engine *e, const char *conn, const char *child, co
 		       const struct addr *remote, uint64_t now);
 /* Deletes IKE SAs by connection name, or by uniqueid when conn is NULL; returns how many. */
 int engine_terminate_ike(struct engine *e, const char *conn, uint32_t uniqueid, uint64_t now);
+/* Ends one at once: a DELETE goes out, if no exchange is under way, and no answer is waited for. Not from a callback. */
+void engine_destroy_ike(struct engine *e, uint32_t uniqueid, uint64_t now);
 /* The same for Child SAs, by child name (in any connection when conn is NULL) or uniqueid. */
 int engine_terminate_child(struct engine *e, const char *conn, const char *child, uint32_t uniqueid, uint64_t now);
 

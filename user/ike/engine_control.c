@@ -186,6 +186,21 @@ int engine_terminate_ike(struct engine *e, const char *conn, uint32_t uniqueid, 
 	return count;
 }
 
+void engine_destroy_ike(struct engine *e, uint32_t uniqueid, uint64_t now)
+{
+	struct ike_sa *sa = ike_sa_by_id(e, uniqueid);
+
+	e->now = now;
+	if (!sa || ike_sa_in(sa, PHASE_LINGER | PHASE_DEAD | PHASE_REKEY_SENT | PHASE_REKEY_ANSWERED))
+		return;
+	sa->reason = IKE_REASON_TERMINATED;
+	if (ike_sa_in(sa, PHASE_ESTABLISHED)) {
+		ike_sa_delete(sa);
+		window_run(sa);
+	}
+	ike_sa_end(sa, "ended by force");
+}
+
 /* What is being negotiated in its place ends, too, as soon as it is there. */
 int child_close(struct ike_sa *sa, struct child *child)
 {

@@ -2,6 +2,10 @@
 /*
  * vici's initiate and terminate: requests whose answer is an event of the engine. Until then they
  * wait here, and their clients see the engine's log lines of that connection as control-log.
+ *
+ *   vici_control.c    those that wait: what ends them, and what they are told meanwhile
+ *   vici_initiate.c   what begins them: initiate and xswan-restart
+ *   vici_terminate.c  and terminate
  */
 #ifndef XSWAN_IKE_VICI_CONTROL_H
 #define XSWAN_IKE_VICI_CONTROL_H
@@ -25,6 +29,7 @@ enum vici_verdict vici_control_terminate(void *daemon, struct vici_request *req,
 					 struct vici_builder *reply);
 
 void vici_control_event(struct vici_control *control, const struct ike_event *event);
+int vici_log_level(enum log_level level); /* strongSwan's: 0 audit, 1 control, 2 more control */
 void vici_control_log(struct vici_control *control, enum log_level level, const char *conn, uint32_t uniqueid,
 		      const char *line);
 

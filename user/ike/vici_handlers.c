@@ -125,7 +125,7 @@ static enum vici_verdict on_failures(void *ctx, struct vici_request *req, const 
 	return VICI_REPLY;
 }
 
-static const struct vici_command commands[] = {
+const struct vici_command vici_commands[] = {
 	{ "version", on_version },
 	{ "stats", on_stats },
 	{ "initiate", vici_control_initiate },
@@ -171,85 +171,19 @@ static const struct vici_command commands[] = {
 };
 
 /* All of strongSwan's: clients register for some before they ask, and must not be told that these do not exist; and ours. */
-static const char *const events[] = {
+const char *const vici_events[] = {
 	"log",        "control-log", "list-sa",      "list-policy", "list-conn",  "list-cert", "list-authority",
 	"ike-updown", "ike-rekey",   "child-updown", "child-rekey", "ike-update", "alert",     "xswan-change",
 	NULL,
 };
 
-static void put_updown_ike(struct vici_builder *b, const struct ike_event *event, bool up)
-{
-	vici_put_flag(b, "up", up);
-	vici_begin_section(b, event->sa->conn ? event->sa->conn->name : "(unnamed)");
-	vici_put_ike_sa(b, event->sa);
-}
-
-void vici_raise_updown(struct daemon *d, const struct ike_event *event)
-{
-	bool child = event->kind == IKE_EVENT_CHILD_UP || event->kind == IKE_EVENT_CHILD_DOWN;
-	bool up = event->kind == IKE_EVENT_CHILD_UP || event->kind == IKE_EVENT_IKE_UP;
-	const char *name = child ? "child-updown" : "ike-updown";
-	struct vici_builder b = { 0 };
-
-	if (!d->vici || !event->sa || event->rekey || event->kind == IKE_EVENT_FAILED || !vici_server_wants(d->vici, name))
-		return;
-	put_updown_ike(&b, event, up);
-	if (child) {
-		vici_begin_section(&b, "child-sas");
-		vici_put_child_sa(&b, d, event->child);
-		vici_end_section(&b);
-	}
-	vici_end_section(&b);
-	vici_server_raise(d->vici, name, &b);
-	vici_builder_free(&b);
-}
-
-/* The section has what was before. */
-void vici_raise_update(struct daemon *d, const struct ike_event *event)
-{
-	const struct ike_sa_info *sa = event->sa;
-	struct vici_builder b = { 0 };
-	char text[ADDR_TEXT];
-
-	if (!d->vici || !vici_server_wants(d->vici, "ike-update"))
-		return;
-	vici_put(&b, "local-host", addr_format(&event->local->addr, text));
-	vici_putf(&b, "local-port", "%u", event->local->port);
-	vici_put(&b, "remote-host", addr_format(&event->remote->addr, text));
-	vici_putf(&b, "remote-port", "%u", event->remote->port);
-	vici_begin_section(&b, sa->conn ? sa->conn->name : "(unnamed)");
-	vici_put_ike_sa(&b, sa);
-	vici_end_section(&b);
-	vici_server_raise(d->vici, "ike-update", &b);
-	vici_builder_free(&b);
-}
-
-/* Every log line, to whoever asks. What the vici server itself logs meanwhile goes to stderr alone. */
-static void on_log_line(void *ctx, enum log_level level, const char *line)
-{
-	static bool busy;
-	struct daemon *d = ctx;
-	struct vici_builder b = { 0 };
-
-	if (busy || !d->vici || level > LOG_LEVEL_INFO || !vici_server_wants(d->vici, "log"))
-		return;
-	busy = true;
-	vici_put(&b, "group", "IKE");
-	vici_put(&b, "level", level == LOG_LEVEL_INFO ? "1" : "0");
-	vici_put(&b, "thread", "1");
-	vici_put(&b, "msg", line);
-	vici_server_raise(d->vici, "log", &b);
-	vici_builder_free(&b);
-	busy = false;
-}
-
 int vici_start(struct daemon *d)
 {
 	char path[INSTANCE_PATH];
-	int err = vici_server_new(&d->vici, d->base, instance_run_path(d->options.instance, "vici", path), commands,
-				  events, d);
+	int err = vici_server_new(&d->vici, d->base, instance_run_path(d->options.instance, "vici", path), vici_commands,
+				  vici_events, d);
 
 	if (!err)
-		log_set_hook(on_log_line, d);
+		log_set_hook(vici_raise_log, d);
 	return err;
 }

@@ -13,8 +13,16 @@
 struct daemon;
 
 int vici_start(struct daemon *d); /* 0 or -errno, said in the log */
+extern const struct vici_command vici_commands[];
+extern const char *const vici_events[];
+
+/* vici_events.c */
 void vici_raise_update(struct daemon *d, const struct ike_event *event); /* IKE_MOVED */
 void vici_raise_updown(struct daemon *d, const struct ike_event *event);
+void vici_raise_log(void *daemon, enum log_level level, const char *line); /* a log_hook */
+const char *vici_alert_type(const struct ike_log *line); /* NULL: it is none to strongSwan */
+void vici_raise_alert(struct daemon *d, const struct ike_log *line); /* if it is one */
+void vici_raise_shutdown(struct daemon *d);
 
 /* vici_sas.c: the keys of one IKE SA, without child-sas; and one Child SA as a section of it */
 void vici_put_ike_sa(struct vici_builder *b, const struct ike_sa_info *sa);

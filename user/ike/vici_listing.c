@@ -11,6 +11,7 @@
 
 #include "daemon.h"
 #include "vici_handlers.h"
+#include "vici_select.h"
 
 #define SAS_AT_ONCE 32
 
@@ -18,8 +19,7 @@ struct vici_listing {
 	struct vici_listing *next;
 	struct daemon *d;
 	struct vici_request *req;
-	char ike[256], child[256]; /* empty: all */
-	uint64_t ike_id, child_id; /* 0: all */
+	struct vici_selector about;
 	uint32_t *ids; /* highest first */
 	size_t count, at;
 	struct event *turn;
@@ -27,19 +27,14 @@ struct vici_listing {
 	struct totals totals; /* of what has ended unlisted */
 };
 
-static bool child_selected(const struct vici_listing *l, const struct child_info *child)
-{
-	return (!l->child[0] || !strcmp(l->child, child->name)) && (!l->child_id || l->child_id == child->uniqueid);
-}
-
 static bool sa_selected(const struct vici_listing *l, const struct ike_sa_info *sa)
 {
-	if ((l->ike[0] && (!sa->conn || strcmp(l->ike, sa->conn->name))) || (l->ike_id && l->ike_id != sa->uniqueid))
+	if (!vici_selects_ike(&l->about, sa))
 		return false;
-	if (!l->child[0] && !l->child_id)
+	if (!vici_selects_children(&l->about))
 		return true;
 	for (int i = 0; i < sa->child_count; i++)
-		if (child_selected(l, &sa->children[i]))
+		if (vici_selects_child(&l->about, &sa->children[i]))
 			return true;
 	return false;
 }
@@ -56,7 +51,7 @@ static void list_one(void *ctx, const struct ike_sa_info *sa)
 	vici_put_ike_sa(&b, sa);
 	vici_begin_section(&b, "child-sas");
 	for (int i = 0; i < sa->child_count; i++)
-		if (child_selected(l, &sa->children[i]))
+		if (vici_selects_child(&l->about, &sa->children[i]))
 			vici_put_child_sa(&b, l->d, &sa->children[i]);
 	vici_end_section(&b);
 	vici_end_section(&b);
@@ -157,12 +152,9 @@ static struct vici_listing *listing_new(struct daemon *d, struct vici_request *r
 		return NULL;
 	l->d = d;
 	l->req = req;
-	l->ike_id = vici_get_u64(msg, "ike-id", 0);
-	l->child_id = vici_get_u64(msg, "child-id", 0);
-	vici_get(msg, "ike", l->ike, sizeof(l->ike));
-	vici_get(msg, "child", l->child, sizeof(l->child));
+	vici_selector_read(&l->about, msg);
 	l->with_totals = vici_get_bool(msg, "xswan-totals", false);
-	l->ids = engine_list_sas(d->engine, l->ike[0] ? l->ike : NULL, &l->count);
+	l->ids = engine_list_sas(d->engine, l->about.ike[0] ? l->about.ike : NULL, &l->count);
 	l->turn = evtimer_new(d->base, on_turn, l);
 	if (l->ids && l->turn && !(l->with_totals && totals_copy(&l->totals, &d->totals)))
 		return l;

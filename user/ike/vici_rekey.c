@@ -1,49 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vici's rekey, and the events of IKE SAs and Child SAs that took another's place. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "daemon.h"
 #include "vici_handlers.h"
+#include "vici_select.h"
 
 struct selection {
 	struct daemon *d;
-	char conn[256], child[256]; /* empty: any */
-	uint64_t ike_id, child_id; /* 0: any */
+	struct vici_selector about;
 	bool children, reauth;
-	uint32_t *ids;
-	int count;
-	bool failed;
+	struct vici_ids ids;
 };
-
-static void add(struct selection *s, uint32_t uniqueid)
-{
-	uint32_t *ids = realloc(s->ids, (s->count + 1) * sizeof(*ids));
-
-	if (!ids) {
-		s->failed = true;
-		return;
-	}
-	ids[s->count++] = uniqueid;
-	s->ids = ids;
-}
 
 /* Only noted: what is walked over must not change. */
 static void select_sa(void *ctx, const struct ike_sa_info *sa)
 {
 	struct selection *s = ctx;
 
-	if (sa->state != IKE_ESTABLISHED || (s->conn[0] && strcmp(s->conn, sa->conn->name)) ||
-	    (s->ike_id && s->ike_id != sa->uniqueid))
+	if (sa->state != IKE_ESTABLISHED || !vici_selects_ike(&s->about, sa))
 		return;
 	if (!s->children)
-		add(s, sa->uniqueid);
+		vici_ids_add(&s->ids, sa->uniqueid);
 	for (int i = 0; s->children && i < sa->child_count; i++) {
 		const struct child_info *child = &sa->children[i];
 
-		if (child->state == CHILD_INSTALLED && (!s->child[0] || !strcmp(s->child, child->name)) &&
-		    (!s->child_id || s->child_id == child->uniqueid))
-			add(s, child->uniqueid);
+		if (child->state == CHILD_INSTALLED && vici_selects_child(&s->about, child))
+			vici_ids_add(&s->ids, child->uniqueid);
 	}
 }
 
@@ -58,28 +41,25 @@ static int rekey(const struct selection *s, uint32_t id)
 enum vici_verdict vici_rekey(void *daemon, struct vici_request *req, const struct vici_message *msg,
 			     struct vici_builder *reply)
 {
-	struct selection s = {
-		.d = daemon,
-		.ike_id = vici_get_u64(msg, "ike-id", 0),
-		.child_id = vici_get_u64(msg, "child-id", 0),
-	};
-	char reauth[8];
+	struct selection s = { .d = daemon, .reauth = vici_get_bool(msg, "reauth", false) };
 	int matches = 0;
 
-	vici_get(msg, "ike", s.conn, sizeof(s.conn));
-	vici_get(msg, "child", s.child, sizeof(s.child));
-	s.reauth = vici_get(msg, "reauth", reauth, sizeof(reauth)) && !strcmp(reauth, "yes");
-	s.children = s.child[0] || s.child_id;
-	if (!s.conn[0] && !s.children && !s.ike_id) {
+	vici_selector_read(&s.about, msg);
+	s.children = vici_selects_children(&s.about);
+	if (vici_selector_is_empty(&s.about)) {
 		vici_put_failure(reply, "missing rekey selector");
 		return VICI_REPLY;
 	}
+	if (s.children && s.reauth) {
+		vici_put_failure(reply, "reauth is for IKE SAs, not Child SAs alone: name one by ike or ike-id");
+		return VICI_REPLY;
+	}
 	engine_foreach_sa(s.d->engine, select_sa, &s);
-	for (int i = 0; i < s.count; i++)
-		matches += rekey(&s, s.ids[i]);
-	free(s.ids);
-	if (s.failed || !matches)
-		vici_put_failure(reply, s.failed ? "out of memory" : "no matching SAs to rekey found");
+	for (int i = 0; i < s.ids.count; i++)
+		matches += rekey(&s, s.ids.list[i]);
+	free(s.ids.list);
+	if (s.ids.failed || !matches)
+		vici_put_failure(reply, s.ids.failed ? "out of memory" : "no matching SAs to rekey found");
 	else
 		vici_put_success(reply);
 	vici_putf(reply, "matches", "%d", matches);

@@ -449,6 +449,11 @@ void wanted_turn(struct wanted *w, struct wanted_child *c)
 	schedule(w, c);
 }
 
+bool wanted_is_full(const struct wanted *w)
+{
+	return w->trying >= w->settings.attempts;
+}
+
 uint64_t wanted_next_deadline(const struct wanted *w)
 {
 	const struct timer *first = w->trying < w->settings.attempts ? timers_first(&w->timers) : NULL;

@@ -97,6 +97,7 @@ void wanted_not_started(struct wanted *w, struct wanted_child *c, const char *te
 /* Something has changed, as an address: what backs off is due at once. conn NULL: of all connections. */
 void wanted_hurry(struct wanted *w, const char *conn, uint64_t now);
 
+bool wanted_is_full(const struct wanted *w); /* as many attempts are under way as may be at once */
 uint64_t wanted_next_deadline(const struct wanted *w);
 struct wanted_child *wanted_due(struct wanted *w, uint64_t now); /* NULL: nothing to try now */
 /* May an acquire event start an attempt now? Trapped children back off too. */

@@ -330,6 +330,65 @@ static void files_of_no_use(void **state)
 }
 
 /* The one in docs/examples is what it says it is. */
+static void authorities(void **state)
+{
+	static const struct {
+		const char *keys, *words;
+	} bad[] = {
+		{ "cacert = none.pem", "swanctl.conf:14: authorities.main.cacert: 'none.pem': x509ca/none.pem: No such file or "
+				       "directory" },
+		{ "cacert = ca.pem\n ocsp_uris = http://ocsp.example.com",
+		  "swanctl.conf:15: authorities.main.ocsp_uris: not supported: xswan asks no OCSP responder: give revocation lists "
+		  "as file:// in crl_uris" },
+		{ "cacert = ca.pem\n cert_uri_base = http://certs.example.com/",
+		  "swanctl.conf:15: authorities.main.cert_uri_base: not supported: xswan fetches no certificates by hash and URL "
+		  "(RFC 7296 section 3.6)" },
+		{ "handle = 01\n cacert = ca.pem",
+		  "swanctl.conf:14: authorities.main.handle: not supported: xswan has no use for PKCS#11 tokens: write cacert" },
+		{ "cacert = ca.pem\n crl_uris = http://crl.example.com/ca.crl",
+		  "swanctl.conf:15: authorities.main.crl_uris: 'http://crl.example.com/ca.crl' is not supported: xswan fetches "
+		  "nothing: write file:///path/to/the/list" },
+		{ "cacert = ca.pem\n crl_uris = file://ca.crl",
+		  "swanctl.conf:15: authorities.main.crl_uris: 'file://ca.crl' is not supported: xswan fetches nothing: write "
+		  "file:///path/to/the/list" },
+		{ "cacert = ca.pem\n crl_uris = file:///nowhere/ca.crl",
+		  "swanctl.conf:15: authorities.main.crl_uris: /nowhere/ca.crl: No such file or directory" },
+		{ "cacert = ca.pem\n file = /x", "swanctl.conf:15: authorities.main.file: there is cacert already: one of the two "
+						"says which CA it is" },
+		{ "cacert = ca.pem\n crls = x", "swanctl.conf:15: authorities.main.crls: not supported" },
+	};
+	struct pki_file list = { 0 };
+	struct config *cfg;
+	char text[1024], why[1024];
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(text, sizeof(text), "authorities {\n main {\n %s\n }\n}", bad[i].keys);
+		load(&cfg, "certs = gw.pem", "", text, why);
+		assert_string_equal(why, bad[i].words);
+	}
+
+	pki_put_crl(&list, pki_revoke(&pki, ca, peer, 10));
+	put("revoked", &list);
+	snprintf(text, sizeof(text), "authorities {\n main {\n cacert = ca.pem\n crl_uris = file://%s/revoked\n }\n by-path {\n file = %s/x509ca/ca.pem\n }\n}",
+		 files_dir, files_dir);
+	loads(&cfg, "certs = gw.pem", "", text);
+	assert_string_equal(cfg->authorities->name, "main");
+	assert_int_equal(cfg->authorities->ca->role, CERT_CA);
+	assert_int_equal(cfg->authorities->crl_uri_count, 1);
+	assert_non_null(cfg->credentials->crls);
+	assert_int_equal(sk_X509_CRL_num(cfg->credentials->revocations), 1); /* and it counts for every chain */
+	assert_string_equal(cfg->authorities->next->name, "by-path");
+	assert_ptr_equal(cfg->authorities->next->ca, cfg->authorities->ca);
+	config_unref(cfg);
+
+	put_cert("x509ca/im.pem", im);
+	snprintf(text, sizeof(text), "authorities {\n main {\n cacert = im.pem\n crl_uris = file://%s/revoked\n }\n}", files_dir);
+	refused("certs = gw.pem", "", text,
+		"swanctl.conf:15: authorities.main.crl_uris: revoked: a revocation list of another CA than cacert");
+	files_delete("x509ca/im.pem");
+	files_delete("revoked");
+}
+
 static void example(void **state)
 {
 	struct pki_cert *own = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, O=Example, CN=gw-a",
@@ -362,6 +421,7 @@ int main(void)
 		EACH(defaults),   EACH(all_keys),        EACH(bundle),
 		EACH(other_ways), EACH(passphrases),     EACH(names_are_sent_as_certified),
 		EACH(errors),     EACH(files_of_no_use), EACH(example),
+		EACH(authorities),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

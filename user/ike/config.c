@@ -53,10 +53,21 @@ struct config *config_ref(struct config *cfg)
 	return cfg;
 }
 
+void config_free_authority(struct conf_authority *authority)
+{
+	if (!authority)
+		return;
+	for (int i = 0; i < authority->crl_uri_count; i++)
+		free(authority->crl_uris[i]);
+	free(authority->name);
+	free(authority);
+}
+
 void config_unref(struct config *cfg)
 {
 	struct conf_conn *conn;
 	struct conf_secret *secret;
+	struct conf_authority *authority;
 	struct conf_shunt *shunt;
 
 	if (!cfg || __atomic_sub_fetch(&cfg->refs, 1, __ATOMIC_ACQ_REL) > 0)
@@ -79,6 +90,10 @@ void config_unref(struct config *cfg)
 	while ((secret = cfg->secrets)) {
 		cfg->secrets = secret->next;
 		free_secret(secret);
+	}
+	while ((authority = cfg->authorities)) {
+		cfg->authorities = authority->next;
+		config_free_authority(authority);
 	}
 	credentials_free(cfg->credentials);
 	config_index_free(cfg->index);

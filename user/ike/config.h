@@ -165,11 +165,23 @@ struct conf_secret {
 
 struct config_index;
 
+#define CONF_CRL_URIS 8
+
+/* A CA, and where its revocation lists are. */
+struct conf_authority {
+	struct conf_authority *next;
+	char *name;
+	const struct cert *ca;
+	char *crl_uris[CONF_CRL_URIS]; /* file:///… */
+	int crl_uri_count;
+};
+
 struct config {
 	int refs;
 	struct conf_conn *conns;
 	struct conf_shunt *shunts;
 	struct conf_secret *secrets;
+	struct conf_authority *authorities;
 	struct credentials *credentials; /* NULL: none */
 	struct config_index *index; /* NULL: not made yet (config_index.h) */
 	struct conf_name *names; /* of local_addrs and remote_addrs, each once */
@@ -183,6 +195,7 @@ const char *config_action_format(unsigned int actions, const char *none); /* str
 /* While a configuration is being built; later they go with it. */
 void config_free_conn(struct conf_conn *conn);
 void config_free_shunt(struct conf_shunt *shunt);
+void config_free_authority(struct conf_authority *authority);
 
 struct conf_conn *config_find_conn(const struct config *cfg, const char *name);
 struct conf_child *conn_find_child(const struct conf_conn *conn, const char *name);

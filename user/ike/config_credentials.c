@@ -159,6 +159,25 @@ static void load_key(struct loading *l, const char *path, struct problems *p)
 		problem_text(p, "%s: %s", path, why);
 }
 
+int config_load_crls(struct loading *l, const char *path, const struct cert *ca, char *why, size_t why_size)
+{
+	const struct crl *before = l->cfg->credentials->crls;
+	struct span content;
+	int ret = read_file(path, &content, why, why_size);
+
+	if (!ret) {
+		ret = credentials_add_crls(l->cfg->credentials, content, path, why, why_size);
+		wipe(content);
+	}
+	for (const struct crl *crl = l->cfg->credentials->crls; !ret && crl != before; crl = crl->next) {
+		if (!X509_NAME_cmp(X509_CRL_get_issuer(crl->crl), X509_get_subject_name(ca->x509)))
+			continue;
+		snprintf(why, why_size, "a revocation list of another CA than cacert");
+		ret = -EINVAL;
+	}
+	return ret;
+}
+
 void config_warn_idle_keys(const struct config *cfg)
 {
 	for (const struct private_key *k = cfg->credentials->keys; k; k = k->next) {

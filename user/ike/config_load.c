@@ -105,14 +105,14 @@ static void load_secrets(struct config *cfg, struct section *root, struct proble
 	}
 }
 
-/* Sections that may be there, as in strongSwan's own swanctl.conf, but must be empty. */
-static void refuse_content(struct section *root, const char *name, const char *what, struct problems *p)
+/* It may be there, as in strongSwan's own swanctl.conf, but must be empty. */
+static void refuse_pools(struct section *root, struct problems *p)
 {
-	struct section *s = section_find(root, name);
+	struct section *s = section_find(root, "pools");
 
 	if (!s || (!s->settings && !s->sections))
 		return;
-	problem_section(p, s, "%s are not supported yet", what);
+	problem_section(p, s, "xswan assigns no virtual addresses, and has no use for pools (RFC 7296 section 2.19)");
 	for (struct section *sub = s->sections; sub; sub = sub->next)
 		sub->referenced = true; /* said already */
 	for (struct setting *k = s->settings; k; k = k->next)
@@ -142,6 +142,7 @@ static void load(struct config *cfg, struct section *root, const char *dir, cons
 	struct loading l = { .cfg = cfg, .dir = dir, .secrets = section_find(root, "secrets"), .loaded = loaded };
 
 	config_load_credentials(&l, p);
+	config_load_authorities(&l, root, p);
 	load_all_connections(&l, root, p);
 	if (cfg->credentials && credentials_complete(cfg->credentials))
 		problem_text(p, "%s: out of memory", dir);
@@ -149,8 +150,7 @@ static void load(struct config *cfg, struct section *root, const char *dir, cons
 		config_warn_idle_keys(cfg);
 	load_loaded_secrets(cfg, loaded, p);
 	load_secrets(cfg, root, p);
-	refuse_content(root, "pools", "address pools", p);
-	refuse_content(root, "authorities", "certification authorities", p);
+	refuse_pools(root, p);
 	problems_unused(p, root);
 	config_index(cfg);
 	for (const struct conf_conn *conn = cfg->conns; conn && !p->count; conn = conn->next)

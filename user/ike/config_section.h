@@ -54,12 +54,17 @@ void config_load_headers(struct section *s, struct conf_child *child, struct pro
 
 /* The directories beside swanctl.conf, into cfg->credentials. */
 void config_load_credentials(struct loading *l, struct problems *p);
+/* A file of revocation lists, all of them by `ca`. 0, or -errno with the reason in why. */
+int config_load_crls(struct loading *l, const char *path, const struct cert *ca, char *why, size_t why_size);
 void config_warn_idle_keys(const struct config *cfg); /* once connections have named their certificates */
 /*
  * The first certificate of a file that k names, from x509 or x509ca unless its path is absolute, or of what a client has
  * loaded. NULL: a problem.
  */
 const struct cert *config_load_cert(struct loading *l, struct setting *k, const char *file, bool ca, struct problems *p);
+
+/* The section authorities; what a client has loaded goes before one of the same name in a file. */
+void config_load_authorities(struct loading *l, struct section *root, struct problems *p);
 
 /* One section each; NULL: out of memory (a problem) */
 /* Its shunts go into *shunts, a list with nothing behind it. NULL also when there is nothing else. */

@@ -99,6 +99,8 @@ const struct loaded_blob *loaded_find_blob(const struct loaded *l, const char *n
 
 	for (const struct loaded_conn *c = l->conns; c && !found; c = c->next)
 		found = find_any(c->blobs, name);
+	for (const struct loaded_conn *c = l->authorities; c && !found; c = c->next)
+		found = find_any(c->blobs, name);
 	return found;
 }
 
@@ -114,7 +116,7 @@ bool loaded_remove_blob(struct loaded *l, enum loaded_kind kind, const char *nam
 	return true;
 }
 
-/* ---- connections ---- */
+/* ---- connections and authorities ---- */
 
 void loaded_free_conn(struct loaded_conn *c)
 {
@@ -126,18 +128,16 @@ void loaded_free_conn(struct loaded_conn *c)
 	free(c);
 }
 
-static struct loaded_conn **find_conn(struct loaded *l, const char *name)
+static struct loaded_conn **find_at(struct loaded_conn **list, const char *name)
 {
-	struct loaded_conn **at = &l->conns;
-
-	while (*at && strcmp((*at)->name, name))
-		at = &(*at)->next;
-	return at;
+	while (*list && strcmp((*list)->name, name))
+		list = &(*list)->next;
+	return list;
 }
 
-struct loaded_conn *loaded_swap_conn(struct loaded *l, struct loaded_conn *c)
+struct loaded_conn *loaded_swap(struct loaded_conn **list, struct loaded_conn *c)
 {
-	struct loaded_conn **at = find_conn(l, c->name), *old = *at;
+	struct loaded_conn **at = find_at(list, c->name), *old = *at;
 
 	c->next = old ? old->next : NULL;
 	*at = c;
@@ -146,9 +146,9 @@ struct loaded_conn *loaded_swap_conn(struct loaded *l, struct loaded_conn *c)
 	return old;
 }
 
-struct loaded_conn *loaded_take_conn(struct loaded *l, const char *name)
+struct loaded_conn *loaded_take(struct loaded_conn **list, const char *name)
 {
-	struct loaded_conn **at = find_conn(l, name), *c = *at;
+	struct loaded_conn **at = find_at(list, name), *c = *at;
 
 	if (c) {
 		*at = c->next;
@@ -157,9 +157,26 @@ struct loaded_conn *loaded_take_conn(struct loaded *l, const char *name)
 	return c;
 }
 
+const struct loaded_conn *loaded_find(const struct loaded_conn *list, const char *name)
+{
+	while (list && strcmp(list->name, name))
+		list = list->next;
+	return list;
+}
+
+struct loaded_conn *loaded_swap_conn(struct loaded *l, struct loaded_conn *c)
+{
+	return loaded_swap(&l->conns, c);
+}
+
+struct loaded_conn *loaded_take_conn(struct loaded *l, const char *name)
+{
+	return loaded_take(&l->conns, name);
+}
+
 const struct loaded_conn *loaded_find_conn(const struct loaded *l, const char *name)
 {
-	return *find_conn((struct loaded *)l, name);
+	return loaded_find(l->conns, name);
 }
 
 /* ---- secrets ---- */
@@ -216,13 +233,19 @@ void loaded_clear_credentials(struct loaded *l)
 	}
 }
 
+static void free_conns(struct loaded_conn **list)
+{
+	while (*list) {
+		struct loaded_conn *next = (*list)->next;
+
+		loaded_free_conn(*list);
+		*list = next;
+	}
+}
+
 void loaded_clear(struct loaded *l)
 {
 	loaded_clear_credentials(l);
-	while (l->conns) {
-		struct loaded_conn *next = l->conns->next;
-
-		loaded_free_conn(l->conns);
-		l->conns = next;
-	}
+	free_conns(&l->conns);
+	free_conns(&l->authorities);
 }

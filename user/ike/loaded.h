@@ -25,10 +25,11 @@ struct loaded_blob {
 };
 #define LOADED_PREFIX "vici:"
 
+/* A connection, or an authority. */
 struct loaded_conn {
 	struct loaded_conn *next;
 	char *name;
-	struct settings *settings; /* root: connections { name { ... } } */
+	struct settings *settings; /* root: connections { name { ... } }, or authorities */
 	struct loaded_blob *blobs; /* certificates that its keys name */
 };
 
@@ -39,7 +40,7 @@ struct loaded_secret {
 };
 
 struct loaded {
-	struct loaded_conn *conns;
+	struct loaded_conn *conns, *authorities;
 	struct loaded_secret *secrets;
 	struct loaded_blob *blobs;
 };
@@ -58,6 +59,10 @@ struct loaded_conn *loaded_swap_conn(struct loaded *l, struct loaded_conn *c);
 struct loaded_conn *loaded_take_conn(struct loaded *l, const char *name); /* NULL: not there */
 const struct loaded_conn *loaded_find_conn(const struct loaded *l, const char *name);
 void loaded_free_conn(struct loaded_conn *c);
+/* The same of any list: loaded.authorities. */
+struct loaded_conn *loaded_swap(struct loaded_conn **list, struct loaded_conn *c);
+struct loaded_conn *loaded_take(struct loaded_conn **list, const char *name);
+const struct loaded_conn *loaded_find(const struct loaded_conn *list, const char *name);
 
 /* Takes over what `secret` holds; one with the same id goes. */
 int loaded_set_secret(struct loaded *l, const char *id, struct conf_secret *secret) __attribute__((warn_unused_result));

@@ -30,12 +30,18 @@ static void put_certs(struct vici_builder *b, const char *key, const struct cert
 	vici_end_list(b);
 }
 
-static void put_auth(struct vici_builder *b, const char *section, const struct identity *id, const struct conf_auth *auth)
+static void put_auth(struct vici_builder *b, const char *section, const struct identity *id, const struct conf_auth *auth,
+		     bool remote)
 {
+	static const char *const revocation[] = {
+		[REVOCATION_RELAXED] = "relaxed", [REVOCATION_IFURI] = "ifuri", [REVOCATION_STRICT] = "strict"
+	};
 	char text[600];
 
 	vici_begin_section(b, section);
 	vici_put(b, "class", auth->kind == AUTH_BY_CERT ? "public key" : "pre-shared key");
+	if (remote && auth->kind == AUTH_BY_CERT)
+		vici_put(b, "revocation", revocation[auth->revocation]);
 	vici_put(b, "id", identity_format(id, text, sizeof(text)));
 	put_certs(b, "certs", auth->certs, auth->cert_count);
 	put_certs(b, "cacerts", auth->cacerts, auth->cacert_count);
@@ -66,6 +72,8 @@ static void put_child(struct vici_builder *b, const struct conf_child *child)
 	vici_put(b, "close_action", config_action_format(child->close_action, "none"));
 	vici_put_ts(b, "local-ts", child->local_ts, child->local_ts_count);
 	vici_put_ts(b, "remote-ts", child->remote_ts, child->remote_ts_count);
+	if (child->priority)
+		vici_putf(b, "priority", "%u", child->priority);
 	vici_end_section(b);
 }
 
@@ -76,6 +84,8 @@ static void put_shunt(struct vici_builder *b, const struct conf_shunt *shunt)
 	vici_put(b, "start_action", "trap");
 	vici_put_ts(b, "local-ts", shunt->local_ts, shunt->local_ts_count);
 	vici_put_ts(b, "remote-ts", shunt->remote_ts, shunt->remote_ts_count);
+	if (shunt->priority)
+		vici_putf(b, "priority", "%u", shunt->priority);
 	vici_end_section(b);
 }
 
@@ -96,8 +106,8 @@ static void put_conn(struct vici_builder *b, const struct config *cfg, const str
 	vici_putf(b, "rekey_time", "%" PRIu64, conn->rekey_time);
 	vici_put(b, "unique", unique[conn->unique]);
 	vici_putf(b, "dpd_delay", "%u", conn->dpd_delay);
-	put_auth(b, "local-1", &conn->local_id, &conn->local_auth);
-	put_auth(b, "remote-1", &conn->remote_id, &conn->remote_auth);
+	put_auth(b, "local-1", &conn->local_id, &conn->local_auth, false);
+	put_auth(b, "remote-1", &conn->remote_id, &conn->remote_auth, true);
 	vici_begin_section(b, "children");
 	for (const struct conf_child *child = conn->children; child; child = child->next)
 		put_child(b, child);

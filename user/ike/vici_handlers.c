@@ -2,6 +2,7 @@
 #include "vici_handlers.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -77,6 +78,18 @@ static void put_workers(struct vici_builder *b)
 	vici_put(b, "scheduled", "0");
 }
 
+static void put_memory(struct vici_builder *b)
+{
+	const struct mallinfo2 info = mallinfo2();
+
+	vici_begin_section(b, "mallinfo");
+	vici_putf(b, "sbrk", "%zu", info.arena);
+	vici_putf(b, "mmap", "%zu", info.hblkhd);
+	vici_putf(b, "used", "%zu", info.uordblks);
+	vici_putf(b, "free", "%zu", info.fordblks);
+	vici_end_section(b);
+}
+
 static enum vici_verdict on_stats(void *ctx, struct vici_request *req, const struct vici_message *msg,
 				  struct vici_builder *reply)
 {
@@ -94,6 +107,7 @@ static enum vici_verdict on_stats(void *ctx, struct vici_request *req, const str
 		vici_putf(reply, "xswan-confirm-left", "%" PRIu64, daemon_confirm_left(d));
 	vici_begin_list(reply, "plugins");
 	vici_end_list(reply);
+	put_memory(reply);
 	return VICI_REPLY;
 }
 

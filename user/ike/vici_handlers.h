@@ -87,6 +87,12 @@ enum vici_verdict vici_load_conn(void *daemon, struct vici_request *req, const s
 				 struct vici_builder *reply);
 enum vici_verdict vici_unload_conn(void *daemon, struct vici_request *req, const struct vici_message *msg,
 				   struct vici_builder *reply);
+enum vici_verdict vici_get_authorities(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				       struct vici_builder *reply);
+enum vici_verdict vici_load_authority(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				      struct vici_builder *reply);
+enum vici_verdict vici_unload_authority(void *daemon, struct vici_request *req, const struct vici_message *msg,
+					struct vici_builder *reply);
 
 /* vici_diff.c */
 enum vici_verdict vici_diff(void *daemon, struct vici_request *req, const struct vici_message *msg,
@@ -120,12 +126,6 @@ enum vici_verdict vici_clear_creds(void *daemon, struct vici_request *req, const
 enum vici_verdict vici_list_certs(void *daemon, struct vici_request *req, const struct vici_message *msg,
 				  struct vici_builder *reply);
 enum vici_verdict vici_list_authorities(void *daemon, struct vici_request *req, const struct vici_message *msg,
-					struct vici_builder *reply);
-enum vici_verdict vici_get_authorities(void *daemon, struct vici_request *req, const struct vici_message *msg,
-				       struct vici_builder *reply);
-enum vici_verdict vici_load_authority(void *daemon, struct vici_request *req, const struct vici_message *msg,
-				      struct vici_builder *reply);
-enum vici_verdict vici_unload_authority(void *daemon, struct vici_request *req, const struct vici_message *msg,
 					struct vici_builder *reply);
 
 #endif

@@ -65,9 +65,9 @@ enum vici_verdict vici_list_policies(void *daemon, struct vici_request *req, con
 
 	vici_get(msg, "ike", l.ike, sizeof(l.ike));
 	vici_get(msg, "child", l.child, sizeof(l.child));
-	l.drop = vici_get_bool(msg, "drop", false);
-	l.pass = vici_get_bool(msg, "pass", false);
-	l.trap = vici_get_bool(msg, "trap", false);
+	l.drop = vici_has(msg, "drop");
+	l.pass = vici_has(msg, "pass");
+	l.trap = vici_has(msg, "trap");
 	if (!l.drop && !l.pass && !l.trap)
 		l.drop = l.pass = l.trap = true;
 	for (const struct conf_conn *conn = d->cfg->conns; conn && l.trap; conn = conn->next)

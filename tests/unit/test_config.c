@@ -213,7 +213,7 @@ static void refused(void **state)
 		  "3: connections.gw.over_time: 'soon' is not a time: write seconds, or a number with ms, s, m, h or "
 		  "d" },
 		{ { .conn = "vips = 0.0.0.0" },
-		  "3: connections.gw.vips: not supported: virtual addresses are not supported yet" },
+		  "3: connections.gw.vips: not supported: xswan assigns no virtual addresses" },
 		{ { .conn = "local_port = 500" },
 		  "3: connections.gw.local_port: not supported: the port is one for all connections; write ike { port "
 		  "} in "

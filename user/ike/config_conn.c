@@ -18,8 +18,8 @@ static const struct fixed_key fixed[] = {
 	{ "dscp", FIXED_WORD, "000000" },
 	{ "dpd_timeout", FIXED_TIME, NULL }, /* IKEv1 only, in strongSwan too */
 	{ "ppk_required", FIXED_NO, NULL },
-	{ "vips", FIXED_REFUSED, "virtual addresses are not supported yet" },
-	{ "pools", FIXED_REFUSED, "virtual addresses are not supported yet" },
+	{ "vips", FIXED_REFUSED, "xswan assigns no virtual addresses" },
+	{ "pools", FIXED_REFUSED, "xswan assigns no virtual addresses" },
 	{ "if_id_in", FIXED_WORD, "0" },
 	{ "if_id_out", FIXED_WORD, "0" },
 	{ "mediation", FIXED_NO, NULL },

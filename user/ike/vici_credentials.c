@@ -93,10 +93,40 @@ enum vici_verdict vici_load_cert(void *daemon, struct vici_request *req, const s
 	return VICI_REPLY;
 }
 
+/* False: it says it is of a type that it is not of, or of one that has no use here, as the reply says. */
+static bool is_key_as_said(const struct vici_message *msg, struct vici_builder *reply)
+{
+	static const struct {
+		const char *type, *name; /* name: OpenSSL's */
+	} types[] = { { "rsa", "RSA" }, { "ecdsa", "EC" }, { "ed25519", "ED25519" }, { "ed448", "ED448" } };
+	struct credentials *c = credentials_new();
+	char type[32] = "any", why[240];
+	const char *name = NULL;
+	struct span data;
+	bool right;
+
+	vici_get(msg, "type", type, sizeof(type));
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (!strcasecmp(type, types[i].type))
+			name = types[i].name;
+	right = name || !strcasecmp(type, "any");
+	if (!right)
+		vici_put_failure(reply, "xswan has no use for keys of type '%s': rsa, ecdsa, ed25519, ed448 or any", type);
+	/* what is no key at all is told later */
+	if (name && c && data_of(msg, &data) && !credentials_add_key(c, data, NULL, "vici", why, sizeof(why)) &&
+	    !EVP_PKEY_is_a(c->keys->key, name)) {
+		vici_put_failure(reply, "a key, but not of type '%s'", type);
+		right = false;
+	}
+	credentials_free(c);
+	return right;
+}
+
 enum vici_verdict vici_load_key(void *daemon, struct vici_request *req, const struct vici_message *msg,
 				struct vici_builder *reply)
 {
-	const struct loaded_blob *blob = load_blob(daemon, LOADED_KEY, msg, reply);
+	const struct loaded_blob *blob =
+		is_key_as_said(msg, reply) ? load_blob(daemon, LOADED_KEY, msg, reply) : NULL;
 
 	if (blob) {
 		vici_put_success(reply);

@@ -50,14 +50,18 @@ static void hold_matches(struct daemon *d, const struct vici_selector *about)
 		engine_foreach_sa(d->engine, hold_sa, &h);
 }
 
+/* 1: its end is to be waited for */
 static int terminate_one(struct daemon *d, const struct waiting *w, uint32_t id)
 {
 	if (vici_selects_children(&w->about))
 		return engine_terminate_child(d->engine, NULL, NULL, id, daemon_now());
-	if (!w->force || w->timeout > 0)
+	if (!w->force)
 		return engine_terminate_ike(d->engine, NULL, id, daemon_now());
-	engine_destroy_ike(d->engine, id, daemon_now());
-	return 0;
+	if (w->timeout <= 0)
+		engine_destroy_ike(d->engine, id, daemon_now());
+	else
+		engine_terminate_ike(d->engine, NULL, id, daemon_now()); /* it may be ending already: until the time is up */
+	return w->timeout > 0;
 }
 
 /* What cannot be terminated, since it is ending already, or has ended by force, raises no event of ours to wait for. */

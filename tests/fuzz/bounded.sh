@@ -5,7 +5,8 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
 BUILD=${BUILD:-build}
-declare -A runs=([esp_open]=100000 [headers]=200000 [dp_socket]=3000 [cert]=20000 [ike_input]=10000 [ike_peer]=6000)
+declare -A runs=([esp_open]=100000 [headers]=200000 [dp_socket]=3000 [cert]=20000 [ike_input]=10000 [ike_peer]=6000
+	[vici]=6000)
 # memory that SAs point to is found from locked mappings only, where the leak detector does not look
 export ASAN_OPTIONS=detect_leaks=0
 

@@ -3,7 +3,7 @@
 #
 # Runs fuzz targets, side by side, until interrupted or until one of them finds something.
 #
-#   tests/fuzz/run.sh [TARGET…]    cert esp_open headers dp_socket ike_input ike_peer (default: all)
+#   tests/fuzz/run.sh [TARGET…]    cert esp_open headers dp_socket ike_input ike_peer vici (default: all)
 #
 # New inputs are kept in build/fuzz/corpus-TARGET, what makes a target fail in build/fuzz/crash-*. tests/fuzz/corpus/TARGET
 # has the seeds.

@@ -266,10 +266,67 @@ def ike_peer():
             yield f"edit-{state}-{op}", bytes([state]) + record(op, bytes([0, 60, 1, 1, 7]) + bytes([0, 90, 2, 4, 0])) * 2
 
 
+# every command, with every key of its request
+VICI = {
+    "version": {}, "stats": {}, "reload-settings": {},
+    "initiate": {"child": "net", "ike": "gw", "timeout": "-1", "init-limits": "yes", "loglevel": "1"},
+    "terminate": {"child": "net", "child-id": "1", "ike": "gw", "ike-id": "1", "force": "no", "timeout": "-1", "loglevel": "1"},
+    "rekey": {"child": "net", "child-id": "1", "ike": "gw", "ike-id": "1", "reauth": "no"},
+    "redirect": {"ike": "gw", "gateway": "192.0.2.9"},
+    "install": {"child": "net", "ike": "gw"}, "uninstall": {"child": "net"},
+    "list-sas": {"noblock": "yes", "ike": "gw", "ike-id": "1", "child": "net", "child-id": "1"},
+    "list-policies": {"drop": "yes", "pass": "yes", "trap": "yes", "ike": "gw", "child": "lan"},
+    "list-conns": {"ike": "gw"}, "get-conns": {},
+    "list-certs": {"type": "X509", "flag": "CA", "subject": "CN=*"},
+    "list-authorities": {"name": "a"}, "get-authorities": {},
+    "load-conn": {"new": {"version": "2", "remote_addrs": ["192.0.2.7"], "local": {"auth": "psk"}, "remote": {"auth": "psk", "certs": ["x"]},
+                          "children": {"c": {"remote_ts": ["10.9.0.0/16"], "esp_proposals": ["aes256gcm16"]}}}},
+    "unload-conn": {"name": "new"},
+    "load-authority": {"a": {"cacert": "x", "crl_uris": ["file:///nowhere"]}}, "unload-authority": {"name": "a"},
+    "load-cert": {"type": "X509", "flag": "CA", "data": "x"}, "load-key": {"type": "any", "data": "x"},
+    "unload-key": {"id": "00"}, "get-keys": {}, "load-token": {"handle": "01"},
+    "load-shared": {"id": "s", "type": "ike", "data": "secret", "owners": ["a.example.com", "%any"]},
+    "unload-shared": {"id": "s"}, "get-shared": {}, "flush-certs": {"type": "X509"}, "clear-creds": {},
+    "load-pool": {"p": {"addrs": "10.9.0.0/24"}}, "unload-pool": {"name": "p"}, "get-pools": {"leases": "yes"},
+    "get-algorithms": {}, "get-counters": {"all": "yes", "name": "gw"}, "reset-counters": {"name": "gw"},
+    "xswan-failures": {}, "xswan-restart": {"ike": "gw", "child": "net", "timeout": "-1"},
+}
+
+
+def vici_message(tree):
+    out = b""
+    for key, value in tree.items():
+        name = bytes([len(key)]) + key.encode()
+        if isinstance(value, dict):
+            out += b"\1" + name + vici_message(value) + b"\2"
+        elif isinstance(value, list):
+            out += b"\4" + name + b"".join(b"\5" + struct.pack(">H", len(v)) + v.encode() for v in value) + b"\6"
+        else:
+            out += b"\3" + name + struct.pack(">H", len(value)) + value.encode()
+    return out
+
+
+def vici_packet(kind, name, tree):
+    return bytes([kind, len(name)]) + name.encode() + vici_message(tree)
+
+
+def vici():
+    def framed(packet):
+        return struct.pack(">H", len(packet)) + packet
+
+    events = framed(vici_packet(3, "list-sa", {})) + framed(vici_packet(3, "log", {})) + framed(vici_packet(4, "log", {}))
+    for name, tree in VICI.items():
+        packet = vici_packet(0, name, tree)
+        yield f"packet-{name}", b"\1" + framed(packet)
+        yield f"twice-{name}", b"\1" + events + framed(packet) * 2
+        yield f"stream-{name}", b"\0" + struct.pack(">I", len(packet)) + packet
+    yield "unknown", b"\1" + framed(vici_packet(0, "nope", {})) + framed(vici_packet(3, "nope", {}))
+
+
 def main(directory):
     with open(os.path.join(directory, "..", "cert_ca.inc"), "w") as f:
         f.write("".join(f"{b}," + ("\n" if i % 24 == 23 else "") for i, b in enumerate(certificates()["ca"])) + "\n")
-    for target in (esp_open, headers, dp_socket, cert, ike_input, ike_peer):
+    for target in (esp_open, headers, dp_socket, cert, ike_input, ike_peer, vici):
         path = os.path.join(directory, target.__name__)
         os.makedirs(path, exist_ok=True)
         for name, data in target():

@@ -4,6 +4,12 @@
 #include "vici_handlers.h"
 #include "vici_waiting.h"
 
+/* Those that others have taken the place of, or that the peer knows to be deleted, have ended already. */
+static bool is_there(const struct child_info *child)
+{
+	return child->state != CHILD_CREATED && child->state != CHILD_REKEYED && child->state != CHILD_DELETED;
+}
+
 static void match_sa(void *ctx, const struct ike_sa_info *sa)
 {
 	struct waiting *w = ctx;
@@ -17,7 +23,7 @@ static void match_sa(void *ctx, const struct ike_sa_info *sa)
 	for (int i = 0; vici_selects_children(&w->about) && i < sa->child_count; i++) {
 		const struct child_info *child = &sa->children[i];
 
-		if (child->state != CHILD_CREATED && vici_selects_child(&w->about, child))
+		if (is_there(child) && vici_selects_child(&w->about, child))
 			vici_ids_add(&w->ids, child->uniqueid);
 	}
 }

@@ -59,7 +59,7 @@ static void parse(const uint8_t *data, size_t size)
 		return;
 	}
 	copy(&b, &msg);
-	if (!vici_builder_check(&b) && (b.len != size || memcmp(b.data, data, size)))
+	if (!vici_builder_check(&b) && (b.len != size || (size && memcmp(b.data, data, size))))
 		abort();
 	vici_builder_free(&b);
 }

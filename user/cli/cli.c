@@ -72,6 +72,15 @@ static const struct command commands[] = {
 	  "is dropped from then on, not sent in clear, until the connection is up again.\n"
 	  "\n"
 	  "  xswan down site-b\n" },
+	{ "check", cli_check, "DIR", OPTIONAL, "what is wrong with a configuration, without a daemon",
+	  "Reads swanctl.conf, what lies beside it, and xswan.conf from DIR (/etc/xswan), as xswan-ike would, and\n"
+	  "says all that is wrong with it, by file, line and key; warns of what is likely not meant: certificates\n"
+	  "that expire, selectors of two children that overlap, short secrets. Nothing is changed or sent.\n"
+	  "\n"
+	  "With --json one object, described in xswan(8). Exit status 1 if anything is wrong.\n"
+	  "\n"
+	  "  xswan check /root/new\n"
+	  "  xswan check && xswan apply\n" },
 	{ "diff", cli_diff, "DIR", OPTIONAL, "what a reload would change, and at what cost",
 	  "Reads the configuration that xswan-ike was started with, or that in DIR, which its user has to be able\n"
 	  "to read, and compares it with the running one. For each connection and child: none; update (taken\n"

@@ -38,6 +38,7 @@ int cli_up(struct cli *cli, const char *operand);
 int cli_restart(struct cli *cli, const char *operand);
 int cli_rekey(struct cli *cli, const char *operand);
 int cli_down(struct cli *cli, const char *operand);
+int cli_check(struct cli *cli, const char *operand);
 int cli_diff(struct cli *cli, const char *operand);
 int cli_apply(struct cli *cli, const char *operand);
 int cli_confirm(struct cli *cli, const char *operand);

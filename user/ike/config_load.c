@@ -169,25 +169,48 @@ int config_read(struct settings **settings, const char *dir, char *why, size_t w
 	return settings_load(settings, path, why, why_size);
 }
 
-int config_make(struct config **cfg, struct settings *settings, const char *dir, const struct loaded *loaded, char *why,
-		size_t why_size)
+static int make(struct config **cfg, struct settings *settings, const char *dir, const struct loaded *loaded,
+		struct problems *p)
 {
-	struct problems p = { .why = why, .why_size = why_size };
 	struct config *out = calloc(1, sizeof(*out));
 	int err;
 
 	if (!out) {
-		snprintf(why, why_size, "%s: out of memory", dir);
+		problem_text(p, "%s: out of memory", dir);
 		return -ENOMEM;
 	}
 	out->refs = 1;
 	settings_forget_use(settings);
-	load(out, settings_root(settings), dir, loaded, &p);
-	err = problems_end(&p);
+	load(out, settings_root(settings), dir, loaded, p);
+	err = problems_end(p);
 	if (err)
 		config_unref(out);
 	else
 		*cfg = out;
+	return err;
+}
+
+int config_make(struct config **cfg, struct settings *settings, const char *dir, const struct loaded *loaded, char *why,
+		size_t why_size)
+{
+	struct problems p = { .why = why, .why_size = why_size };
+
+	return make(cfg, settings, dir, loaded, &p);
+}
+
+int config_load_reporting(struct config **cfg, const char *dir, void (*each)(void *ctx, const char *text), void *ctx)
+{
+	char why[1024] = "";
+	struct problems p = { .why = why, .why_size = sizeof(why), .each = each, .ctx = ctx };
+	struct settings *settings;
+	int err = config_read(&settings, dir, why, sizeof(why));
+
+	if (err) {
+		each(ctx, why);
+		return err;
+	}
+	err = make(cfg, settings, dir, NULL, &p);
+	settings_free(settings);
 	return err;
 }
 

@@ -23,6 +23,9 @@ int config_read(struct settings **settings, const char *dir, char *why, size_t w
  */
 int config_make(struct config **cfg, struct settings *settings, const char *dir, const struct loaded *loaded, char *why,
 		size_t why_size) __attribute__((warn_unused_result));
+/* The same of DIR and files alone, telling each problem and not the first alone. 0 or -errno. */
+int config_load_reporting(struct config **cfg, const char *dir, void (*each)(void *ctx, const char *text), void *ctx)
+	__attribute__((warn_unused_result));
 /* Both. */
 int config_load(struct config **cfg, const char *dir, const struct loaded *loaded, char *why, size_t why_size)
 	__attribute__((warn_unused_result));

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <event2/event.h>
 #include <openssl/crypto.h>
@@ -14,13 +15,14 @@
 #include "../lib/options.h"
 #include "../lib/privileges.h"
 #include "../lib/service.h"
+#include "check.h"
 #include "daemon.h"
 
 #define SECURE_HEAP (4u << 20) /* for private keys, and the key exchanges of as many IKE SAs as come up at once */
 #define SECURE_HEAP_LEAST 32u
 
 static struct daemon_options options = { .config_dir = CONFIG_DIR_DEFAULT, .instance = INSTANCE_DEFAULT };
-static bool help, version;
+static bool help, version, check, json;
 
 static const struct option_def defs[] = {
 	{ 'c', "config", OPTION_TEXT, "DIR", &options.config_dir, 0,
@@ -35,6 +37,8 @@ static const struct option_def defs[] = {
 #ifdef XSWAN_IMPAIR
 	{ 0, "impair", OPTION_TEXT, "NAME[:EXCHANGE][=TIMES],...", &options.impair, 0, "do this wrong" },
 #endif
+	{ 0, "check", OPTION_FLAG, NULL, &check, 0, "say what is wrong with the configuration in DIR, and exit" },
+	{ 0, "json", OPTION_FLAG, NULL, &json, 0, "with --check: as one JSON object" },
 	{ 'V', "version", OPTION_FLAG, NULL, &version, 0, "print the version and exit" },
 	{ 'h', "help", OPTION_FLAG, NULL, &help, 0, "print this and exit" },
 	{ 0 },
@@ -139,6 +143,12 @@ int main(int argc, char **argv)
 	if (version) {
 		puts("xswan-ike " XSWAN_VERSION);
 		return 0;
+	}
+	if (check) {
+		/* all that is to be said is in the report */
+		if (log_configure(&(struct log_settings){ .level = LOG_LEVEL_ERROR }))
+			return 1;
+		return check_run(options.config_dir, json, time(NULL), stdout);
 	}
 	signal(SIGPIPE, SIG_IGN);
 	event_set_log_callback(on_event_log);

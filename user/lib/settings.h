@@ -70,12 +70,15 @@ const char *setting_path(const struct setting *setting, char out[static SETTINGS
 void settings_unused(struct section *section, void (*fn)(void *ctx, struct section *s, struct setting *k), void *ctx);
 
 /*
- * Problems found in settings that parsed: why keeps the first, and how many came after it.
+ * Problems found in settings that parsed: why keeps the first, and how many came after it. Whoever wants all of them is told
+ * of each.
  */
 struct problems {
 	char *why;
 	size_t why_size;
 	unsigned int count;
+	void (*each)(void *ctx, const char *text); /* NULL: nobody */
+	void *ctx;
 };
 
 void problem_text(struct problems *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

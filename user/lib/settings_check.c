@@ -10,66 +10,70 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Appends to why when this is the first problem. */
-__attribute__((format(printf, 2, 0))) static void append(struct problems *p, const char *fmt, va_list args)
-{
-	size_t used = p->why_size ? strlen(p->why) : 0;
+#define PROBLEM_TEXT 1024
 
-	if (p->count == 1 && used < p->why_size)
-		vsnprintf(p->why + used, p->why_size - used, fmt, args);
+/* "where: " has been written to `text` already. */
+__attribute__((format(printf, 3, 0))) static void add(struct problems *p, char text[static PROBLEM_TEXT], const char *fmt,
+						       va_list args)
+{
+	const size_t used = strlen(text);
+
+	vsnprintf(text + used, PROBLEM_TEXT - used, fmt, args);
+	if (++p->count == 1)
+		snprintf(p->why, p->why_size, "%s", text);
+	if (p->each)
+		p->each(p->ctx, text);
 }
 
-static void begin(struct problems *p, const char *file, unsigned int line, const char *path)
+static void begin(char text[static PROBLEM_TEXT], const char *file, unsigned int line, const char *path)
 {
 	char at[16] = "";
 
-	if (++p->count > 1)
-		return;
 	if (line)
 		snprintf(at, sizeof(at), ":%u", line);
-	snprintf(p->why, p->why_size, "%s%s: %s%s", file, at, path, *path ? ": " : "");
+	snprintf(text, PROBLEM_TEXT, "%s%s: %s%s", file, at, path, *path ? ": " : "");
 }
 
 void problem_text(struct problems *p, const char *fmt, ...)
 {
+	char text[PROBLEM_TEXT] = "";
 	va_list args;
 
-	if (++p->count > 1)
-		return;
 	va_start(args, fmt);
-	vsnprintf(p->why, p->why_size, fmt, args);
+	add(p, text, fmt, args);
 	va_end(args);
 }
 
 void problem_at(struct problems *p, const char *file, unsigned int line, const char *fmt, ...)
 {
+	char text[PROBLEM_TEXT];
 	va_list args;
 
-	begin(p, file, line, "");
+	begin(text, file, line, "");
 	va_start(args, fmt);
-	append(p, fmt, args);
+	add(p, text, fmt, args);
 	va_end(args);
 }
 
 void problem_setting(struct problems *p, const struct setting *setting, const char *fmt, ...)
 {
-	char path[SETTINGS_PATH];
+	char path[SETTINGS_PATH], text[PROBLEM_TEXT];
 	va_list args;
 
-	begin(p, setting->file, setting->line, setting_path(setting, path));
+	begin(text, setting->file, setting->line, setting_path(setting, path));
 	va_start(args, fmt);
-	append(p, fmt, args);
+	add(p, text, fmt, args);
 	va_end(args);
 }
 
 void problem_section(struct problems *p, const struct section *section, const char *fmt, ...)
 {
-	char path[SETTINGS_PATH];
+	char path[SETTINGS_PATH], text[PROBLEM_TEXT];
 	va_list args;
 
-	begin(p, section->file, section->line, section_path(section, path));
+	begin(text, section->file, section->line, section_path(section, path));
 	va_start(args, fmt);
-	append(p, fmt, args);
+	add(p, text, fmt, args);
 	va_end(args);
 }
 

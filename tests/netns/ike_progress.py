@@ -4,62 +4,39 @@
 
     ike_progress.py SOCKET COUNT SECONDS
 
-Prints one JSON object: how many were up in the end, seconds that it took, and the slowest answer to `stats` and to the
-status of one connection, in milliseconds. Fails when not all are up within SECONDS.
+Prints one JSON object: how many were up in the end, seconds that it took, the slowest answer to `stats` and to the status of
+one connection meanwhile, and how many IKE SAs the whole list has and how long that takes, in milliseconds. Fails when not
+all are up within SECONDS.
 """
 import json
-import socket
-import struct
+import os
 import sys
 import time
 
-KEY_VALUE, REQUEST, RESPONSE = 3, 0, 1
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
+from vici_client import Session  # noqa: E402
 
 
-def receive(vici, size):
-    data = b""
-    while len(data) < size:
-        part = vici.recv(size - len(data))
-        if not part:
-            sys.exit("the controller has closed the connection")
-        data += part
-    return data
-
-
-def request(vici, command, **arguments):
-    """(reply, milliseconds)"""
-    packet = bytes([REQUEST, len(command)]) + command.encode()
-    for key, value in arguments.items():
-        packet += bytes([KEY_VALUE, len(key)]) + key.encode() + struct.pack("!H", len(value)) + value.encode()
+def timed(call, *args, **arguments):
+    """(what it says, milliseconds)"""
     begin = time.monotonic()
-    vici.sendall(struct.pack("!I", len(packet)) + packet)
-    reply = receive(vici, struct.unpack("!I", receive(vici, 4))[0])
-    if reply[0] != RESPONSE:
-        sys.exit(f"{command}: answered with packet type {reply[0]}")
-    return reply, (time.monotonic() - begin) * 1000
-
-
-def number(reply, key):
-    """The value of the first such key in the reply."""
-    at = reply.index(bytes([KEY_VALUE, len(key)]) + key.encode()) + 2 + len(key)
-    size = struct.unpack_from("!H", reply, at)[0]
-    return int(reply[at + 2:at + 2 + size])
+    result = call(*args, **arguments)
+    return result, round((time.monotonic() - begin) * 1000, 1)
 
 
 def main(path, count, seconds):
-    vici = socket.socket(socket.AF_UNIX)
-    vici.connect(path)
-    vici.settimeout(30)
+    vici = Session(path, 30)
     begin, up, slowest = time.monotonic(), -1, {"stats": 0.0, "list-sas": 0.0}
     while up < count and time.monotonic() - begin < seconds:
         time.sleep(0.05)
-        reply, took = request(vici, "stats")
+        reply, took = timed(vici.request, "stats")
         slowest["stats"] = max(slowest["stats"], took)
-        section = reply.index(b"ikesas")
-        up = number(reply[section:], "total") - number(reply[section:], "half-open")
-        slowest["list-sas"] = max(slowest["list-sas"], request(vici, "list-sas", ike="site0")[1])
-    print(json.dumps({"up": up, "seconds": round(time.monotonic() - begin, 2),
-                      "stats_ms": round(slowest["stats"], 1), "list_sas_ms": round(slowest["list-sas"], 1)}))
+        up = int(reply["ikesas"]["total"]) - int(reply["ikesas"]["half-open"])
+        slowest["list-sas"] = max(slowest["list-sas"], timed(vici.request, "list-sas", ike="site0")[1])
+    took = time.monotonic() - begin
+    (listed, _), list_ms = timed(vici.stream, "list-sas", "list-sa")
+    print(json.dumps({"up": up, "seconds": round(took, 2), "stats_ms": slowest["stats"], "list_sas_ms": slowest["list-sas"],
+                      "listed": len(listed), "list_all_ms": list_ms}))
     return up < count
 
 

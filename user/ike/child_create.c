@@ -293,8 +293,8 @@ void child_log_rekeyed(struct ike_sa *sa, struct child *old, struct child *child
 {
 	engine_count(sa->engine, XSWAN_IKE_CHILD_REKEYED);
 	tally_sa(sa, TALLY_CHILD_REKEY);
-	ike_sa_log(sa, LOG_LEVEL_INFO, "Child SA %s{%u} rekeyed: %s{%u} takes its place", old->conf->name,
-		   old->uniqueid, child->conf->name, child->uniqueid);
+	ike_sa_log_event(sa, IKE_LOG_CHILD_REKEYED, child, "Child SA %s{%u} rekeyed: %s{%u} takes its place",
+			 old->conf->name, old->uniqueid, child->conf->name, child->uniqueid);
 	ike_sa_event_rekeyed(sa, old, child);
 }
 
@@ -303,6 +303,8 @@ static void succeed(struct ike_sa *sa, struct child *old, struct child *child)
 	if (!old || old->state == CHILD_DELETED)
 		return;
 	child_retire(sa, old);
+	if (old->state == CHILD_REKEYING)
+		old->state = CHILD_REKEYED;
 	child_log_rekeyed(sa, old, child);
 	if (old->state != CHILD_DELETING)
 		child_delete(sa, old);

@@ -37,6 +37,12 @@ void ike_rekey_expired(struct ike_sa *sa); /* REKEY_ANSWERED, and no sign came *
 void ike_rekey_ended(struct ike_sa *sa); /* it ends: so does what depends on it */
 void ike_rekey_forget(struct ike_sa *sa); /* it is freed */
 
+/* What the exchange is for: an IKE SA in place of old, by our request or the peer's; NULL: no memory */
+struct ike_sa *ike_rekey_begin(struct ike_sa *old, bool initiator);
+void ike_rekey_succeed(struct ike_sa *old, struct ike_sa *sa); /* sa takes the place of old, with its Child SAs */
+void ike_rekey_drop(struct ike_sa *sa); /* nobody has seen it: it goes without a word */
+
+/* ike_rekey_exchange.c */
 int rekey_ike_build(struct ike_sa *sa, struct child *child, struct message *m);
 void rekey_ike_response(struct ike_sa *sa, struct child *child, const struct payloads *in);
 void rekey_ike_timeout(struct ike_sa *sa);

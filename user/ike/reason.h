@@ -50,6 +50,8 @@ enum ike_reason {
 	X(IKE_DOWN, "ike_down", "it has ended") \
 	X(CHILD_UP, "child_up", "a Child SA carries traffic") \
 	X(CHILD_DOWN, "child_down", "it has ended") \
+	X(IKE_REKEYED, "ike_rekey", "an IKE SA has taken another's place; the line is about the new one") \
+	X(CHILD_REKEYED, "child_rekey", "a Child SA has, likewise") \
 	X(FAILED, "failed", "a negotiation has failed")
 
 enum ike_log_event {

@@ -59,6 +59,7 @@ static void put_endpoint(struct vici_builder *b, const char *side, const struct 
 	vici_put(b, key, identity_format(id, id_text, sizeof(id_text)));
 }
 
+/* Seconds until then, as strongSwan has it. */
 static void put_left(struct vici_builder *b, const char *key, uint64_t when)
 {
 	const uint64_t now = daemon_now();
@@ -132,7 +133,6 @@ static void put_algorithms(struct vici_builder *b, const struct esp_alg *alg)
 		vici_put(b, "integ-alg", integ[alg->integ]);
 }
 
-/* Seconds until then, as strongSwan has it. */
 /* What fits the tunnel; strongSwan leaves that to the kernel, and has no keys for it. */
 static void put_path(struct vici_builder *b, const struct daemon *d, uint64_t id)
 {

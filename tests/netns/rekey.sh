@@ -109,7 +109,8 @@ one_round()
 {
 	local way
 
-	for way in a:site/net b:site/net "a:site/net b:site/net" a:site b:site "a:site b:site" "a:site b:site/net" "b:site a:site/net"; do
+	for way in a:site/net b:site/net "a:site/net b:site/net" a:site b:site "a:site b:site" "a:site b:site/net" \
+		"b:site a:site/net"; do
 		# shellcheck disable=SC2086  # one word for each
 		at_once $way
 		sleep 0.05

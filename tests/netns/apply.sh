@@ -279,9 +279,10 @@ confirmed()
 		exits 0 xswan a confirm && ! awaits && no_change
 }
 
-# The one who applied has locked himself out, and his session ends.
+# The one who applied has locked himself out, and his session ends. Nobody but a person has wanted what was up.
 rolled_back()
 {
+	extra a a.example c.example aes128gcm16 none "dpd_delay = 20" && exits 0 xswan a apply || return
 	rm "$STATE/a/conf.d/extra.conf"
 	setsid bash -c "'$BUILD/xswan' -i '$RUN_ID-a' apply --confirm 3; echo applied; sleep 60" >"$STATE/session.txt" 2>&1 &
 	set -- $!
@@ -289,7 +290,7 @@ rolled_back()
 		wait_for 8 up extra && over_extra && ! awaits && grep 'not confirmed in time' "$STATE/a-ike.log" &&
 		exits 1 xswan a diff && said '^extra: remove'
 	set -- $?
-	extra a a.example c.example aes128gcm16 start "dpd_delay = 20"
+	extra a a.example c.example aes128gcm16 none "dpd_delay = 20"
 	no_change && return "$1"
 }
 

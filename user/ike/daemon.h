@@ -59,8 +59,18 @@ struct daemon_files {
 	struct loaded_conn *superseded; /* by the files: out of the store meanwhile */
 };
 
+/* Children of a configuration that are to be brought up. */
+struct daemon_ups {
+	struct daemon_up {
+		const struct conf_conn *conn;
+		const struct conf_child *child;
+	} *list;
+	size_t count, room;
+};
+
 /* What ran before an apply that is to be confirmed. cfg NULL: there is none. */
 struct daemon_former {
+	struct daemon_ups ups; /* of its children */
 	struct config *cfg;
 	struct settings *settings;
 	struct gateway_conf gateway;
@@ -133,6 +143,8 @@ int daemon_config_make(struct daemon *d, struct settings *settings, const char *
 int daemon_config_apply(struct daemon *d, struct config *cfg); /* takes over the caller's reference */
 /* The same, and what is up follows (engine_reconcile). 0 or -errno, said in why, and everything stays. */
 int daemon_config_take(struct daemon *d, struct config *cfg, bool end_removed, char *why, size_t why_size);
+void daemon_note_up(void *ups, const struct conf_conn *conn, const struct conf_child *child); /* or says why not */
+void daemon_bring_up(struct daemon *d, const struct daemon_up *up); /* by its turn; if it can be from here */
 /*
  * The files as they were taken, with what clients have loaded: what they have unloaded stays up. 0 or -errno, said in why,
  * and everything stays.

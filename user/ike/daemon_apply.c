@@ -127,12 +127,13 @@ int daemon_confirm_refuses(const struct daemon *d, char *why, size_t why_size)
 	return -EBUSY;
 }
 
-static void forget_former(struct daemon *d)
+static void drop_former(struct daemon_former *former)
 {
-	event_free(d->former.timer);
-	config_unref(d->former.cfg);
-	settings_free(d->former.settings);
-	d->former = (struct daemon_former){ 0 };
+	event_free(former->timer);
+	free(former->ups.list);
+	config_unref(former->cfg);
+	settings_free(former->settings);
+	*former = (struct daemon_former){ 0 };
 }
 
 static void swap_settings(struct daemon *d, struct settings **other)
@@ -141,6 +142,19 @@ static void swap_settings(struct daemon *d, struct settings **other)
 
 	d->settings = *other;
 	*other = running;
+}
+
+/* Whatever its start_action: somebody may have come in by it. */
+static void bring_back(struct daemon *d, const struct daemon_ups *ups)
+{
+	for (size_t i = 0; i < ups->count; i++) {
+		const struct wanted_child *c = wanted_find(&d->wanted, ups->list[i].conn->name, ups->list[i].child->name);
+
+		if (c && !c->up)
+			daemon_bring_up(d, &ups->list[i]);
+	}
+	daemon_try_wanted(d);
+	daemon_pump(d);
 }
 
 static void on_not_confirmed(evutil_socket_t fd, short what, void *arg)
@@ -161,7 +175,9 @@ static void on_not_confirmed(evutil_socket_t fd, short what, void *arg)
 		log_error("apply: former configuration: %s", why);
 	else
 		swap_settings(d, &d->former.settings);
-	forget_former(d);
+	if (!err)
+		bring_back(d, &d->former.ups);
+	drop_former(&d->former);
 	vici_loaded_settle(d);
 }
 
@@ -172,7 +188,7 @@ int daemon_confirm(struct daemon *d, char *why, size_t why_size)
 		return -ENOENT;
 	}
 	end_superseded(d, d->former.superseded, false);
-	forget_former(d);
+	drop_former(&d->former);
 	log_info("apply: confirmed");
 	vici_loaded_settle(d);
 	return 0;
@@ -182,7 +198,18 @@ void daemon_former_free(struct daemon *d)
 {
 	end_superseded(d, d->former.superseded, false);
 	if (d->former.cfg)
-		forget_former(d);
+		drop_former(&d->former);
+}
+
+static void note_ups(const struct daemon *d, struct daemon_former *former)
+{
+	for (const struct wanted_child *c = d->wanted.children; c; c = c->next) {
+		const struct conf_conn *conn = c->up ? config_find_conn(former->cfg, c->conn) : NULL;
+		const struct conf_child *child = conn ? conn_find_child(conn, c->child) : NULL;
+
+		if (child)
+			daemon_note_up(&former->ups, conn, child);
+	}
 }
 
 /* Ready, before anything is changed. */
@@ -200,6 +227,7 @@ static int keep_former(struct daemon *d, unsigned int seconds, struct daemon_for
 		return -ENOMEM;
 	}
 	former->cfg = config_ref(d->cfg);
+	note_ups(d, former);
 	return 0;
 }
 
@@ -250,10 +278,8 @@ int daemon_apply(struct daemon *d, struct daemon_files *files, unsigned int conf
 	}
 	end_superseded(d, files->superseded, err);
 	settings_free(files->settings);
-	if (former.cfg) {
-		event_free(former.timer);
-		config_unref(former.cfg);
-	}
+	if (former.cfg)
+		drop_former(&former);
 	if (!err)
 		log_info("configuration reloaded");
 	return err;

@@ -131,19 +131,11 @@ int daemon_config_apply(struct daemon *d, struct config *cfg)
 
 /* ---- what is up follows ---- */
 
-struct restarts {
-	struct restart {
-		const struct conf_conn *conn;
-		const struct conf_child *child;
-	} *list;
-	size_t count, room;
-};
-
-static void note_restart(void *ctx, const struct conf_conn *conn, const struct conf_child *child)
+void daemon_note_up(void *ctx, const struct conf_conn *conn, const struct conf_child *child)
 {
-	struct restarts *r = ctx;
+	struct daemon_ups *r = ctx;
 	const size_t room = r->room ? 2 * r->room : 64;
-	struct restart *list = r->count < r->room ? r->list : realloc(r->list, room * sizeof(*list));
+	struct daemon_up *list = r->count < r->room ? r->list : realloc(r->list, room * sizeof(*list));
 
 	if (!list) {
 		log_error("'%s/%s': out of memory: not brought up again", conn->name, child->name);
@@ -152,27 +144,27 @@ static void note_restart(void *ctx, const struct conf_conn *conn, const struct c
 	if (r->count == r->room)
 		r->room = room;
 	r->list = list;
-	r->list[r->count++] = (struct restart){ conn, child };
+	r->list[r->count++] = (struct daemon_up){ conn, child };
 }
 
 /* Where only the peer can begin, its DELETE has told it. What else is wanted has its turn, too: no storm. */
-static void restart(struct daemon *d, const struct restart *r)
+void daemon_bring_up(struct daemon *d, const struct daemon_up *r)
 {
 	struct wanted_child *c = wanted_find(&d->wanted, r->conn->name, r->child->name);
 
-	if (c && conf_addrs_may_have_hosts(r->conn->remote_addrs, r->conn->remote_addr_count))
+	if (c && !c->trying && conf_addrs_may_have_hosts(r->conn->remote_addrs, r->conn->remote_addr_count))
 		wanted_acquire(&d->wanted, c, daemon_now());
 }
 
 static void follow(struct daemon *d, bool end_removed)
 {
-	struct restarts restarts = { 0 };
-	const struct engine_reconcile how = { .end_removed = end_removed, .restart = note_restart, .ctx = &restarts };
+	struct daemon_ups restarts = { 0 };
+	const struct engine_reconcile how = { .end_removed = end_removed, .restart = daemon_note_up, .ctx = &restarts };
 
 	engine_reconcile(d->engine, &how, daemon_now());
 	engine_timeout(d->engine, daemon_now()); /* attempts that were given up end now, and not when their successors run */
 	for (size_t i = 0; i < restarts.count; i++)
-		restart(d, &restarts.list[i]);
+		daemon_bring_up(d, &restarts.list[i]);
 	free(restarts.list);
 	daemon_sweep_tunnels(d);
 	daemon_try_wanted(d);

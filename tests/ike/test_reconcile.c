@@ -177,7 +177,7 @@ static void reconnect(void **state)
 	bring_up(w);
 	id = ike_id(&w->a);
 	b.local_id = a.remote_id = "c.example.com";
-	engine_configure(w->b.e, make_config(&b)); /* it was ready */
+	side_configure(&w->b, &b); /* it was ready */
 	take(&w->a, make_config(&a), true, &r);
 	assert_string_equal(r.names, "gw/net");
 	assert_null(carrier(&w->a, "net")); /* at once: so the next one is not in its way */

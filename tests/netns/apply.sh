@@ -239,8 +239,7 @@ all_or_nothing()
 
 unreadable_by_its_user()
 {
-	id xswan >/dev/null 2>&1 || return 0
-	mkdir -p "$STATE/secret" && cp -r "$STATE/a/." "$STATE/secret/" && chown -R root "$STATE/secret" && chmod -R go= "$STATE/secret"
+	mkdir -p "$STATE/secret" && cp -r "$STATE/a/." "$STATE/secret/" && chown -R nobody "$STATE/secret" && chmod -R go= "$STATE/secret"
 	exits 2 xswan a diff "$STATE/secret" && said 'Permission denied'
 }
 

@@ -93,6 +93,25 @@ static void test_flood(void **state)
 	close(good);
 }
 
+/* What it has asked for fits its queue, but it takes none of it; and one that has nothing to read may be silent. */
+static void test_stopped(void **state)
+{
+	struct world *w = *state;
+	int silent, stopped;
+
+	vici_server_set_patience(w->server, 100);
+	silent = join(w);
+	stopped = join(w);
+	assert_works(w, silent);
+	register_for(w, stopped, "tick");
+	send_packet(w, stopped, VICI_CMD_REQUEST, "stream", "count", "60000");
+	wait_for_clients(w, 1);
+	assert_non_null(strstr(w->last_line, "has not read for too long"));
+	assert_works(w, silent);
+	close(silent);
+	close(stopped);
+}
+
 static void test_too_many(void **state)
 {
 	struct world *w = *state;
@@ -245,7 +264,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_malformed),   TEST(test_largest_packet),     TEST(test_slow_reader),
-		TEST(test_flood),       TEST(test_too_many),           TEST(test_empty_reply),
+		TEST(test_flood),       TEST(test_stopped),            TEST(test_too_many),           TEST(test_empty_reply),
 		TEST(test_client_left), TEST(test_client_left_told),   TEST(test_server_left),
 		TEST(test_timeout),     TEST(test_timeout_not_needed),
 	};

@@ -51,7 +51,7 @@ struct vici_server {
 	size_t event_count;
 	void *ctx;
 	struct client *clients;
-	unsigned int client_count, last_number;
+	unsigned int client_count, last_number, patience;
 	struct vici_request *running; /* whose handler is on the stack */
 };
 
@@ -375,7 +375,7 @@ static void on_written(struct bufferevent *bev, void *arg)
 
 static void on_closed(struct bufferevent *bev, short what, void *arg)
 {
-	client_close(arg, NULL);
+	client_close(arg, what & BEV_EVENT_TIMEOUT ? "it has not read for too long what it asked for" : NULL);
 }
 
 /* ---- listening ---- */
@@ -383,6 +383,7 @@ static void on_closed(struct bufferevent *bev, short what, void *arg)
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *sa, int len, void *arg)
 {
 	struct vici_server *s = arg;
+	const struct timeval patience = { s->patience / 1000, s->patience % 1000 * 1000 };
 	struct client *c;
 
 	if (s->client_count >= VICI_CLIENTS_MAX) {
@@ -407,6 +408,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	bufferevent_setcb(c->bev, on_readable, on_written, on_closed, c);
 	/* reading stops there while a command runs; the rest waits in the kernel */
 	bufferevent_setwatermark(c->bev, EV_READ, 0, sizeof(uint32_t) + VICI_PACKET_MAX);
+	bufferevent_set_timeouts(c->bev, NULL, &patience);
 	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
 }
 
@@ -437,6 +439,7 @@ int vici_server_new(struct vici_server **server, struct event_base *base, const 
 	if (!s)
 		return -ENOMEM;
 	s->base = base;
+	s->patience = VICI_PATIENCE;
 	s->commands = commands;
 	s->events = events;
 	s->ctx = ctx;
@@ -459,6 +462,11 @@ out:
 	if (err)
 		vici_server_free(s);
 	return err;
+}
+
+void vici_server_set_patience(struct vici_server *s, unsigned int ms)
+{
+	s->patience = ms;
 }
 
 void vici_server_free(struct vici_server *s)

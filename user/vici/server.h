@@ -35,6 +35,7 @@
 /* Unread output that a client may let pile up: of events it subscribed to, and in all. */
 #define VICI_EVENT_QUEUE_MAX (1u << 20)
 #define VICI_QUEUE_MAX (64u << 20)
+#define VICI_PATIENCE 300000 /* ms that it may take nothing of what waits for it: a pager may stop it for a while */
 
 struct vici_server;
 struct vici_request;
@@ -58,6 +59,8 @@ struct vici_command {
 int vici_server_new(struct vici_server **server, struct event_base *base, const char *path,
 		    const struct vici_command *commands, const char *const *events, void *ctx);
 void vici_server_free(struct vici_server *server); /* not from a handler; flushes nothing; removes the socket */
+
+void vici_server_set_patience(struct vici_server *server, unsigned int ms); /* with clients that come from now on */
 
 /* Sends an event to every client registered for it. `b` stays the caller's; a broken one is logged and not sent. */
 void vici_server_raise(struct vici_server *server, const char *event, const struct vici_builder *b);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "../unit/vici_copy.h"
 #include "../unit/vici_daemon.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -15,37 +16,6 @@ static struct vici_daemon *s;
 static struct config *first;
 
 /* ---- the parser ---- */
-
-static void copy(struct vici_builder *b, const struct vici_message *msg)
-{
-	struct vici_cursor c = vici_iterate(msg);
-	struct vici_element e;
-	static char text[VICI_VALUE_MAX + 1];
-
-	while (vici_next(&c, &e)) {
-		switch (e.type) {
-		case VICI_KEY_VALUE:
-			vici_put_data(b, e.name, e.value, e.len);
-			break;
-		case VICI_ITEM:
-			snprintf(text, sizeof(text), "%.*s", (int)e.len, e.value);
-			if (strlen(text) != e.len)
-				b->error = -EDOM; /* a NUL: no text, and not to be written so */
-			vici_add_item(b, text);
-			break;
-		case VICI_SECTION:
-			vici_begin_section(b, e.name);
-			copy(b, &e.body);
-			vici_end_section(b);
-			break;
-		case VICI_LIST:
-			vici_begin_list(b, e.name);
-			copy(b, &e.body);
-			vici_end_list(b);
-			break;
-		}
-	}
-}
 
 static void parse(const uint8_t *data, size_t size)
 {
@@ -58,8 +28,8 @@ static void parse(const uint8_t *data, size_t size)
 			abort();
 		return;
 	}
-	copy(&b, &msg);
-	if (!vici_builder_check(&b) && (b.len != size || (size && memcmp(b.data, data, size))))
+	vici_copy(&b, &msg);
+	if (vici_builder_check(&b) || !vici_is_copy(&b, data, size))
 		abort();
 	vici_builder_free(&b);
 }

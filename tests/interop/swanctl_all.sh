@@ -5,18 +5,7 @@
 # the text that it should, and misses no key.
 set -u
 . "$(dirname "$0")/../netns/setup.sh"
-
-command -v swanctl >/dev/null || {
-	echo "1..0 # SKIP swanctl is not installed"
-	exit 0
-}
-uri=unix:///run/xswan/$RUN_ID-a/vici
-dir=$STATE/swanctl
-
-ask()
-{
-	SWANCTL_DIR=$dir timeout 15 stdbuf -oL swanctl "$@" --uri "$uri" 2>&1
-}
+. "$(dirname "$0")/swanctl_client.sh"
 
 configured()
 {

@@ -4,17 +4,7 @@
 # The distribution's own swanctl controls xswan-ike on gateway A: what it prints, what it asks for, what it is told.
 set -u
 . "$(dirname "$0")/../netns/setup.sh"
-
-command -v swanctl >/dev/null || {
-	echo "1..0 # SKIP swanctl is not installed"
-	exit 0
-}
-uri=unix:///run/xswan/$RUN_ID-a/vici
-
-ask()
-{
-	timeout 15 stdbuf -oL swanctl "$@" --uri "$uri" 2>&1
-}
+. "$(dirname "$0")/swanctl_client.sh"
 
 # matches PATTERN… : every one of them has a line in what is on standard input, and swanctl missed no key
 matches()

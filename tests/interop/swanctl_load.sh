@@ -5,18 +5,7 @@
 # directory as strongSwan has it, with pre-shared keys and then with certificates; changed, taken back, and refused.
 set -u
 . "$(dirname "$0")/../netns/setup.sh"
-
-command -v swanctl >/dev/null || {
-	echo "1..0 # SKIP swanctl is not installed"
-	exit 0
-}
-uri=unix:///run/xswan/$RUN_ID-a/vici
-dir=$STATE/swanctl
-
-ask()
-{
-	SWANCTL_DIR=$dir timeout 15 stdbuf -oL swanctl "$@" --uri "$uri" 2>&1
-}
+. "$(dirname "$0")/swanctl_client.sh"
 
 # says PATTERN OPTIONS…
 says()

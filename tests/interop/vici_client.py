@@ -90,9 +90,11 @@ class Session:
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(timeout)
         self.sock.connect(path)
+        self.input = self.sock.makefile("rb", 1 << 18)
         self.events = []  # (name, tree), in order
 
     def close(self):
+        self.input.close()
         self.sock.close()
 
     def send_raw(self, data):
@@ -103,24 +105,21 @@ class Session:
         self.send_raw(struct.pack("!I", len(packet)) + packet)
 
     def receive(self, count):
-        data = b""
-        while len(data) < count:
-            part = self.sock.recv(count - len(data))
-            if not part:
-                raise ViciError("the server has closed the connection")
-            data += part
+        data = self.input.read(count)
+        if len(data) < count:
+            raise ViciError("the server has closed the connection")
         return data
 
-    def packet(self):
+    def packet(self, parse=True):
         reader = Reader(self.receive(struct.unpack("!I", self.receive(4))[0]))
         kind = reader.take(1)[0]
         what = reader.name() if kind == EVENT else None
-        return kind, what, reader.section(None)
+        return kind, what, reader.section(None) if parse else None
 
-    def answer(self):
+    def answer(self, parse=True):
         """The next packet that is no event; those go to events."""
         while True:
-            kind, what, tree = self.packet()
+            kind, what, tree = self.packet(parse)
             if kind != EVENT:
                 return kind, tree
             self.events.append((what, tree))
@@ -137,6 +136,15 @@ class Session:
         if kind != RESPONSE:
             raise ViciError(f"{command}: answered by packet type {kind}")
         return tree
+
+    def count(self, command, event):
+        """How many events a command streams, whatever is in them."""
+        self.register(event)
+        self.events = []
+        self.send(REQUEST, command)
+        self.answer(False)
+        self.register(event, False)
+        return len(self.events)
 
     def stream(self, command, event, **arguments):
         """(events, reply)"""

@@ -119,7 +119,7 @@ printf '# slowest answer meanwhile, ms: stats %s, status of one connection %s\n'
 printf '# bytes a tunnel, with its configuration: sites %s, gateway %s\n' $(($(resident a) * 1024 / TUNNELS)) \
 	$(($(resident b) * 1024 / TUNNELS))
 check "the controller answered meanwhile" compare "$(jq '[.stats_ms, .list_sas_ms] | max | ceil' "$STATE/progress-a.json")" -le "$ANSWER_MS"
-printf '# the whole list, over vici, to a client in Python: %s IKE SAs in %s ms\n' "$(figure b listed)" "$(figure b list_all_ms)"
+printf '# the whole list, over vici: %s IKE SAs in %s ms\n' "$(figure b listed)" "$(figure b list_all_ms)"
 check "the whole list has them all" equal "$(figure b listed)" "$TUNNELS"
 check "all are listed" all_are_listed
 check "a change of all of them that touches no SA" updated

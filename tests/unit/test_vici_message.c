@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "../../user/vici/message.h"
+#include "vici_copy.h"
 #include "../../user/vici/text.h"
 
 #define BYTES(...) (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ })
@@ -272,41 +273,6 @@ static void test_truncated(void **state)
 	vici_builder_free(&b);
 }
 
-/* Writes a message again, element by element. */
-static void copy(struct vici_builder *b, const struct vici_message *m)
-{
-	struct vici_cursor c = vici_iterate(m);
-	struct vici_element e;
-	char item[VICI_VALUE_MAX + 1];
-
-	while (vici_next(&c, &e)) {
-		switch (e.type) {
-		case VICI_KEY_VALUE:
-			vici_put_data(b, e.name, e.value, e.len);
-			break;
-		case VICI_ITEM:
-			memcpy(item, e.value, e.len);
-			item[e.len] = '\0';
-			if (strlen(item) != e.len) { /* only a writer of text: mark it instead */
-				memset(item, '?', e.len);
-			}
-			vici_add_item(b, item);
-			break;
-		case VICI_SECTION:
-			vici_begin_section(b, e.name);
-			copy(b, &e.body);
-			vici_end_section(b);
-			break;
-		case VICI_LIST:
-			vici_begin_list(b, e.name);
-			copy(b, &e.body);
-			vici_end_list(b);
-			break;
-		}
-	}
-	assert_ptr_equal(c.pos, c.end);
-}
-
 /* There is one way to write a message, so what is accepted must come back byte for byte. */
 static void test_mutated(void **state)
 {
@@ -332,12 +298,10 @@ static void test_mutated(void **state)
 		}
 		if (!parse_exact(data, len, &m, &owner)) {
 			accepted++;
-			copy(&again, &m);
+			vici_copy(&again, &m);
 			assert_int_equal(vici_builder_check(&again), 0);
-			assert_int_equal(again.len, len);
-			for (size_t i = 0; i < len; i++)
-				if (again.data[i] != data[i] && again.data[i] != '?')
-					fail_msg("round %d: byte %zu changed", round, i);
+			if (!vici_is_copy(&again, data, len))
+				fail_msg("round %d: it is another message now", round);
 		}
 		free(owner);
 		vici_builder_free(&again);

@@ -2,25 +2,11 @@
 /* The command line against a canned gateway: what it prints, in both forms, and how it exits. */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <sys/file.h>
 #include <time.h>
 
-#include <cmocka.h>
-
-#include "../../user/cli/cli.h"
 #include "../../user/cli/status.h"
-#include "canned_gateway.h"
-
-struct world {
-	char dir[32];
-	pid_t gateway;
-	struct cli cli;
-	char *out, *err; /* of the last run */
-	size_t out_len, err_len;
-};
+#include "cli_world.h"
 
 /* ---- set-up ---- */
 
@@ -39,59 +25,6 @@ static void write_file(const char *path, const char *text)
 	assert_non_null(file);
 	assert_true(fputs(text, file) >= 0);
 	assert_int_equal(fclose(file), 0);
-}
-
-static int set_up(void **state)
-{
-	struct world *w = calloc(1, sizeof(*w));
-
-	assert_non_null(w);
-	strcpy(w->dir, "/tmp/xswan-cli-XXXXXX");
-	assert_non_null(mkdtemp(w->dir));
-	w->cli = (struct cli){ .instance = "no-such-instance", .timeout = 30 };
-	snprintf(w->cli.vici_path, INSTANCE_PATH, "%s/vici", w->dir);
-	snprintf(w->cli.ports_path, INSTANCE_PATH, "%s/ports.json", w->dir);
-	snprintf(w->cli.dp_pid_path, INSTANCE_PATH, "%s/dp.pid", w->dir);
-	w->gateway = canned_start(w->cli.vici_path, canned_commands);
-	assert_true(w->gateway > 0);
-	*state = w;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct world *w = *state;
-
-	canned_stop(w->gateway);
-	unlink(w->cli.vici_path);
-	unlink(w->cli.ports_path);
-	unlink(w->cli.dp_pid_path);
-	assert_int_equal(rmdir(w->dir), 0);
-	free(w->out);
-	free(w->err);
-	free(w);
-	return 0;
-}
-
-static int run(struct world *w, ...)
-{
-	char *argv[8] = { (char *)"xswan" };
-	struct cli cli = w->cli;
-	va_list words;
-	int argc = 1, status;
-
-	free(w->out);
-	free(w->err);
-	w->cli.out = cli.out = open_memstream(&w->out, &w->out_len);
-	w->cli.err = cli.err = open_memstream(&w->err, &w->err_len);
-	va_start(words, w);
-	while ((argv[argc] = va_arg(words, char *)))
-		argc++;
-	va_end(words);
-	status = cli_run(&cli, argc, argv);
-	fclose(cli.out);
-	fclose(cli.err);
-	return status;
 }
 
 /* Holds the lock that a running xswan-dp holds. */

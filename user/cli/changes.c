@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "../vici/text.h"
+#include "tree.h"
 
 #define DIFF_TIMEOUT 120000 /* milliseconds; reading many thousand connections takes its time */
 
@@ -24,20 +25,11 @@ struct changes {
 
 /* ---- what the daemon says, as JSON ---- */
 
-static json_t *text_json(const struct vici_element *e)
-{
-	char *text = strndup(e->value, e->len);
-	json_t *json = text ? json_string(text_clean(text, TEXT_ONE_LINE)) : NULL;
-
-	free(text);
-	return json ? json : json_null();
-}
-
 static json_t *value_json(const struct vici_message *of, const char *key)
 {
 	struct vici_element e;
 
-	return vici_find_value(of, key, &e) ? text_json(&e) : json_null();
+	return vici_find_value(of, key, &e) ? tree_text(&e) : json_null();
 }
 
 /* Sections, each with its name and an action. */

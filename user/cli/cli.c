@@ -25,6 +25,41 @@ static const struct command commands[] = {
 	  "\n"
 	  "  xswan status\n"
 	  "  xswan status --json | jq '.connections[].children[] | select(.up | not) | .name'\n" },
+	{ "sas", cli_sas, "CONN", OPTIONAL, "every IKE SA and Child SA, with all that is known of it",
+	  "As they are listed, of one connection or of all: SPIs, algorithms, addresses, ages, what is left of\n"
+	  "their lives, selectors, traffic. The keys are those of vici's list-sas.\n"
+	  "\n"
+	  "With --json an array, an object for each IKE SA.\n"
+	  "\n"
+	  "  xswan sas site-b\n"
+	  "  xswan sas --json | jq '.[] | keys[]'\n" },
+	{ "conns", cli_conns, "CONN", OPTIONAL, "what is configured: connections and their children",
+	  "Addresses, identities, lifetimes and children, with the keys of vici's list-conns.\n"
+	  "\n"
+	  "With --json an array, an object for each connection.\n"
+	  "\n"
+	  "  xswan conns\n"
+	  "  xswan conns --json | jq -r '.[] | keys[]'   # names\n" },
+	{ "certs", cli_certs, NULL, ONE, "certificates and revocation lists, and how long they are valid",
+	  "Ours, those of authorities, and lists: subject, issuer, serial number, days left, file, and whether\n"
+	  "there is a private key.\n"
+	  "\n"
+	  "With --json an array, described in xswan(8).\n"
+	  "\n"
+	  "  xswan certs --json | jq '.[] | select(.days_left < 30) | .file'\n" },
+	{ "explain", cli_explain, "CONN[/CHILD]", ONE, "why a child is not up: its last attempt, in full",
+	  "For each child, is it up, and what the last attempt that failed came to: what was received, what is\n"
+	  "configured, the first difference, and what to change.\n"
+	  "\n"
+	  "With --json an array, an object for each child.\n"
+	  "\n"
+	  "  xswan explain site-b\n" },
+	{ "log", cli_log, "CONN", OPTIONAL, "--follow: what xswan-ike logs, as it happens",
+	  "Lines of the log from now on, of one connection or all, until interrupted.\n"
+	  "\n"
+	  "With --json one object a line.\n"
+	  "\n"
+	  "  xswan log --follow site-b\n" },
 	{ "drops", cli_drops, NULL, ONE, "what was dropped and refused, by reason and by SA",
 	  "Every reason for which packets were dropped since the maps were made, with the sentence that\n"
 	  "says what it means, apart for the kernel (XDP and TC programs) and the workers; what IKE\n"
@@ -204,6 +239,7 @@ int cli_run(struct cli *cli, int argc, char **argv)
 		{ 'i', "instance", OPTION_TEXT, "NAME", &cli->instance, 0, "which gateway of this machine (default)" },
 		{ 'j', "json", OPTION_FLAG, NULL, &cli->json, 0, "one JSON object, for scripts" },
 		{ 'w', "watch", OPTION_FLAG, NULL, &cli->watch, 0, "drops: again every second, with rates" },
+		{ 'f', "follow", OPTION_FLAG, NULL, &cli->follow, 0, "log: what comes, until interrupted" },
 		{ 't', "timeout", OPTION_NUMBER, "SECONDS", &cli->timeout, 86400,
 		  "how long up and down wait (30; 0: for ever)" },
 		{ 'c', "confirm", OPTION_NUMBER, "SECONDS", &cli->confirm, 86400,

@@ -13,7 +13,7 @@ enum cli_exit { CLI_OK, CLI_FAILED, CLI_USAGE, CLI_UNREACHABLE };
 
 struct cli {
 	const char *instance;
-	bool json, help, watch;
+	bool json, help, watch, follow;
 	bool colour; /* out is a terminal */
 	unsigned int timeout; /* seconds; of up and down */
 	unsigned int confirm; /* seconds; of apply; 0: at once and for good */
@@ -38,6 +38,11 @@ int cli_up(struct cli *cli, const char *operand);
 int cli_restart(struct cli *cli, const char *operand);
 int cli_rekey(struct cli *cli, const char *operand);
 int cli_down(struct cli *cli, const char *operand);
+int cli_sas(struct cli *cli, const char *operand);
+int cli_conns(struct cli *cli, const char *operand);
+int cli_certs(struct cli *cli, const char *operand);
+int cli_log(struct cli *cli, const char *operand);
+int cli_explain(struct cli *cli, const char *operand);
 int cli_check(struct cli *cli, const char *operand);
 int cli_diff(struct cli *cli, const char *operand);
 int cli_apply(struct cli *cli, const char *operand);

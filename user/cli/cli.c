@@ -173,7 +173,7 @@ static void print_usage(const struct option_def *options, FILE *out)
 		     "Names are those of /etc/xswan/swanctl.conf. A first session:\n\n"
 		     "  xswan status                 # what is configured, and what is up of it?\n"
 		     "  xswan up net                 # negotiate the child `net`, watching\n"
-		     "  xswan -i lab status --json   # another instance, for a script\n\n"
+		     "\n"
 		     "Exit status: 0 done, 1 failed, 2 wrong usage, 3 daemon not reachable. More: xswan(8).\n");
 }
 

@@ -38,6 +38,7 @@ struct fake_sa {
 	bool confirmed, retired; /* what is sent goes out by the newest that is confirmed and not retired */
 	int moves;
 	uint64_t last_sent;
+	struct child_limits limits;
 	uint8_t alg;
 	uint8_t key_in[XSWAN_DP_KEY_MAX], key_out[XSWAN_DP_KEY_MAX];
 	size_t key_len;
@@ -52,6 +53,7 @@ struct event {
 	enum ike_reason reason;
 	char conn[64], child[64], text[2048];
 	uint32_t uniqueid;
+	uint64_t at;
 };
 
 struct line {
@@ -184,6 +186,7 @@ static inline int sink_add(void *ctx, const struct child_install *in, uint64_t *
 		.retired = in->standby,
 		.transport = in->transport,
 		.no_tfc = in->no_tfc,
+		.limits = in->limits,
 		.alg = in->alg,
 		.key_len = in->key_len,
 		.local_ts_count = in->local_ts_count,
@@ -321,6 +324,7 @@ static inline void on_event(void *ctx, const struct ike_event *event)
 		return;
 	to = &s->events[s->event_count++];
 	to->kind = event->kind;
+	to->at = s->w->now;
 	to->reason = event->reason;
 	to->uniqueid = event->sa ? event->sa->uniqueid : 0;
 	snprintf(to->conn, sizeof(to->conn), "%s", event->conn ? event->conn : "");
@@ -541,7 +545,8 @@ static inline void world_run_to(struct world *w, uint64_t until)
 			w->now = next;
 		if (p && p->at <= w->now) {
 			w->wire = p->next;
-			engine_input(p->to->e, &p->local, &p->remote, p->data, p->len, w->now);
+			if (side_has(p->to, &p->local.addr)) /* it may have gone meanwhile */
+				engine_input(p->to->e, &p->local, &p->remote, p->data, p->len, w->now);
 			free(p);
 		}
 		engine_timeout(w->a.e, w->now);
@@ -703,6 +708,12 @@ static inline uint64_t counter(const struct side *s, enum xswan_ike_counter whic
 			fail_msg("\"%s\" is not in \"%s\"", part, text); \
 	} while (0)
 
+static inline bool same_selectors(const struct fake_sa *s, const struct fake_sa *t)
+{
+	return !memcmp(s->local_ts, t->remote_ts, s->local_ts_count * sizeof(s->local_ts[0])) &&
+	       !memcmp(s->remote_ts, t->local_ts, s->remote_ts_count * sizeof(s->remote_ts[0]));
+}
+
 /* Is there, for everything installed at one end, its mirror image at the other? */
 static inline bool mirrored(struct side *x, struct side *y)
 {
@@ -712,6 +723,7 @@ static inline bool mirrored(struct side *x, struct side *y)
 
 		for (int j = 0; s->installed && j < SLOTS && !found; j++) {
 			const struct fake_sa *t = &y->sas[j];
+			const bool nat = s->transport && x->w->nat; /* each has its own view (RFC 7296 section 2.23.1) */
 
 			found = t->installed && s->spi_in == t->spi_out && s->spi_out == t->spi_in &&
 				s->alg == t->alg && s->esn == t->esn && s->encap == t->encap &&
@@ -719,9 +731,7 @@ static inline bool mirrored(struct side *x, struct side *y)
 				!memcmp(s->key_in, t->key_out, s->key_len) &&
 				!memcmp(s->key_out, t->key_in, s->key_len) &&
 				memcmp(s->key_in, s->key_out, s->key_len) && s->local_ts_count == t->remote_ts_count &&
-				s->remote_ts_count == t->local_ts_count &&
-				!memcmp(s->local_ts, t->remote_ts, s->local_ts_count * sizeof(s->local_ts[0])) &&
-				!memcmp(s->remote_ts, t->local_ts, s->remote_ts_count * sizeof(s->remote_ts[0]));
+				s->remote_ts_count == t->local_ts_count && (nat || same_selectors(s, t));
 		}
 		if (s->installed && !found)
 			return false;

@@ -434,5 +434,6 @@ void create_child_response(struct ike_sa *sa, struct child *child, const struct 
 
 void create_child_timeout(struct ike_sa *sa)
 {
+	sa->reason = IKE_REASON_PEER_DEAD;
 	ike_sa_end(sa, "the peer did not answer CREATE_CHILD_SA");
 }

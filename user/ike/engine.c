@@ -260,7 +260,7 @@ static uint64_t deadline_of(const struct ike_sa *sa)
 	default:
 		break;
 	}
-	if (w->first && !w->exchange && !ike_rekey_holds(sa))
+	if (window_may_run(sa))
 		return 0;
 	return earlier(w->exchange ? w->resend_at : liveness_at(sa),
 		       earlier(earlier(renew_deadline(sa), keepalive_deadline(sa)),

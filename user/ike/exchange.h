@@ -13,6 +13,7 @@ struct exchange {
 	const char *name;
 	uint8_t type; /* enum exchange_type */
 	bool clear; /* not inside an SK payload */
+	bool urgent; /* before others, and also when ike_rekey_holds */
 	uint32_t with, without;
 	unsigned int phases; /* in which a request is served */
 	uint32_t request_required, request_optional;

@@ -122,12 +122,17 @@ void ike_rekey_succeed(struct ike_sa *old, struct ike_sa *sa)
 	sa->replaces = NULL;
 	sa->phase = PHASE_ESTABLISHED;
 	sa->authenticated = true;
+	mobike_take_over(sa, old);
 	sa->local = old->local; /* it may have moved meanwhile */
 	sa->remote = old->remote;
 	sa->nat_local = old->nat_local;
 	sa->nat_remote = old->nat_remote;
 	sa->newest_then = sa->engine->last_ike_id;
 	sa->established_at = sa->last_seen = sa->engine->now;
+	sa->authenticated_at = old->authenticated_at;
+	sa->first_id = old->first_id;
+	sa->replaced_at = old->replaced_at;
+	reauth_inherit(sa, old);
 	lifetime_start(sa);
 	ike_sa_index(sa);
 	ike_sa_drop_setup(sa);

@@ -199,7 +199,8 @@ void ike_sa_established(struct ike_sa *sa)
 	sa->phase = PHASE_ESTABLISHED;
 	sa->authenticated = true;
 	sa->newest_then = sa->engine->last_ike_id;
-	sa->established_at = sa->last_seen = sa->engine->now;
+	sa->first_id = sa->uniqueid;
+	sa->authenticated_at = sa->established_at = sa->last_seen = sa->engine->now;
 	ike_sa_index(sa);
 	half_open_leave(sa);
 	half_open_know(sa->engine, &sa->remote.addr);
@@ -247,6 +248,16 @@ void ike_sa_drop_older(struct ike_sa *sa)
 			ike_sa_end(other, "the peer has started anew (INITIAL_CONTACT)");
 		}
 	}
+}
+
+/* A responder's IKE_AUTH may have been lost; what the peer has sent since tells that it was not. */
+bool ike_sa_known_to_peer(struct ike_sa *sa)
+{
+	if (sa->initiator || sa->last_seen > sa->established_at)
+		return true;
+	window_want(sa, exchange_liveness);
+	timers_set(&sa->engine->timers, &sa->timer, 0);
+	return false;
 }
 
 void ike_sa_delete(struct ike_sa *sa)

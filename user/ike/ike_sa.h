@@ -112,6 +112,8 @@ struct ike_sa {
 
 	uint64_t replaced_at; /* ESTABLISHED: deleted then (unique.h); 0: not */
 	uint64_t established_at, last_seen; /* last_seen: authenticated IKE or ESP */
+	uint64_t authenticated_at; /* the first that it has come from by rekeying; and that one's uniqueid */
+	uint32_t first_id;
 	uint64_t expires_at; /* HALF_OPEN and LINGER */
 	struct ike_rekey *rekey; /* what is to take its place; NULL: nothing */
 	struct ike_sa *replaces; /* whose place it is to take, until it has it; NULL: nobody's */
@@ -160,6 +162,7 @@ bool ike_sa_same_peer(const struct ike_sa *a, const struct ike_sa *b);
  * were up before this one began. One that came up since then it knows, however late its message is.
  */
 void ike_sa_drop_older(struct ike_sa *sa);
+bool ike_sa_known_to_peer(struct ike_sa *sa); /* false: we cannot say yet, and it is being asked */
 void ike_sa_delete(struct ike_sa *sa); /* wants a DELETE exchange */
 bool ike_sa_close(struct ike_sa *sa); /* whatever its phase, as on command; false: it is ending, or nobody's */
 

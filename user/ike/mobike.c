@@ -9,6 +9,7 @@
 #include <openssl/rand.h>
 
 #include "exchange.h"
+#include "ike_rekey.h"
 #include "move.h"
 #include "nat.h"
 
@@ -117,12 +118,24 @@ int mobike_inherit(struct ike_sa *to, const struct ike_sa *from)
 	if (!to->mobike)
 		return -ENOMEM;
 	*to->mobike = *from->mobike;
-	to->mobike->seen_known = false; /* SPIs are in the hash */
-	to->mobike->wanted |= from->mobike->asked; /* what has not been answered is asked again */
-	to->mobike->asked = 0;
-	if (to->mobike->wanted && ike_sa_in(to, PHASES_UP))
-		mobike_want(to, to->mobike->wanted);
 	return 0;
+}
+
+void mobike_take_over(struct ike_sa *to, const struct ike_sa *from)
+{
+	struct mobike *mb = to->mobike;
+
+	if (!mb)
+		return;
+	*mb = *from->mobike;
+	mb->seen_known = false; /* SPIs are in the hash */
+	mb->wanted |= from->mobike->asked; /* what has not been answered is asked again */
+	mb->asked = 0;
+	/* and what has: it came to a peer for which the new one was perhaps in place already, and moved only the old one */
+	if (!endpoint_equal(&to->local, &from->local) || !endpoint_equal(&to->remote, &from->remote))
+		mb->wanted |= mb->initiator ? MOBIKE_UPDATE : MOBIKE_LIST;
+	if (mb->wanted)
+		mobike_want(to, mb->wanted);
 }
 
 /* Source and destination as the sender has them, addresses first (section 4.2.6). */
@@ -303,8 +316,8 @@ static void response(struct ike_sa *sa, struct child *child, const struct payloa
 	const unsigned int asked = mb->asked;
 
 	mb->asked = 0;
-	if (!in)
-		return;
+	if (!in || (ike_rekey_holds(sa) && payloads_error(in)))
+		return; /* asked again with the new one */
 	/* an error may come alone; but who answers without having seen the question is not where it says (section 3.7) */
 	if (asked & (MOBIKE_UPDATE | MOBIKE_CHECK) && !payloads_error(in) && !cookie_returned(mb, in)) {
 		ike_sa_end(sa, "the peer returned the wrong COOKIE2: it did not get our request");
@@ -321,6 +334,7 @@ static void response(struct ike_sa *sa, struct child *child, const struct payloa
 static void timed_out(struct ike_sa *sa)
 {
 	engine_count(sa->engine, XSWAN_IKE_DPD_TIMEOUT);
+	sa->reason = IKE_REASON_PEER_DEAD;
 	ike_sa_log(sa, LOG_LEVEL_WARN, "the peer is dead: no answer to %u requests about addresses", sa->window.tries + 1);
 	ike_sa_end(sa, "the peer is dead: it does not answer requests about addresses");
 }
@@ -329,6 +343,7 @@ static void timed_out(struct ike_sa *sa)
 static const struct exchange exchange_addresses = {
 	.name = "INFORMATIONAL (addresses)",
 	.type = INFORMATIONAL,
+	.urgent = true, /* for a peer that deletes what it has rekeyed may do so where we are no more */
 	.response_optional = PAYLOAD_BIT(NOTIFY) | PAYLOAD_BIT(VENDOR) | PAYLOAD_BIT(CP) | PAYLOAD_BIT(DELETE),
 	.build = build,
 	.on_response = response,

@@ -48,10 +48,11 @@ bool mobike_refuse_nat(struct ike_sa *sa, const struct payloads *in, struct mess
 /* IKE_SA_INIT has been answered: is IKE to go on on port 4500, NAT or not? (section 3.3) */
 bool mobike_wants_port(const struct ike_sa *sa);
 /*
- * For an IKE SA that replaces `from`: when it begins, and again, which cannot fail, when it takes over, for `from` may have
+ * For an IKE SA that replaces `from`: when it begins, and, before it has its path, when it takes over: `from` may have
  * moved meanwhile.
  */
 int mobike_inherit(struct ike_sa *to, const struct ike_sa *from) __attribute__((warn_unused_result));
+void mobike_take_over(struct ike_sa *to, const struct ike_sa *from);
 
 /* The peer's INFORMATIONAL request has notifies: does what those about addresses say. */
 void mobike_request(struct ike_sa *sa, const struct payloads *in, struct message *reply);

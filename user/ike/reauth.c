@@ -26,6 +26,14 @@ void reauth_want(struct ike_sa *sa, const char *why)
 	timers_set(&sa->engine->timers, &sa->timer, 0);
 }
 
+void reauth_inherit(struct ike_sa *to, struct ike_sa *from)
+{
+	to->reauth = from->reauth;
+	to->reauth_at = from->reauth_at;
+	to->reauth_delay = from->reauth_delay;
+	from->reauth_at = IKE_TIME_NEVER;
+}
+
 static bool same_connection(const struct ike_sa *a, const struct ike_sa *b)
 {
 	return b->conn && !strcmp(a->conn->name, b->conn->name) && ike_sa_same_peer(a, b);
@@ -57,7 +65,7 @@ static bool has_pending(const struct ike_sa *other)
 static struct ike_sa *successor(const struct ike_sa *sa)
 {
 	for (struct ike_sa *other = NULL; (other = ike_sa_of_conn(sa->engine, sa->conn->name, other));)
-		if (other->uniqueid > sa->uniqueid && ike_sa_in(other, PHASE_ESTABLISHED) && !other->reauth &&
+		if (other->first_id > sa->first_id && ike_sa_in(other, PHASE_ESTABLISHED) && !other->reauth &&
 		    same_connection(sa, other))
 			return other;
 	return NULL;
@@ -150,6 +158,8 @@ static void look_for_successor(struct ike_sa *sa)
 		sa->reauth_at = sa->engine->now + SECOND;
 	} else if (!next) {
 		begin(sa);
+	} else if (!ike_sa_known_to_peer(next)) {
+		sa->reauth_at = sa->engine->now + SECOND;
 	} else if (complete(sa, next)) {
 		ike_sa_log(sa, LOG_LEVEL_INFO, "IKE SA %s[%u] is replaced by %s[%u]", sa->conn->name, sa->uniqueid,
 			   next->conn->name, next->uniqueid);

@@ -36,10 +36,13 @@ void window_free(struct window *w)
 
 static void enqueue(struct window *w, struct want *want)
 {
-	want->next = NULL;
+	struct want **at = want->exchange->urgent ? &w->first : w->last;
+
+	want->next = *at;
 	want->queued = true;
-	*w->last = want;
-	w->last = &want->next;
+	*at = want;
+	if (!want->next)
+		w->last = &want->next;
 }
 
 void window_want(struct ike_sa *sa, const struct exchange *exchange)
@@ -219,15 +222,21 @@ static int start(struct ike_sa *sa, const struct exchange *exchange, struct chil
 	return 0;
 }
 
+bool window_may_run(const struct ike_sa *sa)
+{
+	const struct window *w = &sa->window;
+
+	return w->first && !w->exchange && (w->first->exchange->urgent || !ike_rekey_holds(sa));
+}
+
 void window_run(struct ike_sa *sa)
 {
 	struct want *want;
 
-	if (sa->window.exchange || ike_sa_in(sa, PHASE_LINGER | PHASE_DEAD) || ike_rekey_holds(sa))
+	if (ike_sa_in(sa, PHASE_LINGER | PHASE_DEAD) || !window_may_run(sa))
 		return;
 	want = dequeue(&sa->window);
-	if (want)
-		start(sa, want->exchange, want->child);
+	start(sa, want->exchange, want->child);
 }
 
 void window_done(struct ike_sa *sa)

@@ -58,6 +58,7 @@ void window_forget_child(struct ike_sa *sa, struct child *child);
 void window_drop_wanted(struct ike_sa *sa); /* nothing is wanted any more */
 void window_clear(struct ike_sa *sa); /* nothing is wanted any more, nothing under way */
 
+bool window_may_run(const struct ike_sa *sa); /* something is wanted, and nothing is under way, also in its place */
 void window_run(struct ike_sa *sa); /* starts what is wanted, if nothing is under way */
 void window_done(struct ike_sa *sa); /* the answer to our request is here */
 void window_resend(struct ike_sa *sa); /* due: sends the request again, or gives it up */

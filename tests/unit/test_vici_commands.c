@@ -68,6 +68,13 @@ static const struct row {
 	{ "list-policies", "drop=yes trap=yes", "list-policy", "!gw/lan.child=|reply", false },
 	{ "list-policies", "ike=nope", "list-policy", "!gw/lan.child=|reply", false },
 
+	{ "xswan-diff", "dir=/nowhere", "xswan-change", "success=no|errmsg=/nowhere/xswan.conf: No such file or directory", false },
+	{ "xswan-apply", "", "xswan-change", "success=no|errmsg=", false }, /* no xswan.conf */
+	{ "xswan-apply", "dir=/", NULL, "success=no|errmsg=", false },
+	{ "xswan-apply", "confirm=0", NULL, "success=no|errmsg=confirm: 1 to 86400 seconds", false },
+	{ "xswan-apply", "confirm=86401", NULL, "success=no|errmsg=confirm: 1 to 86400 seconds", false },
+	{ "xswan-confirm", "", NULL, "success=no|errmsg=no apply awaits its confirmation", false },
+
 	{ "list-conns", "", "list-conn",
 	  "gw.local_addrs.=127.0.0.2|gw.remote_addrs.=127.0.0.1|gw.local_port=500|gw.remote_port=500|gw.version=IKEv2|"
 	  "gw.reauth_time=0|gw.rekey_time=14400|gw.unique=UNIQUE_NO|gw.dpd_delay=0|gw.local-1.class=pre-shared key|"

@@ -143,6 +143,20 @@ const char *config_cas_format(const struct config *cfg, char out[static CONFIG_T
 	return trust_format(md, count, "certificates", out);
 }
 
+const char *config_authorities_format(const struct config *cfg, char out[static FIELD_TEXT])
+{
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (const struct conf_authority *a = cfg->authorities; a && used < FIELD_TEXT; a = a->next) {
+		used += snprintf(out + used, FIELD_TEXT - used, "%s%s: %s", used ? "; " : "", a->name,
+				 a->ca ? a->ca->file : "");
+		for (int i = 0; i < a->crl_uri_count && used < FIELD_TEXT; i++)
+			used += snprintf(out + used, FIELD_TEXT - used, " %s", a->crl_uris[i]);
+	}
+	return out;
+}
+
 const char *config_crls_format(const struct config *cfg, char out[static CONFIG_TRUST_TEXT])
 {
 	EVP_MD_CTX *md = begin_digest();

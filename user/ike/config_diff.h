@@ -37,6 +37,8 @@ bool config_secret_same(const struct config *old_cfg, const struct conf_conn *ol
 #define CONFIG_TRUST_TEXT 64
 const char *config_cas_format(const struct config *cfg, char out[static CONFIG_TRUST_TEXT]);
 const char *config_crls_format(const struct config *cfg, char out[static CONFIG_TRUST_TEXT]);
+/* The section authorities: names, certificates and URIs. */
+const char *config_authorities_format(const struct config *cfg, char out[static FIELD_TEXT]);
 
 const struct conf_shunt *config_find_shunt(const struct config *cfg, const char *conn, const char *name);
 

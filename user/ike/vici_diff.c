@@ -212,7 +212,7 @@ static void put_trust(struct vici_builder *b, const char *key, const char *old, 
 
 static void put_settings(struct vici_builder *b, const struct diff *x, const struct gateway_conf *now)
 {
-	char old_text[CONFIG_TRUST_TEXT], new_text[CONFIG_TRUST_TEXT];
+	char old_text[FIELD_TEXT], new_text[FIELD_TEXT];
 	const struct gateway_conf *old = &x->d->gateway;
 
 	vici_begin_section(b, "settings");
@@ -220,6 +220,8 @@ static void put_settings(struct vici_builder *b, const struct diff *x, const str
 		put_key(b, f, gateway_effect_word(f->effect), old, now);
 	put_trust(b, "x509ca", config_cas_format(x->old, old_text), config_cas_format(x->now, new_text));
 	put_trust(b, "x509crl", config_crls_format(x->old, old_text), config_crls_format(x->now, new_text));
+	put_trust(b, "authorities", config_authorities_format(x->old, old_text),
+		  config_authorities_format(x->now, new_text));
 	vici_end_section(b);
 }
 

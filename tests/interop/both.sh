@@ -1,8 +1,11 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# What either daemon can be told, ours (`we`, gateway A) or strongSwan (`it`, gateway B), both by stock swanctl; and what both
-# have then. Source charon.sh first. Not executable: it is no test.
+# What the tests with strongSwan share: what either daemon can be told, ours (`we`, gateway A) or strongSwan (`it`, gateway B),
+# both by stock swanctl; and what both have then. Not executable: it is no test.
+. "$(dirname "${BASH_SOURCE[0]}")/../netns/setup.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/charon.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/tshark.sh"
 
 ours()
 {
@@ -151,6 +154,13 @@ both_have()
 		show_sas
 		return 1
 	}
+}
+
+# nothing of either, in whatever state
+none_left()
+{
+	[ "$(xswan a --json status | jq '[.connections[].ike_sas[], .connections[].children[].sas[]] | length')" = 0 ] &&
+		! peer --list-sas | grep -q .
 }
 
 changed()

@@ -4,9 +4,7 @@
 # xswan on gateway A, strongSwan on gateway B, in both roles: proposals, traffic both ways, delete from either side. The
 # whole is captured, and tshark decrypts the exchanges with keys from a test build of xswan-ike and judges their form.
 set -u
-. "$(dirname "$0")/../netns/setup.sh"
-. "$(dirname "$0")/charon.sh"
-. "$(dirname "$0")/tshark.sh"
+. "$(dirname "$0")/both.sh"
 
 needs_charon
 
@@ -28,12 +26,6 @@ we_delete()
 it_deletes()
 {
 	peer --terminate --ike site --timeout 10
-}
-
-none_left()
-{
-	[ "$(xswan a --json status | jq '[.connections[].ike_sas[], .connections[].children[].sas[]] | length')" = 0 ] &&
-		! peer --list-sas | grep -q .
 }
 
 # agreed KEY-BITS KE: what was negotiated, as both daemons tell it

@@ -5,9 +5,7 @@
 # paddings, ECDSA on three curves, Ed25519, chains, a shared key on one side, names, ECDSA without RFC 7427; and what each
 # does not believe of the other.
 set -u
-. "$(dirname "$0")/../netns/setup.sh"
-. "$(dirname "$0")/charon.sh"
-. "$(dirname "$0")/tshark.sh"
+. "$(dirname "$0")/both.sh"
 
 needs_charon "$(python3 -c 'import cryptography' 2>/dev/null || echo "python3-cryptography is not installed")"
 PKI=$STATE/pki
@@ -45,7 +43,7 @@ from_here()
 	mark=$(wc -l <"$STATE/a-ike.log")
 }
 
-both_load()
+all_load()
 {
 	from_here
 	kill -HUP "$(pid_of a-ike)" && wait_for 5 logged 'configuration reloaded' || {
@@ -65,12 +63,6 @@ it_initiates()
 	peer --initiate --child net --timeout 20
 }
 
-none_left()
-{
-	[ "$(xswan a --json status | jq '[.connections[].ike_sas[], .connections[].children[].sas[]] | length')" = 0 ] &&
-		! peer --list-sas | grep -q .
-}
-
 clear_away()
 {
 	xswan a down site
@@ -80,7 +72,7 @@ clear_away()
 # works WHAT INITIATE SAID: SAID is in our log about the peer
 works()
 {
-	check "$1: both take the configuration" both_load || return
+	check "$1: both take the configuration" all_load || return
 	check "$1: the tunnel comes up" "$2" || return
 	[ -z "$3" ] || check "$1: the log says how the peer has signed" logged "$3"
 	check "$1: the client pings the server" pings client $SERVER
@@ -91,7 +83,7 @@ works()
 # refused WHAT INITIATE WORDS: no tunnel, and the log says why
 refused()
 {
-	check "$1: both take the configuration" both_load || return
+	check "$1: both take the configuration" all_load || return
 	check "$1: no tunnel" fails "$2"
 	check "$1: the log says why" logged "$3"
 	wait_for 5 none_left
@@ -198,7 +190,7 @@ works "distinguished names, it initiates" it_initiates ""
 
 standard
 have a a-p256.pem a-p256.key root.pem crl.pem
-check "both take the configuration" both_load
+check "both take the configuration" all_load
 check "swanctl says how each side authenticates" listed --list-conns "local public key authentication" "id: b.example.com"
 for role in we_initiate it_initiates; do
 	have b b-revoked.pem b-revoked.key root.pem
@@ -240,7 +232,7 @@ done
 have b b-rsa.pem b-rsa.key root.pem
 refused "RSA with SHA-1" it_initiates "received an RSA signature with SHA-1 \(method 1\).*RFC 7427"
 have a a-rsa.pem a-rsa.key root.pem && have b b-p256.pem b-p256.key root.pem
-check "our RSA key for a peer without RFC 7427: both take the configuration" both_load
+check "our RSA key for a peer without RFC 7427: both take the configuration" all_load
 check "our RSA key for a peer without RFC 7427: no tunnel" fails we_initiate
 check "our RSA key for a peer without RFC 7427: the log says why" logged "no SIGNATURE_HASH_ALGORITHMS, so only ECDSA"
 

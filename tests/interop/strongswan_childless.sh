@@ -4,10 +4,7 @@
 # IKE SAs without a Child SA in IKE_AUTH (RFC 6023) with strongSwan: what `childless` at each end makes of it in both
 # roles, and the Child SAs that follow by CREATE_CHILD_SA.
 set -u
-. "$(dirname "$0")/../netns/setup.sh"
-. "$(dirname "$0")/charon.sh"
 . "$(dirname "$0")/both.sh"
-. "$(dirname "$0")/tshark.sh"
 
 needs_charon
 

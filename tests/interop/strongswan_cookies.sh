@@ -5,9 +5,7 @@
 # INVALID_KE_PAYLOAD, each demanded by strongSwan of us and by us of strongSwan, alone and both. A half-open IKE SA of
 # somebody else makes the responder ask.
 set -u
-. "$(dirname "$0")/../netns/setup.sh"
-. "$(dirname "$0")/charon.sh"
-. "$(dirname "$0")/tshark.sh"
+. "$(dirname "$0")/both.sh"
 
 needs_charon "$(command -v tshark >/dev/null || echo "tshark is not installed")"
 

@@ -4,9 +4,7 @@
 # Dead peers (RFC 7296 section 2.4): strongSwan is killed, and we notice, keep the traffic in, and have the tunnel again
 # as soon as it is back; we are killed, and strongSwan notices.
 set -u
-. "$(dirname "$0")/../netns/setup.sh"
-. "$(dirname "$0")/charon.sh"
-. "$(dirname "$0")/tshark.sh"
+. "$(dirname "$0")/both.sh"
 
 needs_charon
 

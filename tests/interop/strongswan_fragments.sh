@@ -4,17 +4,9 @@
 # IKE fragmentation (RFC 7383) with strongSwan, in both roles, each side's fragments so small that IKE_AUTH takes several:
 # with AEAD and with HMAC; when strongSwan only takes them, and when it knows nothing of them; and with certificates.
 set -u
-. "$(dirname "$0")/../netns/setup.sh"
-. "$(dirname "$0")/charon.sh"
-. "$(dirname "$0")/tshark.sh"
+. "$(dirname "$0")/both.sh"
 
 needs_charon
-
-none_left()
-{
-	[ "$(xswan a --json status | jq '[.connections[].ike_sas[], .connections[].children[].sas[]] | length')" = 0 ] &&
-		! peer --list-sas | grep -q .
-}
 
 up()
 {

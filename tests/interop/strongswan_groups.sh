@@ -5,10 +5,7 @@
 # it and of the IKE SA, demanded by strongSwan of us and by us of strongSwan; and a side that has no group at all. Traffic
 # goes on meanwhile.
 set -u
-. "$(dirname "$0")/../netns/setup.sh"
-. "$(dirname "$0")/charon.sh"
 . "$(dirname "$0")/both.sh"
-. "$(dirname "$0")/tshark.sh"
 
 needs_charon
 

@@ -4,17 +4,9 @@
 # xswan on gateway A, strongSwan on gateway B: every IKE algorithm that both have, in both roles, each from IKE_SA_INIT to
 # the DELETE; strongSwan says what was agreed, and tshark that all of it is well-formed.
 set -u
-. "$(dirname "$0")/../netns/setup.sh"
-. "$(dirname "$0")/charon.sh"
-. "$(dirname "$0")/tshark.sh"
+. "$(dirname "$0")/both.sh"
 
 needs_charon
-
-none_left()
-{
-	[ "$(xswan a --json status | jq '[.connections[].ike_sas[], .connections[].children[].sas[]] | length')" = 0 ] &&
-		! peer --list-sas | grep -q .
-}
 
 peer_agreed()
 {

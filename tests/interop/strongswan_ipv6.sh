@@ -7,18 +7,10 @@
 # strongSwan has its ESP in user space here (libipsec), which knows tunnel mode in UDP alone. So transport mode, and ESP
 # as protocol 50 over IPv6, are held against scapy (scapy_modes.py) and against xswan itself (../netns/ipv6.sh).
 set -u
-. "$(dirname "$0")/../netns/setup.sh"
+. "$(dirname "$0")/both.sh"
 . "$(dirname "$0")/../netns/setup6.sh"
-. "$(dirname "$0")/charon.sh"
-. "$(dirname "$0")/tshark.sh"
 
 needs_charon
-
-none_left()
-{
-	[ "$(xswan a --json status | jq '[.connections[].ike_sas[], .connections[].children[].sas[]] | length')" = 0 ] &&
-		! peer --list-sas | grep -q .
-}
 
 it_initiates()
 {

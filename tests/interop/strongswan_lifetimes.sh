@@ -4,10 +4,7 @@
 # Lifetimes that end while traffic flows, with strongSwan: of Child SA and IKE SA by the clock, at both ends at the same
 # moment, over a slow link; by packets and by bytes here. SAs are replaced as often as that takes, and nothing is lost.
 set -u
-. "$(dirname "$0")/../netns/setup.sh"
-. "$(dirname "$0")/charon.sh"
 . "$(dirname "$0")/both.sh"
-. "$(dirname "$0")/tshark.sh"
 
 needs_charon
 
@@ -31,7 +28,7 @@ end()
 {
 	check "$1: one of each is left" both_have 1 1
 	check "$1: deleted" down_by "$2"
-	check "$1: none is left" both_have 0 0
+	check "$1: none is left" wait_for 5 none_left
 }
 
 need "topology" topology_up

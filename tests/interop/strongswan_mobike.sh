@@ -5,9 +5,7 @@
 # strongSwan's SAs in user space (kernel-libipsec) cannot move: after each change it rekeys them.
 set -u
 PEER_MOBIKE=yes PEER_LOCAL=%any LOCAL_ADDRS=%any
-. "$(dirname "$0")/../netns/setup.sh"
-. "$(dirname "$0")/charon.sh"
-. "$(dirname "$0")/tshark.sh"
+. "$(dirname "$0")/both.sh"
 
 needs_charon
 
@@ -54,11 +52,6 @@ moved()
 	check "$what: the client's pings go on" goes_on client
 	check "$what: the server's pings go on" goes_on server
 	check "$what: both have the new path" path "$a" "$b"
-}
-
-none_left()
-{
-	[ "$(xswan a --json status | jq '[.connections[].ike_sas[]] | length')" = 0 ] && ! peer --list-sas | grep -q .
 }
 
 stays()

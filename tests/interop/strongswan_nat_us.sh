@@ -6,10 +6,7 @@
 # user space (kernel-libipsec) cannot move: after each change it rekeys them.
 set -u
 WIRE=nat DPD_DELAY=1
-. "$(dirname "$0")/../netns/setup.sh"
-. "$(dirname "$0")/charon.sh"
 . "$(dirname "$0")/both.sh"
-. "$(dirname "$0")/tshark.sh"
 
 needs_charon "$(command -v nft >/dev/null || echo "nftables is not installed")"
 
@@ -52,7 +49,7 @@ with()
 	check "$what: we rekey Child SA and IKE SA" rekeyed we
 	check "$what: strongSwan does" rekeyed it
 	check "$what: strongSwan deletes" down_by it
-	check "$what: none is left" both_have 0 0
+	check "$what: none is left" wait_for 5 none_left
 }
 
 need "topology" topology_up

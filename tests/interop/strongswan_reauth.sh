@@ -6,10 +6,7 @@
 # initiator of what is to be replaced, and when strongSwan is. Break before make is with one child, for strongSwan 5.9.8
 # then gives all of them one reqid, by which kernel-libipsec looks for the SA to send on.
 set -u
-. "$(dirname "$0")/../netns/setup.sh"
-. "$(dirname "$0")/charon.sh"
 . "$(dirname "$0")/both.sh"
-. "$(dirname "$0")/tshark.sh"
 
 needs_charon
 

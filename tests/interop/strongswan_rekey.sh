@@ -4,10 +4,7 @@
 # xswan on gateway A, strongSwan on gateway B: Child SAs and IKE SAs rekeyed from each side under traffic, with and without
 # a key exchange of their own, by both at once, and authenticated anew. tshark decrypts the exchanges and judges their form.
 set -u
-. "$(dirname "$0")/../netns/setup.sh"
-. "$(dirname "$0")/charon.sh"
 . "$(dirname "$0")/both.sh"
-. "$(dirname "$0")/tshark.sh"
 
 needs_charon
 

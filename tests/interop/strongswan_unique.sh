@@ -4,10 +4,7 @@
 # A peer that has lost everything comes back (RFC 7296 section 2.4), from the same address or another, and says
 # INITIAL_CONTACT or not: strongSwan to us, with each `unique` of ours; and we to strongSwan, with each of its own.
 set -u
-. "$(dirname "$0")/../netns/setup.sh"
-. "$(dirname "$0")/charon.sh"
 . "$(dirname "$0")/both.sh"
-. "$(dirname "$0")/tshark.sh"
 
 needs_charon
 

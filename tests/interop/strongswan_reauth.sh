@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Reauthentication with strongSwan, of two children: begun by us, make before break, without the loss of a packet; begun by
-# strongSwan make before break, and break before make as it is by default, by command and by reauth_time; each when we are the
-# initiator of what is to be replaced, and when strongSwan is. Break before make is with one child, for strongSwan 5.9.8
-# then gives all of them one reqid, by which kernel-libipsec looks for the SA to send on.
+# Reauthentication with strongSwan, of two children: begun by us, make before break, without the loss of a packet that we
+# could open; begun by strongSwan make before break, and break before make as it is by default, by command and by
+# reauth_time; each when we are the initiator of what is to be replaced, and when strongSwan is. Break before make is with
+# one child, for strongSwan 5.9.8 then gives all of them one reqid, by which kernel-libipsec looks for the SA to send on.
 set -u
 . "$(dirname "$0")/both.sh"
 
@@ -45,7 +45,7 @@ need "strongSwan on gateway B" charon_start b
 SETTLE=1
 for who in we it; do
 	begin $who "$who initiate"
-	check "$who initiate: we authenticate anew" undisturbed rekeys ike_spis reauth_by we
+	EARLY=yes check "$who initiate: we authenticate anew" undisturbed rekeys ike_spis reauth_by we
 	check "$who initiate: with both children" both_have 1 2
 	need "make before break" before_break yes
 	check "$who initiate: strongSwan authenticates anew, make before break" undisturbed rekeys ike_spis reauth_by it

@@ -40,9 +40,10 @@ ike_sas()
 	equal "$(sas "$1" | cut -d' ' -f1)" "$2"
 }
 
+# Beside another, a new SA is used once the peer has shown that it has it, or after two seconds.
 carries()
 {
-	wait_for 3 pings client $SERVER 3 && pings server $CLIENT 3
+	wait_for 10 pings client $SERVER 3 && wait_for 3 pings server $CLIENT 3
 }
 
 all_down()

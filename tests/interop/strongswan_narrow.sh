@@ -78,7 +78,8 @@ for who in we it; do
 	narrowed "each allows less of its own" $who $a_ts===10.2.0.0/16 $b_ts===10.0.0.0/8 "$a_ts === $b_ts"
 	narrowed "lists" $who 10.9.0.0/24,$a_ts,10.1.4.0/22===$b_ts,10.2.8.0/24 \
 		$b_ts,10.3.0.0/24===10.1.5.0/24,$a_ts,10.1.6.0/24 "$a_ts 10.1.5.0/24 10.1.6.0/24 === $b_ts"
-	narrowed "protocol and port" $who "$a_ts[tcp]===$b_ts" "$b_ts[tcp/4711]===$a_ts" "$a_ts[tcp] === $b_ts[tcp/4711]"
+	narrowed "protocol and port" $who "${a_ts}[tcp]===$b_ts" "${b_ts}[tcp/4711]===$a_ts" \
+		"${a_ts}[tcp] === ${b_ts}[tcp/4711]"
 done
 need "disjoint selectors: both take the configuration" configure 10.1.0.0/24===10.2.0.0/24 10.3.0.0/24===10.1.0.0/24
 nothing_left we

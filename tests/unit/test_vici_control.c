@@ -67,7 +67,9 @@ static void no_wait(void **state)
 
 	bring_up(s->w);
 	vd_says(s, "terminate", "child=net timeout=-1", NULL, "success=yes|matches=1|terminated=0");
-	vd_says(s, "list-sas", "", "list-sa", "gw.state=ESTABLISHED|gw.child-sas.net-1.state=DELETING");
+	vd_says(s, "list-sas", "", "list-sa", "gw.state=ESTABLISHED|gw.tasks-active.=CHILD_DELETE|!gw.tasks-queued|gw.child-sas.net-1.state=DELETING");
+	vd_says(s, "terminate", "ike=gw timeout=-1", NULL, "success=yes|matches=1|terminated=0");
+	vd_says(s, "list-sas", "", "list-sa", "gw.state=DELETING|gw.tasks-queued.=IKE_DELETE|gw.tasks-active.=CHILD_DELETE");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, vd_setup, vd_teardown)

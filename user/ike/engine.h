@@ -119,6 +119,8 @@ struct child_info {
 	int local_ts_count, remote_ts_count;
 };
 
+#define IKE_TASKS 8 /* of those that wait: more are not told */
+
 struct ike_sa_info {
 	const struct conf_conn *conn; /* NULL: responder that has not chosen one yet */
 	uint32_t uniqueid;
@@ -130,6 +132,9 @@ struct ike_sa_info {
 	uint16_t encr, encr_bits, integ, prf, ke; /* 0 before they are negotiated; integ: also for none */
 	uint64_t established_at;
 	uint64_t rekey_at, reauth_at; /* IKE_TIME_NEVER: not */
+	const char *task; /* strongSwan's word for our exchange that is under way; NULL: none */
+	const char *queued[IKE_TASKS]; /* and for those that wait for it */
+	int queued_count;
 	const struct child_info *children;
 	int child_count;
 };

@@ -21,6 +21,7 @@ enum { INIT, AUTH, CREATE_CHILD, REKEY_IKE, DELETE, NOTIFICATION, LIVENESS };
 const struct exchange exchanges[EXCHANGE_COUNT] = {
 	[INIT] = {
 		.name = "IKE_SA_INIT",
+		.task = "IKE_INIT",
 		.type = IKE_SA_INIT,
 		.clear = true,
 		.request_required = BIT(SA) | BIT(KE) | BIT(NONCE),
@@ -33,6 +34,7 @@ const struct exchange exchanges[EXCHANGE_COUNT] = {
 	},
 	[AUTH] = {
 		.name = "IKE_AUTH",
+		.task = "IKE_AUTH",
 		.type = IKE_AUTH,
 		.phases = PHASE_HALF_OPEN,
 		/* AUTH is missing from a peer that wants EAP: refused with a reason */
@@ -47,6 +49,7 @@ const struct exchange exchanges[EXCHANGE_COUNT] = {
 	},
 	[CREATE_CHILD] = {
 		.name = "CREATE_CHILD_SA",
+		.task = "CHILD_CREATE",
 		.type = CREATE_CHILD_SA,
 		.with = BIT(TSI),
 		.phases = PHASES_UP,
@@ -61,6 +64,7 @@ const struct exchange exchanges[EXCHANGE_COUNT] = {
 	},
 	[REKEY_IKE] = {
 		.name = "CREATE_CHILD_SA (rekey of the IKE SA)",
+		.task = "IKE_REKEY",
 		.type = CREATE_CHILD_SA,
 		.without = BIT(TSI),
 		.phases = PHASES_UP,
@@ -75,6 +79,7 @@ const struct exchange exchanges[EXCHANGE_COUNT] = {
 	},
 	[DELETE] = {
 		.name = "INFORMATIONAL (delete)",
+		.task = "IKE_DELETE",
 		.type = INFORMATIONAL,
 		.with = BIT(DELETE),
 		.phases = PHASES_UP,
@@ -88,6 +93,7 @@ const struct exchange exchanges[EXCHANGE_COUNT] = {
 	},
 	[NOTIFICATION] = {
 		.name = "INFORMATIONAL (notify)",
+		.task = "INFORMATIONAL",
 		.type = INFORMATIONAL,
 		.with = BIT(NOTIFY),
 		.without = BIT(DELETE),
@@ -102,6 +108,7 @@ const struct exchange exchanges[EXCHANGE_COUNT] = {
 	},
 	[LIVENESS] = {
 		.name = "INFORMATIONAL (liveness)",
+		.task = "IKE_DPD",
 		.type = INFORMATIONAL,
 		.without = BIT(DELETE) | BIT(NOTIFY),
 		.phases = PHASES_UP,

@@ -10,7 +10,7 @@
 #include "ike_sa.h"
 
 struct exchange {
-	const char *name;
+	const char *name, *task; /* task: strongSwan's word, of one about the IKE SA itself */
 	uint8_t type; /* enum exchange_type */
 	bool clear; /* not inside an SK payload */
 	bool urgent; /* before others, and also when ike_rekey_holds */

@@ -326,6 +326,23 @@ static enum ike_sa_state public_state(const struct ike_sa *sa)
 					      : IKE_CONNECTING;
 }
 
+static const char *task_of(const struct exchange *exchange, const struct child *child)
+{
+	if (exchange == exchange_create_child && child && child->creation && child->creation->replaces)
+		return "CHILD_REKEY";
+	return exchange == exchange_delete && child ? "CHILD_DELETE" : exchange->task;
+}
+
+static void tell_tasks(const struct ike_sa *sa, struct ike_sa_info *info)
+{
+	const struct window *w = &sa->window;
+
+	if (w->exchange)
+		info->task = task_of(w->exchange, w->child);
+	for (const struct want *want = w->first; want && info->queued_count < IKE_TASKS; want = want->next)
+		info->queued[info->queued_count++] = task_of(want->exchange, want->child);
+}
+
 void ike_sa_info(struct ike_sa *sa, struct ike_sa_info *info)
 {
 	struct engine *e = sa->engine;
@@ -354,6 +371,7 @@ void ike_sa_info(struct ike_sa *sa, struct ike_sa_info *info)
 		.reauth_at = sa->reauth_due_at,
 		.children = e->child_infos,
 	};
+	tell_tasks(sa, info);
 	for (struct child *c = sa->children; c && (size_t)info->child_count < e->child_infos_size; c = c->next)
 		child_info(c, &e->child_infos[info->child_count++]);
 }

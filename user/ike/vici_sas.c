@@ -68,6 +68,21 @@ static void put_left(struct vici_builder *b, const char *key, uint64_t when)
 		vici_putf(b, key, "%" PRIu64, when > now ? (when - now) / 1000000 : 0);
 }
 
+static void put_tasks(struct vici_builder *b, const struct ike_sa_info *sa)
+{
+	if (sa->queued_count) {
+		vici_begin_list(b, "tasks-queued");
+		for (int i = 0; i < sa->queued_count; i++)
+			vici_add_item(b, sa->queued[i]);
+		vici_end_list(b);
+	}
+	if (sa->task) {
+		vici_begin_list(b, "tasks-active");
+		vici_add_item(b, sa->task);
+		vici_end_list(b);
+	}
+}
+
 void vici_put_ike_sa(struct vici_builder *b, const struct ike_sa_info *sa)
 {
 	vici_putf(b, "uniqueid", "%u", sa->uniqueid);
@@ -90,11 +105,12 @@ void vici_put_ike_sa(struct vici_builder *b, const struct ike_sa_info *sa)
 		vici_put_named(b, "prf-alg", vici_prf_names, sa->prf);
 		vici_put_named(b, "dh-group", vici_ke_names, sa->ke);
 	}
-	if (sa->state != IKE_ESTABLISHED)
-		return;
-	vici_putf(b, "established", "%" PRIu64, (daemon_now() - sa->established_at) / 1000000);
-	put_left(b, "rekey-time", sa->rekey_at);
-	put_left(b, "reauth-time", sa->reauth_at);
+	if (sa->state == IKE_ESTABLISHED) {
+		vici_putf(b, "established", "%" PRIu64, (daemon_now() - sa->established_at) / 1000000);
+		put_left(b, "rekey-time", sa->rekey_at);
+		put_left(b, "reauth-time", sa->reauth_at);
+	}
+	put_tasks(b, sa);
 }
 
 static void put_traffic(struct vici_builder *b, const char *direction, const struct xswan_sa_stat *stat)

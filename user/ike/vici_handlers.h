@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The vici commands and events of xswan-ike. Names, keys and their order are strongSwan's, so
- * that swanctl and other clients work unchanged; what begins with xswan- is our own. A command of
- * strongSwan's that is not supported yet answers success = no and names itself.
+ * The vici commands and events of xswan-ike. Names, keys and their order are strongSwan's, so that swanctl and other
+ * clients work unchanged; what begins with xswan- is our own. What there is no use for answers success = no, and why.
  */
 #ifndef XSWAN_IKE_VICI_HANDLERS_H
 #define XSWAN_IKE_VICI_HANDLERS_H

@@ -6,7 +6,7 @@
 
 #include "cli_world.h"
 
-#include "../ike/pki.h"
+#include "canned_certs.h"
 
 static void assert_has(const char *text, const char *part)
 {
@@ -73,50 +73,14 @@ static void test_explain(void **state)
 
 /* ---- certificates ---- */
 
-static struct pki pki;
-static struct pki_cert *ca, *gw;
-
-static void put_cert(struct vici_request *req, const struct pki_cert *cert, const char *flag, bool key, const char *file)
-{
-	struct vici_builder b = { 0 };
-	uint8_t *der = NULL;
-	int len = i2d_X509(cert->x509, &der);
-
-	vici_put(&b, "type", "X509");
-	vici_put(&b, "flag", flag);
-	vici_put_flag(&b, "has_privkey", key);
-	vici_put_data(&b, "data", der, len);
-	vici_put(&b, "xswan-file", file);
-	vici_request_event(req, "list-cert", &b);
-	vici_builder_free(&b);
-	OPENSSL_free(der);
-}
-
-static enum vici_verdict list_certs(void *ctx, struct vici_request *req, const struct vici_message *msg, struct vici_builder *reply)
-{
-	struct vici_builder broken = { 0 };
-
-	put_cert(req, gw, "NONE", true, "x509/gw.pem");
-	put_cert(req, ca, "CA", false, "x509ca/ca.pem");
-	vici_put(&broken, "type", "X509");
-	vici_put(&broken, "data", "this is none");
-	vici_request_event(req, "list-cert", &broken);
-	vici_builder_free(&broken);
-	return VICI_REPLY;
-}
-
-static const struct vici_command commands[] = { { "list-certs", list_certs }, { NULL, NULL } };
-
-
 static void test_certs(void **state)
 {
 	struct world *w = *state;
 	json_t *all, *one;
 
-	ca = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=ca", .ca = true, .until = 99999 });
-	gw = pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=gw", .issuer = ca, .from = -99999, .until = -99990 });
+	canned_certs_make();
 	canned_stop(w->gateway);
-	w->gateway = canned_start(w->cli.vici_path, commands);
+	w->gateway = canned_start(w->cli.vici_path, canned_cert_commands);
 	assert_int_equal(run(w, "certs", NULL), CLI_OK);
 	assert_has(w->out, "certificate 'CN=gw,C=CH', serial 02, of 'CN=ca,C=CH', with private key, EXPIRED ");
 	assert_has(w->out, " days ago: x509/gw.pem\n");
@@ -133,7 +97,7 @@ static void test_certs(void **state)
 	assert_true(json_integer_value(json_object_get(one, "days_left")) < 0);
 	assert_true(json_integer_value(json_object_get(json_array_get(all, 1), "days_left")) > 0);
 	json_decref(all);
-	pki_free(&pki);
+	pki_free(&canned_pki);
 }
 
 static void test_log_needs_follow(void **state)

@@ -14,7 +14,7 @@
 #include "../../user/exporter/http.h"
 #include "../../user/exporter/metrics.h"
 #include "../../user/lib/log.h"
-#include "canned_gateway.h"
+#include "canned_certs.h"
 
 struct world {
 	char dir[32], path[64];
@@ -169,6 +169,36 @@ static void test_metrics(void **state)
 	assert_null(strstr(text, "c0ffee01")); /* an SPI as a label would be a new series with every rekey */
 	gateway_free(&m.gw);
 	free(text);
+}
+
+static void test_certificates(void **state)
+{
+	struct world *w = *state;
+	struct metrics m = { .up = false };
+	struct vici_client client;
+	char *text = NULL;
+	size_t len;
+	FILE *out;
+
+	canned_certs_make();
+	canned_stop(w->gateway);
+	w->gateway = canned_start(w->path, canned_cert_commands);
+	assert_int_equal(vici_client_open(&client, "test", w->path, 5000), 0);
+	assert_int_equal(metrics_gather_certificates(&m, &client), 0);
+	vici_client_close(&client);
+	out = open_memstream(&text, &len);
+	metrics_write_certificates(&m, out);
+	fclose(out);
+	assert_lines(text, "# HELP xswan_certificate_expiry_timestamp_seconds When a certificate ends, in seconds since 1970; role own "
+			   "(with a private key), peer or ca.\n"
+			   "# TYPE xswan_certificate_expiry_timestamp_seconds gauge\n"
+			   "xswan_certificate_expiry_timestamp_seconds{subject=\"CN=gw,C=CH\",serial=\"02\",role=\"own\",issuer=\"CN=ca,C=CH\","
+			   "file=\"x509/gw.pem\"} 926864000\n"
+			   "xswan_certificate_expiry_timestamp_seconds{subject=\"CN=ca,C=CH\",serial=\"01\",role=\"ca\",issuer=\"CN=ca,C=CH\","
+			   "file=\"x509ca/ca.pem\"} 10429913600\n");
+	free(text);
+	free(m.certs);
+	pki_free(&canned_pki);
 }
 
 static void test_counters(void **state)
@@ -424,6 +454,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_metrics, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_certificates, set_up, tear_down),
 		cmocka_unit_test(test_counters),
 		cmocka_unit_test(test_dataplane),
 		cmocka_unit_test_setup_teardown(test_format, set_up, tear_down),

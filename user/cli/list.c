@@ -2,14 +2,12 @@
 /* sas, conns and certs: what the daemon lists, one at a time as it comes. */
 #include "cli.h"
 
-#include <limits.h>
-#include <string.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include <jansson.h>
-#include <openssl/x509.h>
 
-#include "../vici/text.h"
+#include "../vici/listed_cert.h"
 #include "tree.h"
 
 #define DAY 86400
@@ -87,97 +85,46 @@ int cli_conns(struct cli *cli, const char *operand)
 
 /* ---- certificates ---- */
 
-static json_t *name_json(const X509_NAME *name)
+/* Whole days; a part of a day that is over counts as one. */
+static int days_left(int64_t until)
 {
-	BIO *bio = BIO_new(BIO_s_mem());
-	char text[1024] = "";
+	const int64_t left = until - time(NULL);
 
-	if (bio && X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) >= 0) {
-		int len = BIO_read(bio, text, sizeof(text) - 1);
-
-		text[len > 0 ? len : 0] = '\0';
-	}
-	BIO_free(bio);
-	return json_string(text_clean(text, TEXT_ONE_LINE));
+	return (int)(left < 0 ? -((-left + DAY - 1) / DAY) : left / DAY);
 }
 
-static json_t *time_json(const ASN1_TIME *t, int *days)
+static json_t *time_json(int64_t t)
 {
+	const time_t seconds = t;
 	char text[32] = "";
-	struct tm tm = { 0 };
-	int seconds;
+	struct tm tm;
 
-	*days = INT_MIN;
-	if (!t || !ASN1_TIME_to_tm(t, &tm))
+	if (t == LISTED_NEVER || !gmtime_r(&seconds, &tm))
 		return json_null();
-	if (ASN1_TIME_diff(days, &seconds, NULL, t) && seconds < 0)
-		--*days; /* a part of a day that is over counts as one */
 	strftime(text, sizeof(text), "%FT%TZ", &tm);
 	return json_string(text);
 }
 
-static json_t *serial_json(const X509 *x509)
-{
-	BIGNUM *bn = ASN1_INTEGER_to_BN(X509_get0_serialNumber(x509), NULL);
-	char *hex = bn ? BN_bn2hex(bn) : NULL;
-	json_t *json = json_string(hex ? hex : "");
-
-	OPENSSL_free(hex);
-	BN_free(bn);
-	return json;
-}
-
-static json_t *cert_json(const uint8_t *der, size_t len)
-{
-	X509 *x509 = d2i_X509(NULL, &der, (long)len);
-	json_t *from, *until, *one;
-	int unused, days;
-
-	if (!x509)
-		return NULL;
-	from = time_json(X509_get0_notBefore(x509), &unused);
-	until = time_json(X509_get0_notAfter(x509), &days);
-	one = json_pack("{s:o, s:o, s:o, s:o, s:o, s:i}", "subject", name_json(X509_get_subject_name(x509)), "issuer",
-			name_json(X509_get_issuer_name(x509)), "serial", serial_json(x509), "not_before", from, "not_after", until,
-			"days_left", days);
-	X509_free(x509);
-	return one;
-}
-
-static json_t *crl_json(const uint8_t *der, size_t len)
-{
-	X509_CRL *crl = d2i_X509_CRL(NULL, &der, (long)len);
-	json_t *until, *one;
-	int days;
-
-	if (!crl)
-		return NULL;
-	until = time_json(X509_CRL_get0_nextUpdate(crl), &days);
-	one = json_pack("{s:o, s:o}", "issuer", name_json(X509_CRL_get_issuer(crl)), "not_after", until);
-	json_object_set_new(one, "days_left", days == INT_MIN ? json_null() : json_integer(days));
-	X509_CRL_free(crl);
-	return one;
-}
-
 static json_t *read_cert(const struct vici_message *msg)
 {
-	char type[16] = "", flag[8] = "", file[PATH_MAX] = "";
-	struct vici_element data;
-	bool crl;
+	static const char *const types[] = { "certificate", "ca", "crl" };
+	struct listed_cert cert;
 	json_t *one;
 
-	vici_get(msg, "type", type, sizeof(type));
-	vici_get(msg, "flag", flag, sizeof(flag));
-	vici_get(msg, "xswan-file", file, sizeof(file));
-	crl = !strcmp(type, "X509_CRL");
-	if (!vici_find_value(msg, "data", &data))
+	if (!listed_cert_read(&cert, msg))
 		return NULL;
-	one = crl ? crl_json((const uint8_t *)data.value, data.len) : cert_json((const uint8_t *)data.value, data.len);
-	if (!one)
-		return NULL;
-	json_object_set_new(one, "type", json_string(crl ? "crl" : !strcmp(flag, "CA") ? "ca" : "certificate"));
-	json_object_set_new(one, "private_key", json_boolean(vici_get_bool(msg, "has_privkey", false)));
-	json_object_set_new(one, "file", json_string(text_clean(file, TEXT_ONE_LINE)));
+	one = json_pack("{s:s}", "type", types[cert.type]);
+	if (cert.type != LISTED_CRL)
+		json_object_set_new(one, "subject", json_string(cert.subject));
+	json_object_set_new(one, "issuer", json_string(cert.issuer));
+	if (cert.type != LISTED_CRL) {
+		json_object_set_new(one, "serial", json_string(cert.serial));
+		json_object_set_new(one, "not_before", time_json(cert.not_before));
+	}
+	json_object_set_new(one, "not_after", time_json(cert.not_after));
+	json_object_set_new(one, "days_left", cert.not_after == LISTED_NEVER ? json_null() : json_integer(days_left(cert.not_after)));
+	json_object_set_new(one, "private_key", json_boolean(cert.private_key));
+	json_object_set_new(one, "file", json_string(cert.file));
 	return one;
 }
 

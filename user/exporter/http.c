@@ -78,6 +78,8 @@ static void gather(struct exporter *x, struct metrics *m)
 	err = vici_client_open(&client, x->instance, x->vici_path, VICI_PATIENCE);
 	if (!err)
 		err = gateway_load(&m->gw, &client);
+	if (!err)
+		err = metrics_gather_certificates(m, &client);
 	if (err && !x->silent)
 		log_warn("%s", client.error);
 	x->silent = err;
@@ -102,6 +104,7 @@ static int render(struct exporter *x, char **text, size_t *len)
 	gather(x, m);
 	err = metrics_write(m, out);
 	gateway_free(&m->gw);
+	free(m->certs);
 	dp_state_free(&m->dp);
 out:
 	if (out && fclose(out))

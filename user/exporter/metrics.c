@@ -251,6 +251,7 @@ int metrics_write(const struct metrics *m, FILE *out)
 			goto out;
 		write_connections(&m->gw, out);
 		write_children(&table, out);
+		metrics_write_certificates(m, out);
 	}
 	write_counters(m, out);
 	if (m->have_dp)

@@ -12,6 +12,7 @@
 #include "../lib/dp_state.h"
 #include "../lib/process.h"
 #include "../vici/gateway.h"
+#include "../vici/listed_cert.h"
 
 enum { METRICS_PROCESSES = 3 }; /* xswan-ike, xswan-dp, xswan-exporter */
 #define METRICS_WORKER "worker " /* how the names of worker threads begin */
@@ -25,6 +26,8 @@ struct metrics_process {
 struct metrics {
 	bool up; /* xswan-ike answered, and gw holds what it said */
 	struct gateway gw;
+	struct listed_cert *certs;
+	size_t cert_count;
 	bool have_dp; /* was it looked for? */
 	struct dp_state dp;
 	bool have_drops, have_counters; /* could the pinned maps be read? */
@@ -35,10 +38,13 @@ struct metrics {
 	int worker_count;
 };
 
+/* Into m->certs, to be freed by the caller. 0 or -errno with the sentence in client->error. */
+int metrics_gather_certificates(struct metrics *m, struct vici_client *client) __attribute__((warn_unused_result));
 /* 0 or -ENOMEM. Whether out took it is for the caller to ask. */
 int metrics_write(const struct metrics *m, FILE *out) __attribute__((warn_unused_result));
 /* those parts alone */
 void metrics_write_dataplane(const struct dp_state *dp, FILE *out);
+void metrics_write_certificates(const struct metrics *m, FILE *out);
 void metrics_write_processes(const struct metrics *m, FILE *out);
 
 #endif

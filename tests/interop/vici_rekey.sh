@@ -4,7 +4,7 @@
 # What is said of a rekey, at both ends and begun by either: the vici events child-rekey and ike-rekey with what was and
 # what is, and no other event; the log's lines with the fields of what is new.
 set -u
-. "$(dirname "$0")/setup.sh"
+. "$(dirname "$0")/../netns/setup.sh"
 here=$(dirname "$0")
 
 watch()

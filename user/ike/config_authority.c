@@ -34,10 +34,11 @@ static const struct cert *load_ca(struct loading *l, struct section *s, struct p
 
 static void load_crl(struct loading *l, struct conf_authority *a, struct setting *k, const char *uri, struct problems *p)
 {
-	const char *path = uri + strlen(FILE_URI);
+	const bool is_file = !strncmp(uri, FILE_URI "/", strlen(FILE_URI "/"));
+	const char *path = is_file ? uri + strlen(FILE_URI) : NULL;
 	char why[200];
 
-	if (strncmp(uri, FILE_URI, strlen(FILE_URI)) || *path != '/')
+	if (!is_file)
 		problem_setting(p, k, "'%s' is not supported: xswan fetches nothing: write file:///path/to/the/list", uri);
 	else if (a->crl_uri_count == CONF_CRL_URIS)
 		problem_setting(p, k, "more than %d of them", CONF_CRL_URIS);

@@ -128,6 +128,78 @@ static void both_replace(void **state)
 	}
 }
 
+/* The two are up, with this policy at both, and the second has seen ESP of the first. */
+static struct world *both_with(enum conf_unique unique)
+{
+	struct params a = default_a(), b = default_b();
+	struct world *w = world_new_with(&a, &b, NULL);
+
+	configure(&w->a, &a, unique);
+	configure(&w->b, &b, unique);
+	bring_up(w);
+	only_sa(&w->b)->confirmed = true;
+	return w;
+}
+
+static void run_covered(struct world *w, uint64_t time)
+{
+	for (uint64_t end = w->now + time; w->now < end;) {
+		world_run(w, 5 * MS);
+		assert_true(opens(&w->a, &w->b, "net") && opens(&w->b, &w->a, "net"));
+	}
+}
+
+/* What is rekeyed or authenticated anew is no duplicate of what it replaces: nothing is refused, nothing ends too early. */
+static void renewed(void **state)
+{
+	for (enum conf_unique unique = UNIQUE_NO; unique <= UNIQUE_KEEP; unique++) {
+		for (int i = 0; i < 8; i++) {
+			const bool reauth = i & 1, then_rekey = i & 4;
+			struct world *w = both_with(unique);
+			struct side *s = i & 2 ? &w->b : &w->a;
+
+			assert_int_equal(engine_rekey_ike(s->e, "gw", 0, reauth, w->now), 1);
+			run_covered(w, 1500 * MS);
+			if (then_rekey)
+				engine_rekey_ike(s->e, "gw", 0, false, w->now);
+			run_covered(w, 30 * SEC);
+			assert_true(agree(w));
+			assert_int_equal(list_sas(&w->a).count, 1);
+			assert_int_equal(sink_count(&w->a), 1);
+			assert_int_equal(sink_count(&w->b), 1);
+			assert_int_equal(count_events(&w->a, IKE_EVENT_IKE_DOWN), reauth);
+			assert_int_equal(count_events(&w->b, IKE_EVENT_IKE_DOWN), reauth);
+			assert_int_equal(count_warnings(&w->a) + count_warnings(&w->b), 0);
+			world_free(w);
+		}
+	}
+}
+
+/* That it is to be replaced is not forgotten when it is rekeyed meanwhile. */
+static void rekeyed_meanwhile(void **state)
+{
+	struct params a = default_a(), b = default_b();
+
+	for (int i = 0; i < 4; i++) {
+		struct world *w = world_new_with(&a, &b, NULL);
+
+		configure(&w->a, &a, UNIQUE_REPLACE);
+		configure(&w->b, &b, UNIQUE_REPLACE);
+		assert_int_equal(engine_initiate(w->a.e, "gw", "net", NULL, w->now), 0);
+		assert_int_equal(engine_initiate(w->b.e, "gw", "net", NULL, w->now), 0);
+		world_run(w, SEC);
+		assert_int_equal(list_sas(&w->a).count, 2);
+		assert_int_equal(engine_rekey_ike(i & 1 ? w->a.e : w->b.e, "gw", 0, false, w->now), 2);
+		if (i & 2)
+			assert_int_equal(engine_rekey_ike(i & 1 ? w->b.e : w->a.e, "gw", 0, false, w->now), 2);
+		world_run(w, 60 * SEC);
+		assert_int_equal(list_sas(&w->a).count, 1);
+		assert_true(agree(w));
+		assert_int_equal(sink_count(&w->a), 1);
+		world_free(w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -135,6 +207,8 @@ int main(void)
 		cmocka_unit_test(replaced_elsewhere),
 		cmocka_unit_test(kept),
 		cmocka_unit_test(both_replace),
+		cmocka_unit_test(renewed),
+		cmocka_unit_test(rekeyed_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -161,8 +161,7 @@ bool ike_sa_close(struct ike_sa *sa)
 {
 	if (ike_sa_in(sa, PHASE_ESTABLISHED)) {
 		sa->reason = IKE_REASON_TERMINATED;
-		ike_rekey_terminate(sa);
-		ike_sa_delete(sa);
+		ike_rekey_delete(sa);
 		return true;
 	}
 	if (!ike_sa_in(sa, PHASE_INIT | PHASE_AUTH_SENT) || sa->terminate)

@@ -173,6 +173,24 @@ void explain_refused_init(struct explanation *x, const struct ike_sa *sa, const 
 		    "IKE_SA_INIT: %s answered %s (not authenticated) to connection %s: see its log", ep, name, where);
 }
 
+void explain_refused_rekey(struct explanation *x, const struct ike_sa *next, uint16_t notify)
+{
+	const struct conf_conn *conn = next->conn;
+	char ep[ENDPOINT_TEXT], buf[32], mine[PART], where[WHERE];
+	const char *name = notify_name(notify, buf, sizeof(buf));
+
+	endpoint_format(&next->remote, ep);
+	conn_where(conn, where, sizeof(where));
+	if (notify == NOTIFY_NO_PROPOSAL_CHOSEN || notify == NOTIFY_INVALID_KE_PAYLOAD)
+		say(x, IKE_REASON_PEER_REFUSED,
+		    "CREATE_CHILD_SA: %s answered %s for the rekeyed IKE SA: we proposed %s; to change: `proposals` of "
+		    "connection %s, or the peer's configuration",
+		    ep, name, proposals_format_configured(conn->proposals, conn->proposal_count, mine, sizeof(mine)), where);
+	else
+		say(x, IKE_REASON_PEER_REFUSED, "CREATE_CHILD_SA: %s answered %s for the rekeyed IKE SA of connection %s: see its log",
+		    ep, name, where);
+}
+
 void explain_refused_auth(struct explanation *x, const struct ike_sa *sa, uint16_t notify)
 {
 	bool cert = sa->conn->local_auth.kind == AUTH_BY_CERT;

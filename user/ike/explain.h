@@ -40,6 +40,7 @@ void explain_no_signature(struct explanation *x, const struct ike_sa *sa); /* no
 void explain_other_identity(struct explanation *x, const struct config *cfg, X509 *sent);
 /* The peer answered with an error notify to what we asked for. */
 void explain_refused_init(struct explanation *x, const struct ike_sa *sa, const struct endpoint *peer, uint16_t notify);
+void explain_refused_rekey(struct explanation *x, const struct ike_sa *next, uint16_t notify); /* of an IKE SA, by next */
 void explain_refused_auth(struct explanation *x, const struct ike_sa *sa, uint16_t notify);
 void explain_refused_child(struct explanation *x, const char *stage, const struct ike_sa *sa,
 			   const struct conf_child *child, const struct ts_list *local, const struct ts_list *remote,

@@ -129,8 +129,7 @@ void ike_rekey_succeed(struct ike_sa *old, struct ike_sa *sa)
 	sa->nat_remote = old->nat_remote;
 	sa->newest_then = sa->engine->last_ike_id;
 	sa->established_at = sa->last_seen = sa->engine->now;
-	sa->authenticated_at = old->authenticated_at;
-	sa->first_id = old->first_id;
+	sa->origin = old->origin;
 	sa->replaced_at = old->replaced_at;
 	reauth_inherit(sa, old);
 	lifetime_start(sa);
@@ -144,8 +143,10 @@ void ike_rekey_succeed(struct ike_sa *old, struct ike_sa *sa)
 			 old->uniqueid, sa->conn->name, sa->uniqueid, (unsigned long long)sa->spi_i,
 			 (unsigned long long)sa->spi_r);
 	ike_sa_event_ike_rekeyed(sa, old);
-	if (old->terminate || sa->terminate)
+	if (old->terminate || sa->terminate) {
+		sa->reason = old->reason;
 		ike_sa_delete(sa);
+	}
 	timers_set(&sa->engine->timers, &sa->timer, 0);
 }
 
@@ -199,7 +200,7 @@ void ike_rekey_sign(struct ike_sa *sa, const struct payloads *in)
 		take_theirs(sa);
 }
 
-void ike_rekey_terminate(struct ike_sa *sa)
+void ike_rekey_delete(struct ike_sa *sa)
 {
 	struct ike_rekey *r = sa->rekey;
 
@@ -208,6 +209,7 @@ void ike_rekey_terminate(struct ike_sa *sa)
 		r->theirs->terminate = true;
 	if (r && r->theirs && !r->ours)
 		take_theirs(sa);
+	ike_sa_delete(sa);
 }
 
 void ike_rekey_expired(struct ike_sa *sa)

@@ -32,7 +32,7 @@ bool ike_rekey_under_way(const struct ike_sa *sa); /* by either end: no Child SA
 
 /* A request of the peer's, with this IKE SA: a sign that it has our answers. */
 void ike_rekey_sign(struct ike_sa *sa, const struct payloads *in);
-void ike_rekey_terminate(struct ike_sa *sa); /* it is to end, and with it what is made in its place */
+void ike_rekey_delete(struct ike_sa *sa); /* it is to end, and with it what is made in its place */
 void ike_rekey_expired(struct ike_sa *sa); /* REKEY_ANSWERED, and no sign came */
 void ike_rekey_ended(struct ike_sa *sa); /* it ends: so does what depends on it */
 void ike_rekey_forget(struct ike_sa *sa); /* it is freed */

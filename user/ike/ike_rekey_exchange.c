@@ -10,6 +10,7 @@
 #include "child_create.h"
 #include "dh.h"
 #include "exchange.h"
+#include "explain.h"
 #include "ike_init.h"
 #include "lifetime.h"
 #include "reauth.h"
@@ -92,6 +93,17 @@ static void failed(struct ike_sa *sa, const char *why)
 		lifetime_later(sa);
 }
 
+static void tell_refused(struct ike_sa *sa, uint16_t notify)
+{
+	struct explanation x;
+
+	sa->refused_since = 0;
+	explain_refused_rekey(&x, sa->rekey->ours, notify);
+	if (notify == NOTIFY_NO_PROPOSAL_CHOSEN)
+		engine_count(sa->engine, XSWAN_IKE_NO_PROPOSAL);
+	ike_sa_log_failed(sa, x.reason, x.text);
+}
+
 static void refused(struct ike_sa *sa, const struct notify *n)
 {
 	char name[32];
@@ -104,7 +116,7 @@ static void refused(struct ike_sa *sa, const struct notify *n)
 	if (n->type == NOTIFY_TEMPORARY_FAILURE)
 		renew_refused(sa);
 	else
-		sa->refused_since = 0;
+		tell_refused(sa, n->type);
 	sa->no_additional |= n->type == NOTIFY_NO_ADDITIONAL_SAS;
 	failed(sa, notify_name(n->type, name, sizeof(name)));
 }
@@ -203,10 +215,13 @@ static uint16_t take_request(struct ike_sa *next, const struct payloads *in, str
 {
 	struct setup *s = next->setup;
 	struct ke ke = ke_read(in->body[PAYLOAD_KE]);
+	struct explanation x;
 
 	if (proposal_select(in->body[PAYLOAD_SA], PROTOCOL_IKE, next->conn->proposals, next->conn->proposal_count,
 			    &next->suite)) {
+		explain_no_proposal(&x, "CREATE_CHILD_SA", &next->remote, in->body[PAYLOAD_SA], next->conn, NULL);
 		engine_count(next->engine, XSWAN_IKE_NO_PROPOSAL);
+		ike_sa_log_failed(next->replaces, x.reason, x.text);
 		return NOTIFY_NO_PROPOSAL_CHOSEN;
 	}
 	if (!next->suite.spi)

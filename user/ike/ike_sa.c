@@ -199,8 +199,7 @@ void ike_sa_established(struct ike_sa *sa)
 	sa->phase = PHASE_ESTABLISHED;
 	sa->authenticated = true;
 	sa->newest_then = sa->engine->last_ike_id;
-	sa->first_id = sa->uniqueid;
-	sa->authenticated_at = sa->established_at = sa->last_seen = sa->engine->now;
+	sa->established_at = sa->last_seen = sa->engine->now;
 	ike_sa_index(sa);
 	half_open_leave(sa);
 	half_open_know(sa->engine, &sa->remote.addr);

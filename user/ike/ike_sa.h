@@ -112,8 +112,11 @@ struct ike_sa {
 
 	uint64_t replaced_at; /* ESTABLISHED: deleted then (unique.h); 0: not */
 	uint64_t established_at, last_seen; /* last_seen: authenticated IKE or ESP */
-	uint64_t authenticated_at; /* the first that it has come from by rekeying; and that one's uniqueid */
-	uint32_t first_id;
+	struct {
+		uint64_t at, spi_i;
+		uint32_t uniqueid;
+		bool initiator;
+	} origin; /* the authenticated IKE SA that it is, or has come from by rekeying */
 	uint64_t expires_at; /* HALF_OPEN and LINGER */
 	struct ike_rekey *rekey; /* what is to take its place; NULL: nothing */
 	struct ike_sa *replaces; /* whose place it is to take, until it has it; NULL: nobody's */

@@ -66,7 +66,7 @@ void lifetime_run(struct ike_sa *sa)
 		sa->reason = IKE_REASON_EXPIRED;
 		ike_sa_log(sa, LOG_LEVEL_WARN, "IKE SA %s[%u] is at the end of its life: deleted", sa->conn->name,
 			   sa->uniqueid);
-		ike_sa_delete(sa);
+		ike_rekey_delete(sa);
 	} else if (sa->act_at <= now) { /* the peer should have deleted it */
 		sa->act_at = IKE_TIME_NEVER;
 		ike_sa_delete(sa);

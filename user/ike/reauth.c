@@ -6,6 +6,7 @@
 
 #include "child_create.h"
 #include "connection.h"
+#include "ike_rekey.h"
 #include "ike_sa_index.h"
 #include "nat.h"
 
@@ -44,13 +45,16 @@ static bool is_live(const struct child *c)
 	return c->state == CHILD_INSTALLED || c->state == CHILD_REKEYING;
 }
 
-/* A newer one for the same. */
-static bool has_newer(const struct ike_sa *other, const struct child *child)
+/* The newest for the same; NULL: none. */
+static struct child *counterpart(const struct ike_sa *other, const struct child *child)
 {
-	for (const struct child *c = other->children; c; c = c->next)
-		if (is_live(c) && !strcmp(c->conf->name, child->conf->name) && c->installed_at >= child->installed_at)
-			return true;
-	return false;
+	struct child *newest = NULL;
+
+	for (struct child *c = other->children; c; c = c->next)
+		if (is_live(c) && !strcmp(c->conf->name, child->conf->name) &&
+		    (!newest || c->installed_at > newest->installed_at))
+			newest = c;
+	return newest;
 }
 
 static bool has_pending(const struct ike_sa *other)
@@ -65,7 +69,7 @@ static bool has_pending(const struct ike_sa *other)
 static struct ike_sa *successor(const struct ike_sa *sa)
 {
 	for (struct ike_sa *other = NULL; (other = ike_sa_of_conn(sa->engine, sa->conn->name, other));)
-		if (other->first_id > sa->first_id && ike_sa_in(other, PHASE_ESTABLISHED) && !other->reauth &&
+		if (other->origin.uniqueid > sa->origin.uniqueid && ike_sa_in(other, PHASE_ESTABLISHED) && !other->reauth &&
 		    same_connection(sa, other))
 			return other;
 	return NULL;
@@ -134,7 +138,7 @@ static void begin(struct ike_sa *sa)
 	look_again(sa);
 }
 
-/* Wants what the new one lacks. True: it lacks nothing. */
+/* Wants what the new one lacks, or has in an older one than the old: traffic goes by the newest. True: it lacks nothing. */
 static bool complete(const struct ike_sa *sa, struct ike_sa *next)
 {
 	bool complete = true;
@@ -142,10 +146,15 @@ static bool complete(const struct ike_sa *sa, struct ike_sa *next)
 	for (const struct child *c = sa->children; c; c = c->next) {
 		const struct conf_child *conf = is_live(c) ? child_conf_now(sa, c->conf->name) : NULL;
 
-		if (!conf || has_newer(next, c))
+		struct child *has = conf ? counterpart(next, c) : NULL;
+
+		if (!conf || (has && has->installed_at >= c->installed_at))
 			continue;
 		complete = false;
-		child_create(next, conf, sa->engine->cfg);
+		if (!has)
+			child_create(next, conf, sa->engine->cfg);
+		else if (has->state == CHILD_INSTALLED)
+			child_rekey(next, has);
 	}
 	return complete;
 }
@@ -179,5 +188,5 @@ void reauth_run(struct ike_sa *sa)
 		return;
 	}
 	sa->reauth_at = IKE_TIME_NEVER;
-	ike_sa_delete(sa);
+	ike_rekey_delete(sa);
 }

@@ -3,6 +3,7 @@
 
 #include "auth.h"
 #include "child.h"
+#include "ike_rekey.h"
 
 #define PATIENCE 10000000ull /* microseconds, and up to half of it more, so that the two ends do not act at once */
 #define AGAIN 1000000ull
@@ -36,16 +37,16 @@ static void replace(struct ike_sa *old)
 	ike_sa_log(old, LOG_LEVEL_INFO, "a newer IKE SA of the same peer takes its place: deleted");
 	for (struct child *c = old->children; c; c = c->next)
 		child_retire(old, c); /* what is sent from now on would come after the DELETE */
-	ike_sa_delete(old);
+	ike_rekey_delete(old);
 }
 
 /* Each end must choose the same one, or none would be left: when they came up tells, or else their SPIs. */
 static bool takes_place_of(const struct ike_sa *sa, const struct ike_sa *old)
 {
-	const uint64_t is = sa->authenticated_at, was = old->authenticated_at;
+	const uint64_t is = sa->origin.at, was = old->origin.at;
 
-	if (sa->initiator != old->initiator && is + CROSSING > was && was + CROSSING > is)
-		return sa->spi_i > old->spi_i;
+	if (sa->origin.initiator != old->origin.initiator && is + CROSSING > was && was + CROSSING > is)
+		return sa->origin.spi_i > old->origin.spi_i;
 	return is >= was;
 }
 
@@ -53,7 +54,10 @@ void unique_settle(struct ike_sa *sa, bool initial_contact)
 {
 	struct engine *e = sa->engine;
 
-	sa->authenticated_at = e->now; /* it is about to be established */
+	sa->origin.at = e->now;
+	sa->origin.spi_i = sa->spi_i;
+	sa->origin.uniqueid = sa->uniqueid;
+	sa->origin.initiator = sa->initiator;
 	if (initial_contact && sa->conn->unique != UNIQUE_NEVER)
 		ike_sa_drop_older(sa);
 	if (sa->conn->unique != UNIQUE_REPLACE)

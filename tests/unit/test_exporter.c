@@ -120,7 +120,12 @@ static const char canned_metrics[] =
 	"# HELP xswan_child_idle_seconds Seconds since the last packet; absent before the first.\n"
 	"# TYPE xswan_child_idle_seconds gauge\n"
 	"xswan_child_idle_seconds" NET ",direction=\"in\"} 2\n"
-	"xswan_child_idle_seconds" ALICE ",direction=\"in\"} 7\n";
+	"xswan_child_idle_seconds" ALICE ",direction=\"in\"} 7\n"
+	"# HELP xswan_certificate_expiry_timestamp_seconds When a certificate ends, in seconds since 1970; role own (with a private "
+	"key), peer or ca.\n"
+	"# TYPE xswan_certificate_expiry_timestamp_seconds gauge\n"
+	"# HELP xswan_crl_expiry_timestamp_seconds When the successor of a revocation list is due, in seconds since 1970.\n"
+	"# TYPE xswan_crl_expiry_timestamp_seconds gauge\n";
 
 static void load(struct world *w, struct metrics *m)
 {
@@ -195,7 +200,9 @@ static void test_certificates(void **state)
 			   "xswan_certificate_expiry_timestamp_seconds{subject=\"CN=gw,C=CH\",serial=\"02\",role=\"own\",issuer=\"CN=ca,C=CH\","
 			   "file=\"x509/gw.pem\"} 926864000\n"
 			   "xswan_certificate_expiry_timestamp_seconds{subject=\"CN=ca,C=CH\",serial=\"01\",role=\"ca\",issuer=\"CN=ca,C=CH\","
-			   "file=\"x509ca/ca.pem\"} 10429913600\n");
+			   "file=\"x509ca/ca.pem\"} 10429913600\n"
+			   "# HELP xswan_crl_expiry_timestamp_seconds When the successor of a revocation list is due, in seconds since 1970.\n"
+			   "# TYPE xswan_crl_expiry_timestamp_seconds gauge\n");
 	free(text);
 	free(m.certs);
 	pki_free(&canned_pki);

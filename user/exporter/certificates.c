@@ -46,19 +46,14 @@ static bool is_in(const struct listed_cert *cert, bool lists)
 	return (cert->type == LISTED_CRL) == lists && cert->not_after != LISTED_NEVER;
 }
 
-/* A gateway with secrets alone has none. */
 static void write_family(const struct metrics *m, const char *family, const char *help, bool lists, FILE *out)
 {
-	bool begun = false;
-
+	text_family(out, family, "gauge", help);
 	for (size_t i = 0; i < m->cert_count; i++) {
 		const struct listed_cert *cert = &m->certs[i];
 
 		if (!is_in(cert, lists))
 			continue;
-		if (!begun)
-			text_family(out, family, "gauge", help);
-		begun = true;
 		fprintf(out, "%s{", family);
 		write_labels(cert, out);
 		fprintf(out, "} %" PRId64 "\n", cert->not_after);

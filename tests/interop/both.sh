@@ -188,7 +188,7 @@ lost()
 {
 	awk '/bytes from/ && !/DUP/ { n++; sub(/.*icmp_seq=/, ""); if ($1 + 0 > last) last = $1 + 0 }
 		/packets transmitted/ { sent = $1 }
-		END { print n < 50 || sent - last > 40 ? "all" : last - n }' "$STATE/$1.log"
+		END { print (n < 50 || sent - last > 40 ? "all" : last - n) }' "$STATE/$1.log"
 }
 
 # undisturbed COMMAND…: while it runs, and ${SETTLE:-2} seconds more, no ping either way is lost. EARLY=yes, for another IKE

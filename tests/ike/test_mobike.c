@@ -451,6 +451,27 @@ static void third_party(void **state)
 			assert_true(is_at(&only_sa(&w->b)->remote, A1));
 	}
 	assert_int_equal(list_sas(&w->b).count, 0); /* it does not answer */
+	assert_int_equal(find_event(&w->b, IKE_EVENT_IKE_DOWN)->reason, IKE_REASON_PEER_DEAD);
+	world_free(w);
+}
+
+/* The answer to a check of one address comes when a has already named another: it says nothing about that. */
+static void late_answer(void **state)
+{
+	struct world *w = mobile(A1, B1);
+
+	w->blocked = stranger_gets_it;
+	w->fault = one_fault;
+	w->fault_at = w->sent + 3; /* UPDATE_SA_ADDRESSES, its answer, the check, the answer to that */
+	w->fault_fate = DELAY;
+	side_addresses(&w->a, A2, w->now);
+	world_run(w, 25 * MS);
+	side_addresses(&w->a, STRANGER, w->now);
+	for (int i = 0; i < 100; i++) {
+		world_run(w, 50 * MS);
+		assert_true(is_at(&only_sa(&w->b)->remote, A1) || is_at(&only_sa(&w->b)->remote, A2));
+	}
+	assert_true(is_at(&list_sas(&w->b).sa[0].remote, STRANGER));
 	world_free(w);
 }
 
@@ -606,6 +627,7 @@ int main(void)
 		cmocka_unit_test(another_copy),	     cmocka_unit_test(no_path_at_all),    cmocka_unit_test(nat_comes_and_goes),
 		cmocka_unit_test(nat_forgets),	     cmocka_unit_test(nat_forgets_under_esp),
 		cmocka_unit_test(refused_path),	     cmocka_unit_test(third_party),
+		cmocka_unit_test(late_answer),
 		cmocka_unit_test(answers_without_cookie), cmocka_unit_test(nats_forbidden),
 		cmocka_unit_test(no_one_is_moved),   cmocka_unit_test(transport_mode),
 	};

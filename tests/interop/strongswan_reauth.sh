@@ -48,7 +48,8 @@ for who in we it; do
 	EARLY=yes check "$who initiate: we authenticate anew" undisturbed rekeys ike_spis reauth_by we
 	check "$who initiate: with both children" both_have 1 2
 	need "make before break" before_break yes
-	check "$who initiate: strongSwan authenticates anew, make before break" undisturbed rekeys ike_spis reauth_by it
+	# kernel-libipsec sends by the older of two SAs until that is gone, and strongSwan's DELETE ends it at our end a round trip earlier
+	UNDER_WAY=2 check "$who initiate: strongSwan authenticates anew, make before break" undisturbed rekeys ike_spis reauth_by it
 	check "$who initiate: with both children again" both_have 1 2
 	check "$who initiate: the second child is deleted" by $who --terminate --child second --timeout 10
 	need "break before make" before_break no
@@ -65,7 +66,7 @@ PEER_KEYS='reauth_time = 4
 need "strongSwan's reauth_time: both take it" both_load
 for who in we it; do
 	begin $who "strongSwan's reauth_time, $who initiate"
-	check "strongSwan's reauth_time, $who initiate: another IKE SA" undisturbed rekeys ike_spis sleep 3
+	UNDER_WAY=2 check "strongSwan's reauth_time, $who initiate: another IKE SA" undisturbed rekeys ike_spis sleep 3
 	check "strongSwan's reauth_time, $who initiate: with both children" both_have 1 2
 	check "strongSwan's reauth_time, $who initiate: deleted" down_by $who
 done

@@ -125,6 +125,45 @@ static void likely_not_meant(void **state)
 	says("warning: swanctl.conf: mode 0644: everybody on this machine can read the secrets");
 }
 
+/* Of strongSwan's swanctl.conf: each is honoured, or refused with a reason. */
+static const char conn_keys[] =
+	"local_addrs remote_addrs local_port remote_port proposals version aggressive pull dscp encap mobike dpd_delay dpd_timeout "
+	"fragmentation childless send_certreq send_cert ocsp keyingtries unique reauth_time rekey_time over_time rand_time vips pools "
+	"ppk_id ppk_required if_id_in if_id_out mediation mediated_by mediation_peer";
+static const char child_keys[] =
+	"ah_proposals esp_proposals local_ts remote_ts mode rekey_time life_time rand_time rekey_bytes life_bytes rand_bytes "
+	"rekey_packets life_packets rand_packets updown hostaccess policies policies_fwd_out dpd_action start_action close_action "
+	"ipcomp inactivity reqid priority interface mark_in mark_in_sa mark_out set_mark_in set_mark_out tfc_padding replay_window "
+	"hw_offload copy_df copy_ecn copy_dscp icmp if_id_in if_id_out label label_mode per_cpu_sas";
+static const char auth_keys[] = "id ca_id eap_id aaa_id xauth_id groups cert_policy certs cacerts pubkeys revocation round";
+
+/* `conf` has a place for one more line. */
+static void each_has_a_reason(const char *keys, const char *conf)
+{
+	char copy[2048], line[64], text[4096], *save = NULL;
+
+	snprintf(copy, sizeof(copy), "%s", keys);
+	for (char *key = strtok_r(copy, " ", &save); key; key = strtok_r(NULL, " ", &save)) {
+		snprintf(line, sizeof(line), "%s = no", key);
+		snprintf(text, sizeof(text), conf, line);
+		check_now(text);
+		if (strstr(report, ": not supported\n") || strstr(report, ": section not supported\n"))
+			fail_msg("%s is refused without a reason:\n%s", key, report);
+	}
+}
+
+static void every_key(void **state)
+{
+	each_has_a_reason(conn_keys, "connections {\n a {\n  remote_addrs = 192.0.2.2\n  %s\n  local {\n   auth = psk\n  }\n"
+				     "  remote {\n   auth = psk\n  }\n  children {\n   net {\n   }\n  }\n }\n}\n" SECRET);
+	each_has_a_reason(child_keys, "connections {\n a {\n  remote_addrs = 192.0.2.2\n  local {\n   auth = psk\n  }\n  remote {\n"
+				      "   auth = psk\n  }\n  children {\n   net {\n    %s\n   }\n  }\n }\n}\n" SECRET);
+	each_has_a_reason(auth_keys, "connections {\n a {\n  remote_addrs = 192.0.2.2\n  local {\n   auth = psk\n   %s\n  }\n"
+				     "  remote {\n   auth = psk\n  }\n  children {\n   net {\n   }\n  }\n }\n}\n" SECRET);
+	each_has_a_reason(auth_keys, "connections {\n a {\n  remote_addrs = 192.0.2.2\n  local {\n   auth = psk\n  }\n"
+				     "  remote {\n   auth = pubkey\n   %s\n  }\n  children {\n   net {\n   }\n  }\n }\n}\n" SECRET);
+}
+
 static int overlap_of(const char *a, const char *b)
 {
 	char conf[4096];
@@ -223,6 +262,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(all_errors, begin, files_end),
 		cmocka_unit_test_setup_teardown(likely_not_meant, begin, files_end),
 		cmocka_unit_test_setup_teardown(overlap, begin, files_end),
+		cmocka_unit_test_setup_teardown(every_key, begin, files_end),
 		cmocka_unit_test_setup_teardown(certificates, begin, files_end),
 		cmocka_unit_test(days),
 	};

@@ -199,7 +199,7 @@ static void refused(void **state)
 		struct lines lines;
 		const char *message;
 	} t[] = {
-		{ { .conn = "version = 1" }, "3: connections.gw.version: '1' is not supported: write 2" },
+		{ { .conn = "version = 1" }, "3: connections.gw.version: '1' is not supported: write 2 (IKEv1 is not spoken)" },
 		{ { .conn = "mobike = perhaps" }, "3: connections.gw.mobike: 'perhaps' is neither yes nor no" },
 		{ { .conn = "fragmentation = sometimes" },
 		  "3: connections.gw.fragmentation: 'sometimes' is not one of: yes, accept, force, no" },
@@ -219,7 +219,7 @@ static void refused(void **state)
 		  "} in "
 		  "xswan.conf" },
 		{ { .conn = "mobyke = no" }, "3: connections.gw.mobyke: not supported" },
-		{ { .conn = "ppk_id = x" }, "3: connections.gw.ppk_id: not supported" },
+		{ { .conn = "ppk_id = x" }, "3: connections.gw.ppk_id: not supported: there are no post-quantum preshared keys (RFC 8784) yet" },
 		{ { .conn = "remote-1 { auth = psk }" },
 		  "9: connections.gw.remote: a second round of authentication is not supported (the first is "
 		  "'remote-1')" },
@@ -257,7 +257,7 @@ static void refused(void **state)
 		{ { .remote = "auth = pubkey" },
 		  "9: connections.gw.remote: nothing to trust: put the certificate of the CA into x509ca, or the peer's "
 		  "into x509" },
-		{ { .local = "certs = a.pem" }, "7: connections.gw.local.certs: not supported" },
+		{ { .local = "certs = a.pem" }, "7: connections.gw.local.certs: not supported: only where certificates authenticate: auth = pubkey" },
 		{ { .local = "id = CN=gw, XY=1" },
 		  "7: connections.gw.local.id: 'CN=gw, XY=1' is not a distinguished name of at most 256 bytes, as "
 		  "\"C=CH, O=xswan, CN=gw\"" },
@@ -269,7 +269,7 @@ static void refused(void **state)
 		{ { .remote = "id = @#6b" },
 		  "11: connections.gw.remote.id: '@' is not an identity: write an address, a host name, user@host, "
 		  "\"C=CH, CN=gw\" or \"@#hex\" in quotes, or %any" },
-		{ { .remote = "revocation = strict" }, "11: connections.gw.remote.revocation: not supported" },
+		{ { .remote = "revocation = strict" }, "11: connections.gw.remote.revocation: not supported: only where certificates authenticate: auth = pubkey" },
 		{ { .child = "local_ts = 10.1.0.0/16, 10.1.2.0/24" },
 		  "17: connections.gw.children.net.local_ts: '10.1.2.0/24' overlaps 10.1.0.0/16 in the same list" },
 		{ { .child = "local_ts = 2001:db8::/32,2001:db8:1::/48" },
@@ -354,7 +354,7 @@ static void refused(void **state)
 		  "17: connections.gw.children.net.dpd_action: 'hold' is not one of: clear, trap, restart" },
 		{ { .child = "replay_window = 0" },
 		  "17: connections.gw.children.net.replay_window: 0 is out of range: 32 to 65536" },
-		{ { .child = "updown = /bin/true" }, "17: connections.gw.children.net.updown: not supported" },
+		{ { .child = "updown = /bin/true" }, "17: connections.gw.children.net.updown: not supported: no script is run; vici clients get the event child-updown" },
 		{ { .child = "ah_proposals = sha256" },
 		  "17: connections.gw.children.net.ah_proposals: not supported: only ESP is; write esp_proposals" },
 		{ { .secret = "secret =" }, "23: secrets.ike-gw: no secret" },

@@ -282,7 +282,7 @@ static void errors(void **state)
 		"swanctl.conf:7: connections.gw.remote.cacerts: 'gone.pem': x509ca/gone.pem: No such file or "
 		"directory");
 	refused("auth = psk", "auth = psk\n certs = peer.pem", NULL,
-		"swanctl.conf:8: connections.gw.remote.certs: not supported");
+		"swanctl.conf:8: connections.gw.remote.certs: not supported: only where certificates authenticate: auth = pubkey");
 	put_cert("x509/rsa.pem", rsa);
 	put_key("private/rsa.pem", rsa, NULL);
 	refused("", "", NULL,

@@ -228,7 +228,10 @@ static void shunts(void **state)
 static const char without_effect[] =
 	"version local_port remote_port aggressive pull dscp dpd_timeout ppk_required vips pools if_id_in if_id_out mediation "
 	"inactivity ah_proposals sha256_96 hostaccess policies policies_fwd_out ipcomp reqid mark_in mark_in_sa mark_out "
-	"set_mark_in set_mark_out hw_offload local.round remote.round";
+	"set_mark_in set_mark_out hw_offload local.round remote.round ppk_id ocsp mediated_by mediation_peer updown interface icmp "
+	"label label_mode per_cpu_sas local.eap_id local.aaa_id local.xauth_id local.groups local.ca_id local.cert_policy "
+	"local.pubkeys local.cacerts local.revocation remote.eap_id remote.aaa_id remote.xauth_id remote.groups remote.ca_id "
+	"remote.cert_policy remote.pubkeys";
 
 static bool has_key(const struct field *keys, const char *key)
 {

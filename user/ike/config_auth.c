@@ -13,9 +13,29 @@
 #include "cert_identity.h"
 #include "cert.h"
 
+static const struct fixed_key secret_fixed[] = {
+	{ "certs", FIXED_REFUSED, "only where certificates authenticate: auth = pubkey", NULL },
+	{ "cacerts", FIXED_REFUSED, "only where certificates authenticate: auth = pubkey", NULL },
+	{ "revocation", FIXED_REFUSED, "only where certificates authenticate: auth = pubkey", NULL },
+	{ NULL, 0, NULL, NULL },
+};
+
+static const struct fixed_key own_fixed[] = {
+	{ "cacerts", FIXED_REFUSED, "it is about the peer's certificate: write it in remote", NULL },
+	{ "revocation", FIXED_REFUSED, "it is about the peer's certificate: write it in remote", NULL },
+	{ NULL, 0, NULL, NULL },
+};
+
 static const struct fixed_key auth_fixed[] = {
-	{ "round", FIXED_NUMBER, NULL }, /* there is one round only */
-	{ NULL, 0, NULL },
+	{ "round", FIXED_NUMBER, NULL, NULL }, /* there is one round only */
+	{ "eap_id", FIXED_REFUSED, "there is no EAP", NULL },
+	{ "aaa_id", FIXED_REFUSED, "there is no EAP", NULL },
+	{ "xauth_id", FIXED_REFUSED, "there is no XAuth, which is of IKEv1", NULL },
+	{ "groups", FIXED_REFUSED, "there are no attribute certificates, nor groups of other kinds", NULL },
+	{ "ca_id", FIXED_REFUSED, "write cacerts, with the file of that CA", NULL },
+	{ "cert_policy", FIXED_REFUSED, "policies of certificates are not looked at", NULL },
+	{ "pubkeys", FIXED_REFUSED, "a key alone has no end and no name: write certs", NULL },
+	{ NULL, 0, NULL, NULL },
 };
 
 /* What an identity is when none is configured: the first address, if there is one. */
@@ -170,6 +190,7 @@ static void load_local(struct loading *l, struct section *s, struct conf_conn *c
 		problem_setting(p, k, "'%s': what we are is one identity: no pattern", k->value);
 	else if (auth->kind == AUTH_BY_CERT)
 		load_own_certs(l, s, auth, &conn->local_id, p);
+	config_check_fixed(s, auth->kind == AUTH_BY_CERT ? own_fixed : secret_fixed, p);
 }
 
 /* ---- remote ---- */
@@ -233,6 +254,8 @@ static void load_remote(struct loading *l, struct section *s, struct conf_conn *
 		return;
 	if (conn->remote_auth.kind == AUTH_BY_CERT)
 		load_trust(l, s, conn, p);
+	else
+		config_check_fixed(s, secret_fixed, p);
 }
 
 void config_load_auth(struct loading *l, struct section *s, struct conf_conn *conn, bool needed, struct problems *p)

@@ -8,12 +8,12 @@
 #define FILE_URI "file://"
 
 static const struct fixed_key authority_fixed[] = {
-	{ "ocsp_uris", FIXED_REFUSED, "xswan asks no OCSP responder: give revocation lists as file:// in crl_uris" },
-	{ "cert_uri_base", FIXED_REFUSED, "xswan fetches no certificates by hash and URL (RFC 7296 section 3.6)" },
-	{ "handle", FIXED_REFUSED, "xswan has no use for PKCS#11 tokens: write cacert" },
-	{ "slot", FIXED_REFUSED, "xswan has no use for PKCS#11 tokens: write cacert" },
-	{ "module", FIXED_REFUSED, "xswan has no use for PKCS#11 tokens: write cacert" },
-	{ NULL, 0, NULL },
+	{ "ocsp_uris", FIXED_REFUSED, "xswan asks no OCSP responder: give revocation lists as file:// in crl_uris", NULL },
+	{ "cert_uri_base", FIXED_REFUSED, "xswan fetches no certificates by hash and URL (RFC 7296 section 3.6)", NULL },
+	{ "handle", FIXED_REFUSED, "xswan has no use for PKCS#11 tokens: write cacert", NULL },
+	{ "slot", FIXED_REFUSED, "xswan has no use for PKCS#11 tokens: write cacert", NULL },
+	{ "module", FIXED_REFUSED, "xswan has no use for PKCS#11 tokens: write cacert", NULL },
+	{ NULL, 0, NULL, NULL },
 };
 
 /* cacert is a file in x509ca or a path, file a path. */

@@ -10,20 +10,24 @@
 #define DPD_DELAY_MAX 86400
 
 static const struct fixed_key fixed[] = {
-	{ "version", FIXED_WORD, "2|0" },
-	{ "local_port", FIXED_REFUSED, "the port is one for all connections; write ike { port } in xswan.conf" },
-	{ "remote_port", FIXED_WORD, "500" },
-	{ "aggressive", FIXED_NO, NULL },
-	{ "pull", FIXED_YES, NULL },
-	{ "dscp", FIXED_WORD, "000000" },
-	{ "dpd_timeout", FIXED_TIME, NULL }, /* IKEv1 only, in strongSwan too */
-	{ "ppk_required", FIXED_NO, NULL },
-	{ "vips", FIXED_REFUSED, "xswan assigns no virtual addresses" },
-	{ "pools", FIXED_REFUSED, "xswan assigns no virtual addresses" },
-	{ "if_id_in", FIXED_WORD, "0" },
-	{ "if_id_out", FIXED_WORD, "0" },
-	{ "mediation", FIXED_NO, NULL },
-	{ NULL, 0, NULL },
+	{ "version", FIXED_WORD, "2|0", "IKEv1 is not spoken" },
+	{ "local_port", FIXED_REFUSED, "the port is one for all connections; write ike { port } in xswan.conf", NULL },
+	{ "remote_port", FIXED_WORD, "500", "peers are found there; behind a NAT they are followed" },
+	{ "aggressive", FIXED_NO, NULL, "of IKEv1, which is not spoken" },
+	{ "pull", FIXED_YES, NULL, "of IKEv1, which is not spoken" },
+	{ "dscp", FIXED_WORD, "000000", "IKE packets are not marked; a child has dscp for ESP" },
+	{ "dpd_timeout", FIXED_TIME, NULL, NULL }, /* IKEv1 only, in strongSwan too */
+	{ "ppk_required", FIXED_NO, NULL, "there are no post-quantum preshared keys (RFC 8784) yet" },
+	{ "ppk_id", FIXED_REFUSED, "there are no post-quantum preshared keys (RFC 8784) yet", NULL },
+	{ "ocsp", FIXED_REFUSED, "xswan asks no OCSP responder: give revocation lists as files in x509crl", NULL },
+	{ "vips", FIXED_REFUSED, "xswan assigns no virtual addresses", NULL },
+	{ "pools", FIXED_REFUSED, "xswan assigns no virtual addresses", NULL },
+	{ "if_id_in", FIXED_WORD, "0", "of the kernel's XFRM interfaces, which xswan does not use: selectors decide" },
+	{ "if_id_out", FIXED_WORD, "0", "of the kernel's XFRM interfaces, which xswan does not use: selectors decide" },
+	{ "mediation", FIXED_NO, NULL, "xswan takes no part in IKE mediation" },
+	{ "mediated_by", FIXED_REFUSED, "xswan takes no part in IKE mediation", NULL },
+	{ "mediation_peer", FIXED_REFUSED, "xswan takes no part in IKE mediation", NULL },
+	{ NULL, 0, NULL, NULL },
 };
 
 static void load_sending(struct section *s, struct conf_conn *conn, struct problems *p)

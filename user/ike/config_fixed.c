@@ -22,13 +22,22 @@ static bool one_of(const char *text, const char *words)
 	return false;
 }
 
+/* " (because)" */
+static const char *reason(const struct fixed_key *f)
+{
+	static char text[160];
+
+	snprintf(text, sizeof(text), f->why ? " (%s)" : "%s", f->why ? f->why : "");
+	return text;
+}
+
 static void check_bool(struct section *s, const struct fixed_key *f, struct problems *p)
 {
 	bool wanted = f->kind == FIXED_YES, set = wanted;
 
 	if (section_get_bool(s, f->key, &set, p) == 0 && set != wanted)
-		problem_setting(p, section_get(s, f->key), "'%s' is not supported: write %s",
-				section_get(s, f->key)->value, wanted ? "yes" : "no");
+		problem_setting(p, section_get(s, f->key), "'%s' is not supported: write %s%s",
+				section_get(s, f->key)->value, wanted ? "yes" : "no", reason(f));
 }
 
 static void check_zero(struct section *s, const struct fixed_key *f, struct problems *p)
@@ -63,8 +72,8 @@ static void check_one(struct section *s, const struct fixed_key *f, struct probl
 		break;
 	case FIXED_WORD:
 		if (!one_of(k->value, f->value))
-			problem_setting(p, k, "'%s' is not supported: write %.*s", k->value,
-					(int)strcspn(f->value, "|"), f->value);
+			problem_setting(p, k, "'%s' is not supported: write %.*s%s", k->value,
+					(int)strcspn(f->value, "|"), f->value, reason(f));
 		break;
 	case FIXED_REFUSED:
 		problem_setting(p, k, "not supported%s%s", *f->value ? ": " : "", f->value);

@@ -28,6 +28,7 @@ struct fixed_key {
 		FIXED_REFUSED /* no value is right; value says what to do instead */
 	} kind;
 	const char *value;
+	const char *why; /* not refused by itself: what another value would ask for; NULL: plain */
 };
 
 /* The table ends with a NULL key. */

@@ -6,16 +6,16 @@
 #include <string.h>
 
 static const struct fixed_key fixed[] = {
-	{ "policies", FIXED_YES, NULL },
-	{ "policies_fwd_out", FIXED_NO, NULL },
-	{ "hostaccess", FIXED_NO, NULL },
-	{ "hw_offload", FIXED_WORD, "no|auto" },
-	{ "interface", FIXED_REFUSED, "a policy is for every interface" },
-	{ "mark_in", FIXED_WORD, "0" },
-	{ "mark_out", FIXED_WORD, "0" },
-	{ "if_id_in", FIXED_WORD, "0" },
-	{ "if_id_out", FIXED_WORD, "0" },
-	{ NULL, 0, NULL },
+	{ "policies", FIXED_YES, NULL, NULL },
+	{ "policies_fwd_out", FIXED_NO, NULL, NULL },
+	{ "hostaccess", FIXED_NO, NULL, NULL },
+	{ "hw_offload", FIXED_WORD, "no|auto", NULL },
+	{ "interface", FIXED_REFUSED, "a policy is for every interface", NULL },
+	{ "mark_in", FIXED_WORD, "0", NULL },
+	{ "mark_out", FIXED_WORD, "0", NULL },
+	{ "if_id_in", FIXED_WORD, "0", NULL },
+	{ "if_id_out", FIXED_WORD, "0", NULL },
+	{ NULL, 0, NULL, NULL },
 };
 
 bool config_is_shunt(struct section *s)

@@ -191,7 +191,6 @@ lost()
 		END { print (n < 50 || sent - last > 40 ? "all" : last - n) }' "$STATE/$1.log"
 }
 
-# UNDER_WAY=N: so many may be lost that were under way when the peer ended an SA.
 # undisturbed COMMAND…: while it runs, and ${SETTLE:-2} seconds more, no ping either way is lost. EARLY=yes, for another IKE
 # SA: but for what strongSwan sends on a new Child SA before we have its answer, and so the key.
 undisturbed()
@@ -209,7 +208,7 @@ undisturbed()
 	stop back INT
 	there=$(lost there) back=$(lost back)
 	[ -z "${EARLY:-}" ] || early=$(($(counter a spi_unknown) - early))
-	[ $status = 0 ] && [ "$there" != all ] && [ "$back" != all ] && [ $((there + back)) -le $((early + ${UNDER_WAY:-0})) ] && return
+	[ $status = 0 ] && [ "$there" != all ] && [ "$back" != all ] && [ $((there + back)) -le $early ] && return
 	echo "lost: $there of the client's pings, $back of the server's; $early came early"
 	xswan a drops
 	return 1

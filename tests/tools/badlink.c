@@ -52,6 +52,7 @@ struct direction {
 	const char *name;
 	int from, to;
 	uint64_t packets, lost, duplicated, reordered, corrupted;
+	uint64_t touched; /* packets in corrupted frames: a bit of a super-packet's header is one of all its packets */
 	struct held held[HELD];
 };
 
@@ -200,6 +201,7 @@ static void carry(struct direction *d, const struct faults *faults, size_t len)
 	}
 	if (happens(faults->corrupt)) {
 		d->corrupted++;
+		d->touched += packets;
 		flip(len);
 	}
 	if (happens(faults->reorder) && hold(d, len, d->packets + 1 + (uint64_t)random() % faults->depth, PATIENCE)) {
@@ -232,8 +234,9 @@ static void report(struct direction *d)
 
 	getsockopt(d->from, SOL_PACKET, PACKET_STATISTICS, &stats, &len);
 	printf("\"%s\": {\"packets\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"duplicated\": %" PRIu64
-	       ", \"reordered\": %" PRIu64 ", \"corrupted\": %" PRIu64 ", \"overrun\": %u}",
-	       d->name, d->packets, d->lost, d->duplicated, d->reordered, d->corrupted, stats.tp_drops);
+	       ", \"reordered\": %" PRIu64 ", \"corrupted\": %" PRIu64 ", \"touched\": %" PRIu64
+	       ", \"overrun\": %u}",
+	       d->name, d->packets, d->lost, d->duplicated, d->reordered, d->corrupted, d->touched, stats.tp_drops);
 }
 
 static bool parse(struct faults *f, char **args)

@@ -282,9 +282,13 @@ capture_end()
 	stop "$1" INT
 }
 
-# on_wire NAME FILTER: how many packets of that kind the capture has
+# on_wire NAME FILTER: how many packets of that kind the capture has; no number if that cannot be told
 on_wire()
 {
+	[ -r "$STATE/$1.pcap" ] && tcpdump -y EN10MB -d "$2" >/dev/null 2>&1 || {
+		echo "no capture $1, or no filter: $2"
+		return 1
+	}
 	tcpdump -nr "$STATE/$1.pcap" "$2" 2>/dev/null | wc -l
 }
 

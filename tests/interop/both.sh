@@ -16,6 +16,17 @@ ours()
 		swanctl "$command" --uri "unix:///run/xswan/$RUN_ID-a/vici" "$@"
 }
 
+# Both daemons with one child, and what they say to each other is captured.
+both_start()
+{
+	need "topology" topology_up
+	need "a capture of IKE between the gateways" ike_capture
+	need "configuration" gateway_conf a
+	need "configuration of strongSwan" charon_conf b
+	need "xswan on gateway A" gateway_start a
+	need "strongSwan on gateway B" charon_start b
+}
+
 # by WHO SWANCTL-ARGUMENTS…
 by()
 {

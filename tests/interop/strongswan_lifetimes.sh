@@ -31,12 +31,7 @@ end()
 	check "$1: none is left" wait_for 5 none_left
 }
 
-need "topology" topology_up
-need "a capture of IKE between the gateways" ike_capture
-need "configuration" gateway_conf a
-need "configuration of strongSwan" charon_conf b
-need "xswan on gateway A" gateway_start a
-need "strongSwan on gateway B" charon_start b
+both_start
 need "a link that takes 20 ms" link_is delay=20
 
 SETTLE=1

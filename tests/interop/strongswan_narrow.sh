@@ -63,12 +63,7 @@ nothing_left()
 	check "nothing in common, $1 initiate: no SA is left" wait_for 5 none_left
 }
 
-need "topology" topology_up
-need "a capture of IKE between the gateways" ike_capture
-need "configuration" gateway_conf a
-need "configuration of strongSwan" charon_conf b
-need "xswan on gateway A" gateway_start a
-need "strongSwan on gateway B" charon_start b
+both_start
 start iperf server iperf3 -s -p 4711
 
 wide=10.1.0.0/16===10.2.0.0/16 a_ts=10.1.0.0/24 b_ts=10.2.0.0/24

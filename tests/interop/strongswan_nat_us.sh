@@ -52,12 +52,7 @@ with()
 	check "$what: none is left" wait_for 5 none_left
 }
 
-need "topology" topology_up
-need "a capture of IKE between the gateways" ike_capture
-need "configuration" gateway_conf a
-need "configuration of strongSwan" charon_conf b
-need "xswan on gateway A" gateway_start a
-need "strongSwan on gateway B" charon_start b
+both_start
 with no "$NAT_ADDR" 198.51.100.10
 with yes 198.51.100.10 "$NAT_ADDR"
 check "no IKE SA was made anew" equal "$(counter a ike_up)" 2

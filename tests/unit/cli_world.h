@@ -9,15 +9,14 @@
 
 #include <cmocka.h>
 
-#include "../../user/cli/cli.h"
 #include "canned_gateway.h"
+#include "cli_words.h"
 
 struct world {
 	char dir[32];
 	pid_t gateway;
 	struct cli cli;
 	char *out, *err; /* of the last run */
-	size_t out_len, err_len;
 };
 
 static inline int set_up(void **state)
@@ -54,22 +53,13 @@ static inline int tear_down(void **state)
 
 static inline int run(struct world *w, ...)
 {
-	char *argv[8] = { (char *)"xswan" };
 	struct cli cli = w->cli;
 	va_list words;
-	int argc = 1, status;
+	int status;
 
-	free(w->out);
-	free(w->err);
-	w->cli.out = cli.out = open_memstream(&w->out, &w->out_len);
-	w->cli.err = cli.err = open_memstream(&w->err, &w->err_len);
 	va_start(words, w);
-	while ((argv[argc] = va_arg(words, char *)))
-		argc++;
+	status = cli_run_words(&cli, &w->out, &w->err, words);
 	va_end(words);
-	status = cli_run(&cli, argc, argv);
-	fclose(cli.out);
-	fclose(cli.err);
 	return status;
 }
 

@@ -9,8 +9,8 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "../../user/cli/cli.h"
 #include "canned_gateway.h"
+#include "cli_words.h"
 
 static void put_key(struct vici_builder *b, const char *key, const char *action, const char *old, const char *now)
 {
@@ -122,23 +122,13 @@ static int end(void **state)
 static int run(const char *socket, ...)
 {
 	struct cli cli = { .instance = "lab", .timeout = 30 };
-	char *argv[8] = { (char *)"xswan" };
-	size_t out_len, err_len;
 	va_list words;
-	int argc = 1, status;
+	int status;
 
-	free(out);
-	free(err);
 	snprintf(cli.vici_path, sizeof(cli.vici_path), "%s/%s", dir, socket);
-	cli.out = open_memstream(&out, &out_len);
-	cli.err = open_memstream(&err, &err_len);
 	va_start(words, socket);
-	while ((argv[argc] = va_arg(words, char *)))
-		argc++;
+	status = cli_run_words(&cli, &out, &err, words);
 	va_end(words);
-	status = cli_run(&cli, argc, argv);
-	fclose(cli.out);
-	fclose(cli.err);
 	return status;
 }
 

@@ -9,12 +9,11 @@ that neither waits for the other, and none has to be sent again. Prints CPU seco
 wall seconds. Fails when not all are up within SECONDS.
 """
 import os
-import socket
 import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "netns"))
-from ike_progress import number, request  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
+from vici_client import Session  # noqa: E402
 
 UNDER_WAY = 128
 POLL = 0.01
@@ -23,9 +22,7 @@ POLL = 0.01
 class Daemon:
     def __init__(self, path, pid):
         self.pid = int(pid)
-        self.vici = socket.socket(socket.AF_UNIX)
-        self.vici.connect(path)
-        self.vici.settimeout(30)
+        self.vici = Session(path, 30)
 
     def cpu(self):
         """Seconds, of all its threads, in user space and kernel: as in stat, but not in clock ticks."""
@@ -36,14 +33,13 @@ class Daemon:
         return total / 1e9
 
     def established(self):
-        reply, _ = request(self.vici, "stats")
-        section = reply[reply.index(b"ikesas"):]
-        return number(section, "total") - number(section, "half-open")
+        ike_sas = self.vici.request("stats")["ikesas"]
+        return int(ike_sas["total"]) - int(ike_sas["half-open"])
 
     def initiate(self, site):
-        reply, _ = request(self.vici, "initiate", ike=f"site{site}", child="net", timeout="-1")
-        if b"\x07success\x00\x03yes" not in reply:
-            sys.exit(f"site{site}: {reply!r}")
+        reply = self.vici.request("initiate", ike=f"site{site}", child="net", timeout="-1")
+        if reply["success"] != "yes":
+            sys.exit(f"site{site}: {reply}")
 
 
 def bring_up(initiator, responder, count, seconds):

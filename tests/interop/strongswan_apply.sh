@@ -6,6 +6,7 @@
 set -u
 . "$(dirname "$0")/../netns/setup.sh"
 . "$(dirname "$0")/charon.sh"
+. "$(dirname "$0")/tshark.sh"
 
 needs_charon
 
@@ -132,6 +133,7 @@ removed()
 
 MORE=10.9.0.0/16
 need "topology" topology_up
+need "a capture of IKE between the gateways" ike_capture
 need "configurations" eval 'gateway_conf a && PEER_ESP="aes256gcm16, aes128gcm16" charon_conf b'
 need "another network behind gateway B" gb ip address add 10.9.0.1/16 dev lan
 need "gateway A" gateway_start a
@@ -144,4 +146,5 @@ check "other networks, and back" other_networks
 check "a secret: the SA stays" secret
 check "an identity: reconnected" identity
 check "no connection: the peer is told" removed
+ike_judged
 check_end

@@ -34,9 +34,15 @@ nothing_malformed()
 {
 	local bad
 
-	bad=$(fields 'isakmp && (_ws.malformed || isakmp.ikev2.icv.bad || _ws.expert.severity == "error")' \
-		frame.number isakmp.exchangetype _ws.expert.message)
+	bad=$(fields 'isakmp && (_ws.malformed || isakmp.ikev2.integrity_checksum || _ws.expert.severity == "Error")' \
+		frame.number isakmp.exchangetype _ws.expert.message) || { echo "tshark cannot say" && return 1; }
 	equal "$bad" ""
+}
+
+# Without any, or if tshark fails, nothing could be said of them.
+messages()
+{
+	[ -n "$(fields isakmp frame.number)" ]
 }
 
 # Those of which tshark shows nothing but the encrypted payload.
@@ -55,6 +61,7 @@ ike_judged()
 		return 1
 	}
 	need "keys for tshark" tshark_keys
+	check "tshark: there are messages" messages
 	check "tshark: every message decrypts${1:+ but $1}" equal "$(undecrypted)" "${1:-0}"
 	check "tshark: no message is malformed" nothing_malformed
 }

@@ -213,9 +213,7 @@ static const struct {
 	{ { .conn = "vips = 0.0.0.0" },
 	  "3: connections.gw.vips: not supported: xswan assigns no virtual addresses" },
 	{ { .conn = "local_port = 500" },
-	  "3: connections.gw.local_port: not supported: the port is one for all connections; write ike { port "
-	  "} in "
-	  "xswan.conf" },
+	  "3: connections.gw.local_port: not supported: IKE is on UDP 500 and 4500, for all connections" },
 	{ { .conn = "mobyke = no" }, "3: connections.gw.mobyke: not supported" },
 	{ { .conn = "ppk_id = x" }, "3: connections.gw.ppk_id: not supported: there are no post-quantum preshared keys (RFC 8784) yet" },
 	{ { .conn = "remote-1 { auth = psk }" },

@@ -69,14 +69,15 @@ static void everything(void **state)
 	if (load(&c,
 		 "interfaces {\n wan {\n  device = eth0\n  role = outside\n }\n"
 		 " lan {\n  device = a-name-of-15-ch\n  role = inside\n  backend = vnet\n  offloads = keep\n }\n wan2 {\n  device = eth0.7\n  role = "
-		 "outside\n }\n}\n"
+		 "outside\n }\n eth9 {\n  role = inside\n }\n}\n"
 		 "dataplane {\n attach = external\n crypto = openssl\n workers = 64\n cpus = 2-5,1\n frames = 1048576\n tunnel = "
 		 "tunnel123456\n fragment = after\n tcp_mss = 1200\n}\n"
 		 "ike {\n user = a_name_of_32_characters_all_told\n half_open_limit = 65535\n cookie_threshold = 1\n init_rate = 1000000\n init_rate_prefix = 0\n init_rate_peer = 7\n path_mtu_floor = 1000\n fragment_size = 576\n retransmit_tries = 7\n retransmit_timeout = 250ms\n keep_alive = 1m\n}\n"
 		 "log {\n level = debug\n}\n",
 		 why) < 0)
 		fail_msg("%s", why);
-	assert_int_equal(c.port_count, 3);
+	assert_int_equal(c.port_count, 4);
+	assert_string_equal(c.ports[3].device, "eth9"); /* named by its section */
 	assert_string_equal(c.ports[1].device, "a-name-of-15-ch");
 	assert_true(c.ports[1].vnet);
 	assert_false(c.ports[2].vnet);
@@ -117,7 +118,10 @@ static const struct {
 	{ "interfaces { }\n", "xswan.conf:1: interfaces: no interface with role = outside" },
 	{ "interfaces {\n lan {\n  device = eth1\n  role = inside\n }\n}\n",
 	  "xswan.conf:1: interfaces: no interface with role = outside" },
-	{ "interfaces {\n wan {\n  role = outside\n }\n}\n", "xswan.conf:2: interfaces.wan: no device" },
+	{ "interfaces {\n the-outside-of-it {\n  role = outside\n }\n}\n",
+	  "xswan.conf:2: interfaces.the-outside-of-it: no device, and 'the-outside-of-it' is longer than 15 characters" },
+	{ WAN "interfaces {\n eth0 {\n  role = inside\n }\n}\n",
+	  "xswan.conf:8: interfaces.eth0: no device, and 'eth0' has a role already" },
 	{ "interfaces {\n wan {\n  device = eth0\n }\n}\n",
 	  "xswan.conf:2: interfaces.wan: no role: outside (IKE and ESP) or inside (plaintext)" },
 	{ "interfaces {\n wan {\n  device = eth0\n  role = outsider\n }\n}\n",

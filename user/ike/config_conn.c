@@ -11,7 +11,7 @@
 
 static const struct fixed_key fixed[] = {
 	{ "version", FIXED_WORD, "2|0", "IKEv1 is not spoken" },
-	{ "local_port", FIXED_REFUSED, "the port is one for all connections; write ike { port } in xswan.conf", NULL },
+	{ "local_port", FIXED_REFUSED, "IKE is on UDP 500 and 4500, for all connections", NULL },
 	{ "remote_port", FIXED_WORD, "500", "peers are found there; behind a NAT they are followed" },
 	{ "aggressive", FIXED_NO, NULL, "of IKEv1, which is not spoken" },
 	{ "pull", FIXED_YES, NULL, "of IKEv1, which is not spoken" },

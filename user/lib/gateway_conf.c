@@ -106,24 +106,22 @@ static const struct choice *choose(struct section *s, const char *key, const str
 	return NULL;
 }
 
-/* A name that Linux would give to an interface, with room for a suffix. */
-static bool device_name(const struct setting *k, const char *suffix, struct problems *p)
-{
-	size_t len = strlen(k->value), max = IFNAMSIZ - 1 - strlen(suffix);
+#define WHY_SIZE 128
 
-	if (strpbrk(k->value, " \t")) {
-		problem_setting(p, k, "'%s' is not a device name (each key needs a line of its own)", k->value);
-		return false;
-	}
-	if (!len || strpbrk(k->value, "/:\n\r") || !strcmp(k->value, ".") || !strcmp(k->value, "..")) {
-		problem_setting(p, k, "'%s' is not a device name", k->value);
-		return false;
-	}
-	if (len > max) {
-		problem_setting(p, k, "'%s' is longer than %zu characters", k->value, max);
-		return false;
-	}
-	return true;
+/* Would Linux give this name to an interface, with room for a suffix? If not, why. */
+static bool device_name(const char *name, const char *suffix, char why[WHY_SIZE])
+{
+	size_t len = strlen(name), max = IFNAMSIZ - 1 - strlen(suffix);
+
+	if (strpbrk(name, " \t"))
+		snprintf(why, WHY_SIZE, "'%.60s' is not a device name (each key needs a line of its own)", name);
+	else if (!len || strpbrk(name, "/:\n\r") || !strcmp(name, ".") || !strcmp(name, ".."))
+		snprintf(why, WHY_SIZE, "'%.60s' is not a device name", name);
+	else if (len > max)
+		snprintf(why, WHY_SIZE, "'%.60s' is longer than %zu characters", name, max);
+	else
+		return true;
+	return false;
 }
 
 static const struct gateway_port *find_port(const struct gateway_conf *conf, const char *device)
@@ -134,30 +132,43 @@ static const struct gateway_port *find_port(const struct gateway_conf *conf, con
 	return NULL;
 }
 
+/* A section without the key is named after its device. NULL: a problem. */
+static const char *load_device(const struct gateway_conf *conf, struct section *s, struct problems *p)
+{
+	struct setting *k = section_get(s, "device");
+	const char *name = k ? k->value : s->name;
+	char why[WHY_SIZE];
+
+	if (device_name(name, "", why)) {
+		if (!find_port(conf, name))
+			return name;
+		snprintf(why, sizeof(why), "'%s' has a role already", name);
+	}
+	if (k)
+		problem_setting(p, k, "%s", why);
+	else
+		problem_section(p, s, "no device, and %s", why);
+	return NULL;
+}
+
 static void load_port(struct gateway_conf *conf, struct section *s, struct problems *p)
 {
-	struct setting *device = section_get(s, "device"), *role = section_get(s, "role");
+	struct setting *role = section_get(s, "role");
 	struct gateway_port *port = &conf->ports[conf->port_count];
-	bool named = device && device_name(device, "", p);
+	const char *device = load_device(conf, s, p);
 	const struct choice *c = choose(s, "role", roles, p), *backend = choose(s, "backend", backends, p);
 	const struct choice *keep = choose(s, "offloads", offloads, p);
 
 	s->used = true;
-	if (!device)
-		problem_section(p, s, "no device");
 	if (!role)
 		problem_section(p, s, "no role: outside (IKE and ESP) or inside (plaintext)");
-	if (!named || !c)
+	if (!device || !c)
 		return;
-	if (find_port(conf, device->value)) {
-		problem_setting(p, device, "'%s' has a role already", device->value);
-		return;
-	}
 	if (conf->port_count == INTERFACES_MAX) {
 		problem_section(p, s, "more than %u interfaces", INTERFACES_MAX);
 		return;
 	}
-	strcpy(port->device, device->value);
+	strcpy(port->device, device);
 	port->role = c->value;
 	port->vnet = backend && backend->value;
 	port->keep_offloads = keep && keep->value;
@@ -216,10 +227,13 @@ static void load_tcp_mss(struct gateway_conf *conf, struct section *s, struct pr
 static void load_tunnel(struct gateway_conf *conf, struct section *s, struct problems *p)
 {
 	struct setting *k = section_get(s, "tunnel");
+	char why[WHY_SIZE];
 
-	if (!k || !device_name(k, TUNNEL_SUFFIX, p))
+	if (!k)
 		return;
-	if (find_port(conf, k->value))
+	if (!device_name(k->value, TUNNEL_SUFFIX, why))
+		problem_setting(p, k, "%s", why);
+	else if (find_port(conf, k->value))
 		problem_setting(p, k, "'%s' is one of the interfaces: the tunnel needs a name of its own", k->value);
 	else
 		strcpy(conf->tunnel, k->value);

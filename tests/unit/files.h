@@ -32,6 +32,15 @@ static inline void files_path(char out[256], const char *name)
 	snprintf(out, 256, "%s/%s", files_dir, name);
 }
 
+/* Until the next call. */
+static inline const char *files_in(const char *name)
+{
+	static char path[256];
+
+	files_path(path, name);
+	return path;
+}
+
 static inline void files_put_bytes(const char *name, const void *data, size_t len)
 {
 	char path[256];

@@ -234,6 +234,8 @@ static void certificates(void **state)
 	says("sends x509/gw.pem, 29 days left");
 	check_at(end - 31 * DAY, false);
 	says_not("expire");
+	assert_int_equal(check_at(end + 1, false), 1);
+	says("error: swanctl.conf:2: connections.a.local: the certificate in x509/gw.pem has expired, ");
 	check_at(end + 1, true);
 	says("x509/gw.pem: 'C=CH, CN=gw' has expired: it was valid until ");
 	says("\"days_left\":-1");
@@ -241,9 +243,18 @@ static void certificates(void **state)
 	check_at(timegm(&tm) - 1, false);
 	says("warning: x509/gw.pem: 'C=CH, CN=gw' is valid from ");
 
+	files_mkdir("pkcs12");
+	files_put("pkcs12/gw.p12", "whatever");
+	assert_int_equal(chmod(files_in("private/other.pem"), 0604), 0);
+	assert_int_equal(check_now(conf), 0);
+	says("warning: pkcs12/gw.p12: not used: PKCS#12 is not read: ");
+	says("warning: private/other.pem: mode 0604: everybody who gets into its directory can read it: chmod o= ");
+
+	files_delete("private/other.pem");
 	put_cert("private/gw.pem", other, true);
 	assert_int_equal(check_now(conf), 1);
-	says("error: swanctl.conf:4: connections.a.local: no private key for x509/gw.pem");
+	says("error: swanctl.conf:4: connections.a.local: no private key for x509/gw.pem: put it into private; private/gw.pem is "
+	     "there, and belongs to another");
 	pki_free(&pki);
 }
 

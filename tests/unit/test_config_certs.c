@@ -15,6 +15,7 @@
 
 #include "../../user/ike/auth_scheme.h"
 #include "../../user/ike/cert_identity.h"
+#include "../../user/ike/config_expired.h"
 #include "../../user/ike/config_load.h"
 #include "../../user/lib/log.h"
 #include "../ike/pki.h"
@@ -240,6 +241,45 @@ static void passphrases(void **state)
 		"own (and 1 more problem)");
 }
 
+/* One that is over is refused when it is new, and told when it runs already, or nothing runs yet. */
+static void expired(void **state)
+{
+	struct config *running, *cfg;
+	char why[1024] = "";
+
+	loads(&running, "", "certs = gw.pem", NULL);
+	assert_int_equal(config_check_expired(running, NULL, PKI_NOW, true, why, sizeof(why)), 0);
+	put_cert("x509/old.pem", pki_issue(&pki, &(struct pki_spec){ .subject = "CN=old", .until = -3000 }));
+	loads(&cfg, "certs = old.pem", "", NULL);
+	assert_int_equal(config_check_expired(cfg, running, PKI_NOW, true, why, sizeof(why)), -EKEYEXPIRED);
+	assert_string_equal(files_relative(why), "swanctl.conf:2: connections.gw.local: the certificate in x509/old.pem has "
+						 "expired, 2018-07-05 14:13:20 UTC: peers refuse it");
+	assert_string_equal(warned, "");
+	assert_int_equal(config_check_expired(cfg, NULL, PKI_NOW, true, why, sizeof(why)), 0);
+	assert_non_null(strstr(warned, "old.pem has expired"));
+	*warned = '\0';
+	assert_int_equal(config_check_expired(cfg, cfg, PKI_NOW, false, why, sizeof(why)), 0);
+	assert_string_equal(warned, "");
+	assert_int_equal(config_check_expired(running, cfg, PKI_NOW + 200 * PKI_DAY, true, why, sizeof(why)), -EKEYEXPIRED);
+	config_unref(cfg);
+	/* one of two that is good is enough; and found by itself, it goes first */
+	loads(&cfg, "certs = old.pem, gw.pem", "", NULL);
+	assert_int_equal(config_check_expired(cfg, running, PKI_NOW, true, why, sizeof(why)), 0);
+	config_unref(cfg);
+	put_cert("x509/gw.old.pem", pki_issue(&pki, &(struct pki_spec){ .subject = "C=CH, CN=gw", .until = -3000 }));
+	loads(&cfg, "id = \"C=CH, CN=gw\"", "", NULL);
+	assert_int_equal(cfg->conns->local_auth.cert_count, 2);
+	assert_int_equal(config_check_expired(cfg, running, PKI_NOW, true, why, sizeof(why)), 0);
+	assert_non_null(strstr(cfg->conns->local_auth.certs[0]->file, "x509/gw.pem"));
+	config_unref(cfg);
+	/* the peer's, pinned */
+	loads(&cfg, "certs = gw.pem", "certs = old.pem", NULL);
+	assert_int_equal(config_check_expired(cfg, running, PKI_NOW, true, why, sizeof(why)), -EKEYEXPIRED);
+	assert_non_null(strstr(why, "connections.gw.remote: the certificate in "));
+	config_unref(cfg);
+	config_unref(running);
+}
+
 static void names_are_sent_as_certified(void **state)
 {
 	struct config *cfg;
@@ -311,7 +351,7 @@ static void files_of_no_use(void **state)
 	refused("certs = gw.pem", "", NULL, "x509crl/notes: not a revocation list, or a damaged one");
 	files_delete("x509crl/notes");
 	files_mkdir("x509ca/dir");
-	refused("certs = gw.pem", "", NULL, "x509ca/dir: not a file");
+	refused("certs = gw.pem", "", NULL, "x509ca/dir: a directory, not a file");
 	files_delete("x509ca/dir");
 
 	/* told, and no more: the gateway would else be without all its other tunnels after a restart */
@@ -321,12 +361,6 @@ static void files_of_no_use(void **state)
 			    "private/idle.pem: this private key belongs to no certificate in x509");
 	config_unref(cfg);
 	files_delete("private/idle.pem");
-	put_cert("x509/gw.pem", pki_issue(&pki, &(struct pki_spec){ .subject = "CN=gw", .until = -3000 }));
-	loads(&cfg, "certs = gw.pem", "", NULL);
-	assert_non_null(
-		strstr(files_relative(warned),
-		       "swanctl.conf:3: connections.gw.local: the certificate in x509/gw.pem has expired, 2018-07-05"));
-	config_unref(cfg);
 }
 
 /* The one in docs/examples is what it says it is. */
@@ -421,7 +455,7 @@ int main(void)
 		EACH(defaults),   EACH(all_keys),        EACH(bundle),
 		EACH(other_ways), EACH(passphrases),     EACH(names_are_sent_as_certified),
 		EACH(errors),     EACH(files_of_no_use), EACH(example),
-		EACH(authorities),
+		EACH(authorities), EACH(expired),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,8 +77,8 @@ static inline void vd_configure(struct vici_daemon *s)
 		 "  children {\n   net {\n    local_ts = 10.2.0.0/16\n    remote_ts = 10.1.0.0/16\n    esp_proposals = aes256gcm16\n   }\n"
 		 "   lan {\n    mode = pass\n    local_ts = 10.2.0.0/16\n    remote_ts = 10.3.0.0/16\n    start_action = trap\n   }\n  }\n }\n}\n"
 		 "secrets {\n ike-1 {\n  secret = \"a secret for tests only\"\n }\n}\n");
-	if (config_read(&s->d->settings, s->dir, why, sizeof(why)) ||
-	    daemon_config_make(s->d, s->d->settings, s->dir, &cfg, why, sizeof(why)))
+	if (config_read(&s->d->source, s->dir, why, sizeof(why)) ||
+	    daemon_config_make(s->d, s->d->source, &cfg, why, sizeof(why)))
 		fail_msg("%s", why);
 	assert_int_equal(daemon_config_apply(s->d, cfg), 0);
 	engine_configure(s->d->engine, cfg); /* which waits for maps, else */
@@ -148,7 +148,7 @@ static inline int vd_teardown(void **state)
 	wanted_clear(&d->wanted);
 	names_free(d->names);
 	config_unref(d->cfg);
-	settings_free(d->settings);
+	config_source_free(d->source);
 	totals_clear(&d->totals);
 	udp_close(d->udp);
 	event_free(d->engine_timer);

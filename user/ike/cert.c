@@ -257,6 +257,13 @@ int credentials_add_crls(struct credentials *c, struct span content, const char 
 	return 0;
 }
 
+bool cert_is_over(const struct cert *cert, int64_t now)
+{
+	time_t at = now;
+
+	return X509_cmp_time(X509_get0_notAfter(cert->x509), &at) < 0;
+}
+
 bool cert_is_self_signed(const struct cert *cert)
 {
 	return X509_get_extension_flags(cert->x509) & EXFLAG_SS;

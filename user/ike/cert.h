@@ -80,6 +80,7 @@ void credentials_match_key(const struct credentials *c, struct cert *cert);
 int credentials_complete(struct credentials *c) __attribute__((warn_unused_result));
 
 bool cert_is_self_signed(const struct cert *cert);
+bool cert_is_over(const struct cert *cert, int64_t now); /* no longer valid; now: seconds of the wall clock */
 /* Subject, as an identity and as text; what does not fit is cut off. */
 #define CERT_TEXT 512
 const char *cert_subject(X509 *x509, char *out, size_t size);

@@ -126,6 +126,20 @@ static void check_secrets(struct check *c, const struct config *cfg)
 	}
 }
 
+static void on_idle(void *ctx, const char *path, const char *why)
+{
+	check_warn(ctx, "%s: not used: %s", path, why);
+}
+
+static void check_idle(struct check *c, const char *dir)
+{
+	struct conf_files *files = conf_files_new();
+
+	if (files)
+		config_each_idle_file(files, dir, on_idle, c);
+	conf_files_free(files);
+}
+
 static void check_mode(struct check *c, const char *dir)
 {
 	char path[4096];
@@ -170,6 +184,7 @@ static void check_config(struct check *c, const char *dir)
 	check_certs(c, cfg);
 	check_overlap(c, cfg);
 	check_mode(c, dir);
+	check_idle(c, dir);
 	config_unref(cfg);
 }
 

@@ -2,11 +2,12 @@
 /* Certificates and revocation lists as they are today: dates, and whether those who issued them are known here. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "cert.h"
 #include "check.h"
-#include "config.h"
+#include "config_expired.h"
 
 #define DAY 86400
 #define SOON 30 /* days */
@@ -70,9 +71,35 @@ static void check_list(struct check *c, const struct crl *crl)
 			   cert_time_format(next, when));
 }
 
+static void check_key(struct check *c, const struct private_key *k)
+{
+	struct stat st;
+
+	if (!k->used)
+		check_warn(c, "%s: this private key belongs to no certificate in x509", k->file);
+	if (!stat(k->file, &st) && st.st_mode & S_IROTH)
+		check_warn(c, "%s: mode %04o: everybody who gets into its directory can read it: chmod o= %s", k->file,
+			   (unsigned int)st.st_mode & 07777, k->file);
+}
+
+/* What xswan-ike would not take, if it did not have it already. */
+static void check_ended(struct check *c, const struct conf_conn *conn)
+{
+	const struct cert *over;
+	char text[640];
+
+	if (config_auth_expired(&conn->local_auth, c->now, &over))
+		check_error(c, "%s", config_expired_format(conn, true, over, text, sizeof(text)));
+	if (config_auth_expired(&conn->remote_auth, c->now, &over))
+		check_error(c, "%s", config_expired_format(conn, false, over, text, sizeof(text)));
+}
+
 void check_certs(struct check *c, const struct config *cfg)
 {
 	char subject[CERT_TEXT];
+
+	for (const struct conf_conn *conn = cfg->conns; conn; conn = conn->next)
+		check_ended(c, conn);
 
 	if (!cfg->credentials)
 		return;
@@ -84,6 +111,5 @@ void check_certs(struct check *c, const struct config *cfg)
 	for (const struct crl *crl = cfg->credentials->crls; crl; crl = crl->next)
 		check_list(c, crl);
 	for (const struct private_key *k = cfg->credentials->keys; k; k = k->next)
-		if (!k->used)
-			check_warn(c, "%s: this private key belongs to no certificate in x509", k->file);
+		check_key(c, k);
 }

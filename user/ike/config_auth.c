@@ -8,7 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "../lib/log.h"
 #include "auth_scheme.h"
 #include "cert_identity.h"
 #include "cert.h"
@@ -103,31 +102,50 @@ static int load_list(struct loading *l, struct section *s, const char *key, bool
 
 /* ---- local ---- */
 
-static void check_own(struct section *s, const struct conf_auth *auth, const struct cert *cert, struct problems *p)
+/* The wrong key may lie where the right one should. */
+static const char *name_idle_key(const struct loading *l, char *out, size_t size)
 {
-	char key[KEY_TEXT], until[TIME_TEXT], where[SETTINGS_PATH];
-	time_t now = time(NULL);
+	const struct private_key *k = l->cfg->credentials->keys;
+
+	while (k && k->used)
+		k = k->next;
+	snprintf(out, size, k ? "; %s is there, and belongs to another" : "", k ? k->file : "");
+	return out;
+}
+
+static void check_own(struct loading *l, struct section *s, const struct conf_auth *auth, const struct cert *cert,
+		      struct problems *p)
+{
+	char key[KEY_TEXT], idle[320];
 
 	if (!cert->key)
-		problem_section(p, s, "no private key for %s: put it into private", cert->file);
+		problem_section(p, s, "no private key for %s: put it into private%s", cert->file,
+				name_idle_key(l, idle, sizeof(idle)));
 	else if (!(key_schemes(cert->key) & auth->schemes))
 		problem_section(p, s, "%s has a key of %s, which `auth = %s` excludes", cert->file,
 				key_format(cert->key, key), auth->text);
-	else if (X509_cmp_time(X509_get0_notAfter(cert->x509), &now) < 0)
-		log_warn("%s:%u: %s: the certificate in %s has expired, %s: peers will refuse it", s->file, s->line,
-			 section_path(s, where), cert->file, cert_time_format(X509_get0_notAfter(cert->x509), until));
 }
 
-/* Without `certs`: every certificate that we have the key of, and that has this identity. */
-static void find_own(struct loading *l, struct conf_auth *auth, const struct identity *id)
+static void find_own_that(struct loading *l, struct conf_auth *auth, const struct identity *id, bool over)
 {
 	struct cert *cert = l->cfg->credentials ? l->cfg->credentials->certs : NULL;
+	const time_t now = time(NULL);
 
 	for (; cert && auth->cert_count < CONF_CERTS; cert = cert->next) {
 		if (cert->role == CERT_END && cert->key && key_schemes(cert->key) & auth->schemes &&
-		    (id->type == ID_ANY || cert_has_identity(cert->x509, id)))
+		    cert_is_over(cert, now) == over && (id->type == ID_ANY || cert_has_identity(cert->x509, id)))
 			auth->certs[auth->cert_count++] = cert;
 	}
+}
+
+/*
+ * Without `certs`: every certificate that we have the key of, and that has this identity. One that has ended lies beside
+ * its successor often enough.
+ */
+static void find_own(struct loading *l, struct conf_auth *auth, const struct identity *id)
+{
+	find_own_that(l, auth, id, false);
+	find_own_that(l, auth, id, true);
 }
 
 /* A name is sent as the certificate has it, byte for byte: peers may compare it like that. */
@@ -173,7 +191,7 @@ static void load_own_certs(struct loading *l, struct section *s, struct conf_aut
 	else
 		confirm_id(k, auth, id, p);
 	for (int i = 0; i < auth->cert_count; i++)
-		check_own(s, auth, auth->certs[i], p);
+		check_own(l, s, auth, auth->certs[i], p);
 }
 
 static void load_local(struct loading *l, struct section *s, struct conf_conn *conn, struct problems *p)

@@ -36,7 +36,7 @@ static void load_crl(struct loading *l, struct conf_authority *a, struct setting
 {
 	const bool is_file = !strncmp(uri, FILE_URI "/", strlen(FILE_URI "/"));
 	const char *path = is_file ? uri + strlen(FILE_URI) : NULL;
-	char why[200];
+	char why[640];
 
 	if (!is_file)
 		problem_setting(p, k, "'%s' is not supported: xswan fetches nothing: write file:///path/to/the/list", uri);
@@ -91,6 +91,7 @@ static void load_section(struct loading *l, struct section *root, bool from_file
 			s->referenced = true; /* what is in it is not asked for */
 			continue;
 		}
+		l->by_client = !from_file;
 		*end = load_one(l, s, p);
 		if (*end)
 			end = &(*end)->next;

@@ -5,86 +5,45 @@
  */
 #include "config_section.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <strings.h>
 
-#include <openssl/crypto.h>
-
-#include "../lib/account.h"
 #include "../lib/log.h"
 #include "cert.h"
+#include "config_load.h"
 
 #define FILE_MAX (1u << 20)
+#define WHY_TEXT 640 /* a path in it, perhaps twice */
 
 static const char *const key_dirs[] = { "private", "rsa", "ecdsa", "pkcs8" };
 #define KEY_DIRS (sizeof(key_dirs) / sizeof(key_dirs[0]))
 
-static int read_open(int fd, struct span *content, char *why, size_t why_size)
+/* What a client names is read as it is now. */
+static int read_file(struct loading *l, enum conf_file_kind kind, const char *path, struct span *content, char *why,
+		     size_t why_size)
 {
-	struct stat st;
-	uint8_t *data;
-	ssize_t len;
-
-	if (fstat(fd, &st))
-		return -errno;
-	if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX) {
-		snprintf(why, why_size, S_ISREG(st.st_mode) ? "larger than %u bytes" : "not a file", FILE_MAX);
-		return -EFBIG;
-	}
-	data = OPENSSL_secure_malloc(st.st_size + 1);
-	if (!data)
-		return -ENOMEM;
-	len = read(fd, data, st.st_size);
-	if (len != st.st_size) {
-		OPENSSL_secure_clear_free(data, st.st_size + 1);
-		return len < 0 ? -errno : -EIO;
-	}
-	*content = (struct span){ data, len };
-	return 0;
-}
-
-static int read_file(const char *path, struct span *content, char *why, size_t why_size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC), ret;
-
-	*why = '\0';
-	ret = fd < 0 ? -errno : read_open(fd, content, why, why_size);
-	if (fd >= 0)
-		close(fd);
-	if (ret && !*why)
-		account_explain(path, -ret, why, why_size);
-	return ret;
-}
-
-static void wipe(struct span content)
-{
-	OPENSSL_secure_clear_free((void *)content.data, content.len + 1);
+	if (l->by_client)
+		conf_files_forget(l->files, path);
+	return conf_files_read(l->files, path, kind, FILE_MAX, content, why, why_size);
 }
 
 static int add_certs(struct loading *l, enum cert_role role, const char *path, struct cert **first, char *why,
 		     size_t why_size)
 {
 	struct span content;
-	int ret = read_file(path, &content, why, why_size);
+	int ret = read_file(l, CONF_FILE_PUBLIC, path, &content, why, why_size);
 
-	if (ret)
-		return ret;
-	ret = credentials_add_certs(l->cfg->credentials, role, content, path, first, why, why_size);
-	wipe(content);
-	return ret;
+	return ret ? ret : credentials_add_certs(l->cfg->credentials, role, content, path, first, why, why_size);
 }
 
 static void load_cert(struct loading *l, const char *path, struct problems *p)
 {
 	struct cert *first;
-	char why[160];
+	char why[WHY_TEXT];
 
 	if (add_certs(l, CERT_END, path, &first, why, sizeof(why)))
 		problem_text(p, "%s: %s", path, why);
@@ -93,7 +52,7 @@ static void load_cert(struct loading *l, const char *path, struct problems *p)
 static void load_ca(struct loading *l, const char *path, struct problems *p)
 {
 	struct cert *first;
-	char why[160];
+	char why[WHY_TEXT];
 
 	if (add_certs(l, CERT_CA, path, &first, why, sizeof(why)))
 		problem_text(p, "%s: %s", path, why);
@@ -102,73 +61,107 @@ static void load_ca(struct loading *l, const char *path, struct problems *p)
 static void load_list(struct loading *l, const char *path, struct problems *p)
 {
 	struct span content;
-	char why[160];
-	int ret = read_file(path, &content, why, sizeof(why));
+	char why[WHY_TEXT];
+	int ret = read_file(l, CONF_FILE_PUBLIC, path, &content, why, sizeof(why));
 
-	if (!ret) {
+	if (!ret)
 		ret = credentials_add_crls(l->cfg->credentials, content, path, why, sizeof(why));
-		wipe(content);
-	}
 	if (ret)
 		problem_text(p, "%s: %s", path, why);
+}
+
+/* ---- private keys ---- */
+
+static bool is_of(const struct section *s, const char *kind, size_t len)
+{
+	return !strncmp(s->name, kind, len);
 }
 
 static bool is_key_section(const struct section *s)
 {
 	for (size_t i = 0; i < KEY_DIRS; i++) {
-		if (!strncmp(s->name, key_dirs[i], strlen(key_dirs[i])))
+		if (is_of(s, key_dirs[i], strlen(key_dirs[i])))
 			return true;
 	}
 	return false;
 }
 
-/* The passphrase that secrets has for this file. */
-static bool find_passphrase(const struct loading *l, const char *path, struct span *passphrase)
+/* The section of secrets that is about this file: one of the directory's kind, as strongSwan wants it, else of any. */
+static struct section *find_key_section(const struct loading *l, const char *path)
 {
-	const char *name = strrchr(path, '/') + 1;
+	const char *name = strrchr(path, '/') + 1, *kind = name - 1;
+	struct section *found = NULL;
 
+	while (kind > path && kind[-1] != '/')
+		kind--;
 	for (struct section *s = l->secrets ? l->secrets->sections : NULL; s; s = s->next) {
-		struct setting *file = is_key_section(s) ? section_get(s, "file") : NULL, *secret;
+		const struct setting *file = is_key_section(s) ? section_get(s, "file") : NULL;
 
-		if (!file || (strcmp(file->value, name) && strcmp(file->value, path)))
+		if (!file || (strcasecmp(file->value, name) && strcmp(file->value, path)))
 			continue;
-		secret = section_get(s, "secret");
-		if (secret) {
-			*passphrase = (struct span){ (const uint8_t *)secret->value, strlen(secret->value) };
-			return true;
-		}
+		if (is_of(s, kind, (size_t)(name - 1 - kind)))
+			return s;
+		found = found ? found : s;
 	}
-	return false;
+	return found;
+}
+
+/* The passphrase that secrets has for this file. 0; -ENOENT: none; -EINVAL: a problem, which is told. */
+static int find_passphrase(struct loading *l, const char *path, struct span *passphrase, struct problems *p)
+{
+	struct section *s = find_key_section(l, path);
+	struct setting *k = s ? config_find_secret(s, p) : NULL;
+
+	if (!k)
+		return -ENOENT; /* if it is the secret that is missing, that is told in any case */
+	s->used = true;
+	return config_read_secret(l, k, passphrase, p);
 }
 
 static void load_key(struct loading *l, const char *path, struct problems *p)
 {
 	struct span content, passphrase;
-	char why[240];
-	int ret = read_file(path, &content, why, sizeof(why));
-	bool has = find_passphrase(l, path, &passphrase);
+	char why[WHY_TEXT];
+	int has = find_passphrase(l, path, &passphrase, p),
+	    ret = read_file(l, CONF_FILE_KEY, path, &content, why, sizeof(why));
 
-	if (!ret) {
-		ret = credentials_add_key(l->cfg->credentials, content, has ? &passphrase : NULL, path, why, sizeof(why));
-		wipe(content);
-	}
-	if (ret == -ENOKEY && !has)
+	if (has == -EINVAL)
+		return;
+	if (!ret)
+		ret = credentials_add_key(l->cfg->credentials, content, !has ? &passphrase : NULL, path, why, sizeof(why));
+	if (ret == -ENOKEY && has)
 		problem_text(p, "%s: %s: write secrets { private-1 { file = %s, secret = ... } }, each on a line of its own",
 			     path, why, strrchr(path, '/') + 1);
 	else if (ret)
 		problem_text(p, "%s: %s", path, why);
 }
 
+/* A passphrase that no key has asked for is looked at all the same. */
+static void check_key_sections(struct loading *l, struct problems *p)
+{
+	for (struct section *s = l->secrets ? l->secrets->sections : NULL; s; s = s->next) {
+		struct span passphrase;
+		struct setting *k;
+
+		if (!is_key_section(s) || s->used)
+			continue;
+		s->used = true;
+		k = config_find_secret(s, p);
+		if (!section_get(s, "file") || !k)
+			problem_section(p, s, "a passphrase has two lines: file and secret");
+		else
+			config_read_secret(l, k, &passphrase, p);
+	}
+}
+
 int config_load_crls(struct loading *l, const char *path, const struct cert *ca, char *why, size_t why_size)
 {
 	const struct crl *before = l->cfg->credentials->crls;
 	struct span content;
-	int ret = read_file(path, &content, why, why_size);
+	int ret = read_file(l, CONF_FILE_PUBLIC, path, &content, why, why_size);
 
-	if (!ret) {
+	if (!ret)
 		ret = credentials_add_crls(l->cfg->credentials, content, path, why, why_size);
-		wipe(content);
-	}
 	for (const struct crl *crl = l->cfg->credentials->crls; !ret && crl != before; crl = crl->next) {
 		if (!X509_NAME_cmp(X509_CRL_get_issuer(crl->crl), X509_get_subject_name(ca->x509)))
 			continue;
@@ -186,42 +179,54 @@ void config_warn_idle_keys(const struct config *cfg)
 	}
 }
 
-static int is_visible(const struct dirent *entry)
-{
-	return entry->d_name[0] != '.';
-}
+/* ---- directories ---- */
 
 static void load_directory(struct loading *l, const char *name,
 			   void (*load)(struct loading *l, const char *path, struct problems *p), struct problems *p)
 {
-	char dir[PATH_MAX], path[PATH_MAX];
-	struct dirent **entries;
-	int count;
+	char dir[PATH_MAX], path[PATH_MAX], why[WHY_TEXT];
+	const char *const *names;
 
 	snprintf(dir, sizeof(dir), "%s/%s", l->dir, name);
-	count = scandir(dir, &entries, is_visible, alphasort);
-	if (count < 0 && errno != ENOENT)
-		problem_text(p, "%s: %s", dir, strerror(errno));
-	for (int i = 0; i < count; i++) {
-		if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, entries[i]->d_name) < sizeof(path))
-			load(l, path, p);
-		free(entries[i]);
+	if (conf_files_list(l->files, dir, &names, why, sizeof(why))) {
+		problem_text(p, "%s: %s", dir, why);
+		return;
 	}
-	if (count >= 0)
-		free(entries);
+	for (; *names; names++)
+		if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, *names) < sizeof(path))
+			load(l, path, p);
 }
 
-/* Passphrases that no key has asked for are used all the same; one for a file that is not there is an error. */
-static void check_key_sections(struct loading *l, struct problems *p)
+/* strongSwan's other directories. What is in them has no use here, and whoever put it there shall know. */
+static const struct idle_dir {
+	const char *name, *why;
+} idle_dirs[] = {
+	{ "pkcs12", "PKCS#12 is not read: openssl pkcs12 -in FILE -nokeys -out x509/NAME.pem, and -nocerts -out private/NAME.key" },
+	{ "pubkey", "a key alone has no end and no name: only certificates are used" },
+	{ "x509ocsp", "xswan asks no OCSP responder: revocation lists are in x509crl" },
+	{ "x509aa", "there are no attribute certificates" },
+	{ "x509ac", "there are no attribute certificates" },
+	{ "bliss", "this algorithm is spoken by nobody any more" },
+};
+
+void config_each_idle_file(struct conf_files *files, const char *dir,
+			   void (*each)(void *ctx, const char *path, const char *why), void *ctx)
 {
-	for (struct section *s = l->secrets ? l->secrets->sections : NULL; s; s = s->next) {
-		if (!is_key_section(s))
-			continue;
-		s->used = true;
-		if (!section_get(s, "file") || !section_get(s, "secret"))
-			problem_section(p, s, "a passphrase has two lines: file and secret");
+	for (size_t i = 0; i < sizeof(idle_dirs) / sizeof(idle_dirs[0]); i++) {
+		char path[PATH_MAX], why[WHY_TEXT];
+		const char *const *names;
+
+		snprintf(path, sizeof(path), "%s/%s", dir, idle_dirs[i].name);
+		if (conf_files_list(files, path, &names, why, sizeof(why)))
+			continue; /* of no use, so unreadable does no harm */
+		for (; *names; names++) {
+			snprintf(path, sizeof(path), "%s/%s/%s", dir, idle_dirs[i].name, *names);
+			each(ctx, path, idle_dirs[i].why);
+		}
 	}
 }
+
+/* ---- all of it ---- */
 
 static int add_loaded_cert(struct loading *l, const struct loaded_blob *b, enum cert_role role, struct cert **first,
 			   char *why, size_t why_size)
@@ -234,7 +239,7 @@ static void add_loaded(struct loading *l, const struct loaded_blob *b, struct pr
 {
 	const struct span content = { b->data, b->len };
 	struct cert *first;
-	char why[160];
+	char why[WHY_TEXT];
 	int ret;
 
 	if (b->kind == LOADED_KEY)
@@ -268,7 +273,7 @@ const struct cert *config_load_cert(struct loading *l, struct setting *k, const 
 {
 	const struct loaded_blob *blob = l->loaded ? loaded_find_blob(l->loaded, file) : NULL;
 	struct cert *first = NULL;
-	char path[PATH_MAX], why[160];
+	char path[PATH_MAX], why[WHY_TEXT];
 
 	if (blob && l->cfg->credentials) {
 		if (add_loaded_cert(l, blob, ca ? CERT_CA : CERT_END, &first, why, sizeof(why)))

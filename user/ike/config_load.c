@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/log.h"
 #include "cert.h"
 #include "config_index.h"
 #include "config_section.h"
@@ -26,6 +27,7 @@ static void load_connections(struct loading *l, struct section *root, bool from_
 			s->referenced = true; /* what is in it is not asked for */
 			continue;
 		}
+		l->by_client = !from_file;
 		*end->conns = config_load_conn(l, s, end->shunts, p);
 		if (*end->conns)
 			end->conns = &(*end->conns)->next;
@@ -80,10 +82,10 @@ static void load_loaded_secrets(struct config *cfg, const struct loaded *loaded,
 	}
 }
 
-static void load_secrets(struct config *cfg, struct section *root, struct problems *p)
+static void load_secrets(struct loading *l, struct section *root, struct problems *p)
 {
 	struct section *all = section_find(root, "secrets");
-	struct conf_secret **end = &cfg->secrets;
+	struct conf_secret **end = &l->cfg->secrets;
 
 	while (*end)
 		end = &(*end)->next;
@@ -99,7 +101,7 @@ static void load_secrets(struct config *cfg, struct section *root, struct proble
 					"private keys in private<suffix>");
 			continue;
 		}
-		*end = config_load_secret(s, p);
+		*end = config_load_secret(l, s, p);
 		if (*end)
 			end = &(*end)->next;
 	}
@@ -135,21 +137,37 @@ static void check_secret(const struct config *cfg, const struct conf_conn *conn,
 		     conn->origin, conn->name, local, remote, conn->name);
 }
 
-/* Keys need their passphrases, connections their certificates. */
-static void load(struct config *cfg, struct section *root, const char *dir, const struct loaded *loaded,
-		 struct problems *p)
+static void warn_file(void *ctx, const char *path, const char *why)
 {
-	struct loading l = { .cfg = cfg, .dir = dir, .secrets = section_find(root, "secrets"), .loaded = loaded };
+	log_warn("%s: not used: %s", path, why);
+}
+
+static void warn_idle(struct loading *l)
+{
+	config_warn_idle_keys(l->cfg);
+	config_each_idle_file(l->files, l->dir, warn_file, NULL);
+}
+
+/* Keys need their passphrases, connections their certificates. */
+static void load(struct config *cfg, struct config_source *source, const struct loaded *loaded, struct problems *p)
+{
+	struct section *root = settings_root(source->settings);
+	struct loading l = { .cfg = cfg,
+			     .dir = source->dir,
+			     .files = source->files,
+			     .secrets = section_find(root, "secrets"),
+			     .loaded = loaded };
 
 	config_load_credentials(&l, p);
 	config_load_authorities(&l, root, p);
 	load_all_connections(&l, root, p);
 	if (cfg->credentials && credentials_complete(cfg->credentials))
-		problem_text(p, "%s: out of memory", dir);
-	else if (cfg->credentials)
-		config_warn_idle_keys(cfg);
+		problem_text(p, "%s: out of memory", l.dir);
+	else if (cfg->credentials && !source->told)
+		warn_idle(&l);
+	source->told = true;
 	load_loaded_secrets(cfg, loaded, p);
-	load_secrets(cfg, root, p);
+	load_secrets(&l, root, p);
 	refuse_pools(root, p);
 	problems_unused(p, root);
 	config_index(cfg);
@@ -158,30 +176,49 @@ static void load(struct config *cfg, struct section *root, const char *dir, cons
 			check_secret(cfg, conn, p);
 }
 
-int config_read(struct settings **settings, const char *dir, char *why, size_t why_size)
+void config_source_free(struct config_source *source)
 {
-	char path[PATH_MAX];
-
-	if ((size_t)snprintf(path, sizeof(path), "%s/swanctl.conf", dir) >= sizeof(path)) {
-		snprintf(why, why_size, "path too long");
-		return -ENAMETOOLONG;
-	}
-	return settings_load(settings, path, why, why_size);
+	if (!source)
+		return;
+	settings_free(source->settings);
+	conf_files_free(source->files);
+	free(source->dir);
+	free(source);
 }
 
-static int make(struct config **cfg, struct settings *settings, const char *dir, const struct loaded *loaded,
-		struct problems *p)
+int config_read(struct config_source **source, const char *dir, char *why, size_t why_size)
+{
+	struct config_source *s = calloc(1, sizeof(*s));
+	char path[PATH_MAX];
+	int err = -ENOMEM;
+
+	snprintf(why, why_size, "%s: out of memory", dir);
+	if (s && (s->dir = strdup(dir)) && (s->files = conf_files_new())) {
+		err = -ENAMETOOLONG;
+		if ((size_t)snprintf(path, sizeof(path), "%s/swanctl.conf", dir) < sizeof(path))
+			err = settings_load(&s->settings, path, why, why_size);
+		else
+			snprintf(why, why_size, "path too long");
+	}
+	if (err)
+		config_source_free(s);
+	else
+		*source = s;
+	return err;
+}
+
+static int make(struct config **cfg, struct config_source *source, const struct loaded *loaded, struct problems *p)
 {
 	struct config *out = calloc(1, sizeof(*out));
 	int err;
 
 	if (!out) {
-		problem_text(p, "%s: out of memory", dir);
+		problem_text(p, "%s: out of memory", source->dir);
 		return -ENOMEM;
 	}
 	out->refs = 1;
-	settings_forget_use(settings);
-	load(out, settings_root(settings), dir, loaded, p);
+	settings_forget_use(source->settings);
+	load(out, source, loaded, p);
 	err = problems_end(p);
 	if (err)
 		config_unref(out);
@@ -190,38 +227,37 @@ static int make(struct config **cfg, struct settings *settings, const char *dir,
 	return err;
 }
 
-int config_make(struct config **cfg, struct settings *settings, const char *dir, const struct loaded *loaded, char *why,
-		size_t why_size)
+int config_make(struct config **cfg, struct config_source *source, const struct loaded *loaded, char *why, size_t why_size)
 {
 	struct problems p = { .why = why, .why_size = why_size };
 
-	return make(cfg, settings, dir, loaded, &p);
+	return make(cfg, source, loaded, &p);
 }
 
 int config_load_reporting(struct config **cfg, const char *dir, void (*each)(void *ctx, const char *text), void *ctx)
 {
 	char why[1024] = "";
 	struct problems p = { .why = why, .why_size = sizeof(why), .each = each, .ctx = ctx };
-	struct settings *settings;
-	int err = config_read(&settings, dir, why, sizeof(why));
+	struct config_source *source;
+	int err = config_read(&source, dir, why, sizeof(why));
 
 	if (err) {
 		each(ctx, why);
 		return err;
 	}
-	err = make(cfg, settings, dir, NULL, &p);
-	settings_free(settings);
+	err = make(cfg, source, NULL, &p);
+	config_source_free(source);
 	return err;
 }
 
 int config_load(struct config **cfg, const char *dir, const struct loaded *loaded, char *why, size_t why_size)
 {
-	struct settings *settings;
-	int err = config_read(&settings, dir, why, why_size);
+	struct config_source *source;
+	int err = config_read(&source, dir, why, why_size);
 
 	if (err)
 		return err;
-	err = config_make(cfg, settings, dir, loaded, why, why_size);
-	settings_free(settings);
+	err = config_make(cfg, source, loaded, why, why_size);
+	config_source_free(source);
 	return err;
 }

@@ -4,6 +4,8 @@
 #define XSWAN_IKE_CONFIG_SECTION_H
 
 #include "../lib/settings.h"
+#include "bytes.h"
+#include "conf_files.h"
 #include "config.h"
 #include "loaded.h"
 
@@ -11,6 +13,8 @@
 struct loading {
 	struct config *cfg;
 	const char *dir; /* of swanctl.conf */
+	struct conf_files *files; /* that it brings */
+	bool by_client; /* what is being loaded: the files that it names are read as they are now */
 	struct section *secrets; /* NULL: none */
 	const struct loaded *loaded; /* NULL: files alone */
 };
@@ -74,6 +78,10 @@ struct conf_child *config_load_child(struct section *s, const struct conf_conn *
 void config_load_life(struct section *s, struct conf_conn *conn, struct problems *p); /* of an IKE SA */
 bool config_is_shunt(struct section *s); /* a child's section whose mode is pass or drop */
 struct conf_shunt *config_load_shunt(struct section *s, const struct conf_conn *conn, struct problems *p);
-struct conf_secret *config_load_secret(struct section *s, struct problems *p);
+struct conf_secret *config_load_secret(struct loading *l, struct section *s, struct problems *p);
+/* The key that has the secret of this section, or says where it is: secret, secret_file or secret_credential. NULL: none */
+struct setting *config_find_secret(struct section *s, struct problems *p);
+/* As it is written there; stays where it is. 0, or -EINVAL and a problem. */
+int config_read_secret(struct loading *l, struct setting *k, struct span *text, struct problems *p);
 
 #endif

@@ -262,10 +262,10 @@ static int load_gateway(struct daemon *d)
 static int load_connections(struct daemon *d)
 {
 	char why[512];
-	int err = config_read(&d->settings, d->options.config_dir, why, sizeof(why));
+	int err = config_read(&d->source, d->options.config_dir, why, sizeof(why));
 
 	if (!err)
-		err = daemon_config_make(d, d->settings, d->options.config_dir, &d->cfg, why, sizeof(why));
+		err = daemon_config_make(d, d->source, &d->cfg, why, sizeof(why));
 	if (err)
 		log_error("%s", why);
 	return err;
@@ -459,7 +459,7 @@ void daemon_destroy(struct daemon *d)
 		vici_server_free(d->vici);
 	daemon_former_free(d);
 	vici_loaded_free(d);
-	settings_free(d->settings);
+	config_source_free(d->source);
 	policy_free(d->policy);
 	daemon_dp_close(d);
 	daemon_maps_close(d);

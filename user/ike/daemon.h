@@ -54,7 +54,7 @@ struct daemon_options {
 /* What the files say, with what clients have loaded. */
 struct daemon_files {
 	struct gateway_conf gateway;
-	struct settings *settings;
+	struct config_source *source;
 	struct config *cfg;
 	struct loaded_conn *superseded; /* by the files: out of the store meanwhile */
 };
@@ -72,7 +72,7 @@ struct daemon_ups {
 struct daemon_former {
 	struct daemon_ups ups; /* of its children */
 	struct config *cfg;
-	struct settings *settings;
+	struct config_source *source;
 	struct gateway_conf gateway;
 	struct loaded_conn *superseded;
 	struct event *timer;
@@ -83,7 +83,7 @@ struct daemon {
 	struct daemon_options options;
 	struct gateway_conf gateway; /* as it is in use: what a reload changes is the new one's */
 	struct config *cfg;
-	struct settings *settings; /* swanctl.conf as it was when it was taken */
+	struct config_source *source; /* the files as they were when they were taken */
 	struct daemon_former former; /* of an apply that is not confirmed yet */
 	struct loaded loaded; /* over vici, and part of cfg, but for what is pending */
 	bool loaded_pending;
@@ -137,9 +137,8 @@ int daemon_engine_restart(struct daemon *d);
 void daemon_pump(struct daemon *d);
 
 /* daemon_config.c */
-/* Of what was read from dir, and of what clients have loaded. */
-int daemon_config_make(struct daemon *d, struct settings *settings, const char *dir, struct config **cfg, char *why,
-		       size_t why_size);
+/* Of these files, and of what clients have loaded. */
+int daemon_config_make(struct daemon *d, struct config_source *source, struct config **cfg, char *why, size_t why_size);
 int daemon_config_apply(struct daemon *d, struct config *cfg); /* takes over the caller's reference */
 /* The same, and what is up follows (engine_reconcile). 0 or -errno, said in why, and everything stays. */
 int daemon_config_take(struct daemon *d, struct config *cfg, bool end_removed, char *why, size_t why_size);

@@ -51,15 +51,15 @@ static int load(struct daemon *d, const char *dir, struct daemon_files *files, c
 	vici_loaded_settle(d);
 	err = gateway_conf_load(&files->gateway, dir, why, why_size);
 	if (!err)
-		err = config_read(&files->settings, dir, why, why_size);
+		err = config_read(&files->source, dir, why, why_size);
 	if (err)
 		return err;
-	files->superseded = take_superseded(d, files->settings);
-	err = daemon_config_make(d, files->settings, dir, &files->cfg, why, why_size);
+	files->superseded = take_superseded(d, files->source->settings);
+	err = daemon_config_make(d, files->source, &files->cfg, why, why_size);
 	if (!err)
 		return 0;
 	end_superseded(d, files->superseded, true);
-	settings_free(files->settings);
+	config_source_free(files->source);
 	return err;
 }
 
@@ -70,9 +70,9 @@ int daemon_files_load(struct daemon *d, const char *dir, struct daemon_files *fi
 	if (err)
 		return err;
 	end_superseded(d, files->superseded, true);
-	settings_free(files->settings);
+	config_source_free(files->source);
 	files->superseded = NULL;
-	files->settings = NULL;
+	files->source = NULL;
 	return 0;
 }
 
@@ -132,15 +132,15 @@ static void drop_former(struct daemon_former *former)
 	event_free(former->timer);
 	free(former->ups.list);
 	config_unref(former->cfg);
-	settings_free(former->settings);
+	config_source_free(former->source);
 	*former = (struct daemon_former){ 0 };
 }
 
-static void swap_settings(struct daemon *d, struct settings **other)
+static void swap_source(struct daemon *d, struct config_source **other)
 {
-	struct settings *running = d->settings;
+	struct config_source *running = d->source;
 
-	d->settings = *other;
+	d->source = *other;
 	*other = running;
 }
 
@@ -174,7 +174,7 @@ static void on_not_confirmed(evutil_socket_t fd, short what, void *arg)
 	if (err)
 		log_error("apply: former configuration: %s", why);
 	else
-		swap_settings(d, &d->former.settings);
+		swap_source(d, &d->former.source);
 	if (!err)
 		bring_back(d, &d->former.ups);
 	drop_former(&d->former);
@@ -254,7 +254,7 @@ static int use(struct daemon *d, struct daemon_files *files, char *why, size_t w
 	const int err = take(d, files, why, why_size);
 
 	if (!err)
-		swap_settings(d, &files->settings);
+		swap_source(d, &files->source);
 	return err;
 }
 
@@ -271,13 +271,13 @@ int daemon_apply(struct daemon *d, struct daemon_files *files, unsigned int conf
 	}
 	if (!err && confirm) {
 		former.superseded = files->superseded;
-		former.settings = files->settings;
+		former.source = files->source;
 		d->former = former;
 		log_info("configuration reloaded; to be confirmed within %u s", confirm);
 		return 0;
 	}
 	end_superseded(d, files->superseded, err);
-	settings_free(files->settings);
+	config_source_free(files->source);
 	if (former.cfg)
 		drop_former(&former);
 	if (!err)

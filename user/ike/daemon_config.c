@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config_expired.h"
 #include "config_load.h"
 #include "daemon.h"
 
@@ -26,16 +27,18 @@ static int check_names(const struct config *cfg, char *why, size_t why_size)
 	return 0;
 }
 
-int daemon_config_make(struct daemon *d, struct settings *settings, const char *dir, struct config **cfg, char *why,
-		       size_t why_size)
+int daemon_config_make(struct daemon *d, struct config_source *source, struct config **cfg, char *why, size_t why_size)
 {
-	int err = config_make(cfg, settings, dir, &d->loaded, why, why_size);
+	const bool first = !source->told;
+	int err = config_make(cfg, source, &d->loaded, why, why_size);
 
 	if (err)
 		return err;
 	err = check_names(*cfg, why, why_size);
 	if (!err)
 		err = policy_check(*cfg, why, why_size);
+	if (!err)
+		err = config_check_expired(*cfg, d->cfg, time(NULL), first, why, why_size);
 	if (err) {
 		config_unref(*cfg);
 		*cfg = NULL;
@@ -190,7 +193,7 @@ int daemon_config_rebuild(struct daemon *d, char *why, size_t why_size)
 	int err = daemon_confirm_refuses(d, why, why_size);
 
 	if (!err)
-		err = daemon_config_make(d, d->settings, d->options.config_dir, &cfg, why, why_size);
+		err = daemon_config_make(d, d->source, &cfg, why, why_size);
 	return err ? err : daemon_config_take(d, cfg, false, why, why_size);
 }
 

@@ -17,6 +17,7 @@
 #include "../lib/service.h"
 #include "check.h"
 #include "daemon.h"
+#include "unit_credentials.h"
 
 #define SECURE_HEAP (4u << 20) /* for private keys, and the key exchanges of as many IKE SAs as come up at once */
 #define SECURE_HEAP_LEAST 32u
@@ -109,6 +110,8 @@ static int run(void)
 		return err;
 	err = daemon_open(&daemon, &options);
 	if (!err)
+		err = unit_credentials_take();
+	if (!err)
 		err = drop_privileges(&daemon.gateway);
 	if (!err)
 		err = daemon_init(&daemon);
@@ -123,6 +126,7 @@ static int run(void)
 	service_quiet();
 out:
 	daemon_destroy(&daemon);
+	unit_credentials_free();
 	return err;
 }
 
@@ -146,7 +150,7 @@ int main(int argc, char **argv)
 	}
 	if (check) {
 		/* all that is to be said is in the report */
-		if (log_configure(&(struct log_settings){ .level = LOG_LEVEL_ERROR }))
+		if (log_configure(&(struct log_settings){ .level = LOG_LEVEL_ERROR }) || unit_credentials_take())
 			return 1;
 		return check_run(options.config_dir, json, time(NULL), stdout);
 	}

@@ -48,8 +48,9 @@ const char *account_explain(const char *path, int err, char *out, size_t size)
 		snprintf(out, size, "%s%s", strerror(err), err == EACCES ? " (in a directory above it)" : "");
 		return out;
 	}
-	snprintf(out, size, "%s: mode %04o, owner %u, group %u, and this program runs as user %u: chgrp %s %s && chmod 0640 %s",
+	snprintf(out, size, "%s: mode %04o, owner %u, group %u, and this program runs as user %u: chgrp %s %s && chmod %s %s",
 		 strerror(err), (unsigned int)st.st_mode & 07777, (unsigned int)st.st_uid, (unsigned int)st.st_gid,
-		 (unsigned int)geteuid(), group_name(getegid(), group, sizeof(group)), path, path);
+		 (unsigned int)geteuid(), group_name(getegid(), group, sizeof(group)), path,
+		 S_ISDIR(st.st_mode) ? "0750" : "0640", path);
 	return out;
 }

@@ -267,6 +267,32 @@ static void one_answer_each(void **state)
 	world_free(w);
 }
 
+/* So it is when the request has ended the IKE SA, of which nothing but the answer is left. */
+static void refusal_repeated(void **state)
+{
+	struct params a = default_a(), b = default_b();
+	struct world *w;
+	int requests;
+
+	b.psk = "another secret";
+	w = watched(&a, &b, &small);
+	assert_int_equal(engine_initiate(w->a.e, "gw", "net", NULL, w->now), 0);
+	world_run(w, SEC);
+	requests = traffic.fragments[0];
+	assert_true(requests > 1);
+	world_free(w);
+
+	w = watched(&a, &b, &small);
+	w->fault = lose_answers;
+	w->fault_at = 2 + requests;
+	assert_int_equal(engine_initiate(w->a.e, "gw", "net", NULL, w->now), 0);
+	world_run(w, 5 * SEC);
+	assert_contains(event_text(&w->a, IKE_EVENT_FAILED), "AUTHENTICATION_FAILED");
+	assert_int_equal(counter(&w->b, XSWAN_IKE_RETRANSMIT_RX), 1);
+	assert_int_equal(traffic.fragments[0], 2 * requests);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +300,7 @@ int main(void)
 		cmocka_unit_test(size_of_datagrams),     cmocka_unit_test(falls_to_small_fragments),
 		cmocka_unit_test(responder_falls),       cmocka_unit_test(falls_from_fragments),
 		cmocka_unit_test(never_without_consent), cmocka_unit_test(one_answer_each),
+		cmocka_unit_test(refusal_repeated),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

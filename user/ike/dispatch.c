@@ -268,7 +268,7 @@ void exchange_input(struct ike_sa *sa)
 		return;
 	}
 	if (ike_sa_in(sa, PHASE_LINGER | PHASE_DEAD)) {
-		if (ike_is_response(&e->rx.header) || !window_answer_again(sa, &outer))
+		if (ike_is_response(&e->rx.header) || ike_sa_in(sa, PHASE_DEAD) || !window_answer_again(sa, &outer))
 			engine_count(e, XSWAN_IKE_RX_SPI_UNKNOWN);
 		return;
 	}

@@ -296,7 +296,10 @@ static void end(struct ike_sa *sa, enum phase phase, const char *text)
 	while (sa->children)
 		child_free(sa, sa->children);
 	window_clear(sa);
-	ike_keys_wipe(&sa->keys);
+	if (phase == PHASE_LINGER) /* a repeated request may be in fragments, and its answer be cut smaller */
+		ike_keys_wipe_source(&sa->keys);
+	else
+		ike_keys_wipe(&sa->keys);
 	if (sa->initiator && !sa->authenticated)
 		ike_sa_event_failed(sa, text);
 	fail_joining(sa, text);

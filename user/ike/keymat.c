@@ -98,6 +98,11 @@ void ike_keys_wipe_auth(struct ike_keys *keys)
 	OPENSSL_cleanse(keys->sk_pr, sizeof(keys->sk_pr));
 }
 
+void ike_keys_wipe_source(struct ike_keys *keys)
+{
+	OPENSSL_cleanse(keys->sk_d, sizeof(keys->sk_d));
+}
+
 void ike_keys_wipe(struct ike_keys *keys)
 {
 	OPENSSL_cleanse(keys, sizeof(*keys));

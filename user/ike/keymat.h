@@ -27,6 +27,7 @@ struct ike_keys_input {
 int ike_keys_derive(struct ike_keys *keys, const struct ike_keys_input *in) __attribute__((warn_unused_result));
 struct sk_key ike_keys_sk(const struct ike_keys *keys, bool initiator); /* of what this side sends */
 void ike_keys_wipe_auth(struct ike_keys *keys); /* SK_pi and SK_pr, when there will be no other AUTH */
+void ike_keys_wipe_source(struct ike_keys *keys); /* SK_d, when no other keys will be made from it */
 void ike_keys_wipe(struct ike_keys *keys);
 
 /*

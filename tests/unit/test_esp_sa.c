@@ -130,6 +130,11 @@ static void set_ts_ports(struct xswan_dp_sa_add *m)
 	m->local_ts[0].port_max = 79;
 }
 
+static void set_tunnel(struct xswan_dp_sa_add *m)
+{
+	m->sa.tunnel = XSWAN_TUNNELS;
+}
+
 static void test_refused(void **state)
 {
 	static const struct {
@@ -159,6 +164,7 @@ static void test_refused(void **state)
 		{ set_header, -EINVAL, "unknown header flags 0x40" },
 		{ set_two_dfs, -EINVAL, "DF cannot be both set and cleared" },
 		{ set_dscp, -EINVAL, "DSCP 64 is larger than 63" },
+		{ set_tunnel, -EINVAL, "tunnel 131072 is not in 0..131071" },
 		{ set_transport_tfc, -EINVAL, "header flags 0x0, TFC padding to 1000: tunnel mode alone has them" },
 		{ set_ts6_range, -EINVAL, "remote traffic selector 0: range ends before it begins" },
 		{ set_ts_range, -EINVAL, "local traffic selector 0: range ends before it begins" },
@@ -297,6 +303,43 @@ static void test_selectors(void **state)
 	pair_free(&t);
 }
 
+/* One side has IPv6 selectors alone: no IPv4 packet is within, whichever way round the other side's range would fit. */
+static void test_selectors_of_one_side(void **state)
+{
+	static const uint32_t ends[][2] = { { 0x0a020005, 0x0a020009 }, { 0x0a010005, 0x0a020009 }, { 0, 0 } };
+	struct frame f;
+	struct pair t;
+
+	pair_init(&t, crypto_backend_find("openssl"), XSWAN_ALG_AES_GCM_16_128, 0);
+	t.out_request.local_ts[0] = (struct xswan_ts){ .family = 6, .port_max = 65535, .addr_min = { 0xfd }, .addr_max = { 0xfd } };
+	for (int reversed = 0; reversed < 2; reversed++) {
+		t.in_request = request_in(&t.out_request);
+		if (reversed) {
+			t.out_request = request_in(&t.in_request);
+			t.out_request.dir = XSWAN_DP_OUT;
+			t.in_request = request_in(&t.out_request);
+		}
+		pair_rebuild(&t);
+		for (size_t i = 0; i < 2 * sizeof(ends) / sizeof(ends[0]); i++) {
+			uint8_t plain[48] = { 0 };
+			struct wire_ip4 *ip = (struct wire_ip4 *)plain;
+
+			inner_udp(plain, 40);
+			ip->src = htonl(ends[i / 2][i % 2]);
+			ip->dst = htonl(ends[i / 2][!(i % 2)]);
+			frame_init(&f, plain, 40, t.out);
+			assert_int_equal(seal_one(&t, &f), XSWAN_DROP_TS_MISMATCH);
+			frame_free(&f);
+			plain[46] = 0;
+			plain[47] = 4;
+			frame_craft(&f, &t, 1 + i, plain, sizeof(plain));
+			assert_int_equal(open_one(&t, &f), XSWAN_DROP_TS_MISMATCH);
+			frame_free(&f);
+		}
+	}
+	pair_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -304,6 +347,7 @@ int main(void)
 		cmocka_unit_test(test_config),
 		cmocka_unit_test(test_largest),
 		cmocka_unit_test(test_selectors),
+		cmocka_unit_test(test_selectors_of_one_side),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,6 +74,8 @@ static int check_key(const struct xswan_dp_sa_add *m, char *why, size_t size)
 
 	if (!m->sa.uid)
 		return refuse(why, size, -EINVAL, "uid 0");
+	if (m->sa.tunnel >= XSWAN_TUNNELS)
+		return refuse(why, size, -EINVAL, "tunnel %u is not in 0..%u", m->sa.tunnel, XSWAN_TUNNELS - 1);
 	if (!keymat)
 		return refuse(why, size, -EOPNOTSUPP, "algorithm %u is not known", m->sa.alg);
 	if (m->key_len != keymat)
@@ -131,6 +133,13 @@ static int count_selectors6(const struct xswan_ts *ts, uint32_t count, const cha
 	return six;
 }
 
+/* With those of one side alone no IPv4 packet is selected; and the short way would take the first one for both sides. */
+static void forget_selectors4(struct esp_sa *sa)
+{
+	memset(sa->selector, 0, sizeof(sa->selector));
+	sa->local_count = sa->remote_count = 0;
+}
+
 static int set_selectors(struct esp_sa *sa, const struct xswan_dp_sa_add *m, char *why, size_t size)
 {
 	const int local6 = count_selectors6(m->local_ts, m->local_ts_count, "local", why, size);
@@ -153,7 +162,10 @@ static int set_selectors(struct esp_sa *sa, const struct xswan_dp_sa_add *m, cha
 	sa->local_count = (uint8_t)(m->local_ts_count - (uint32_t)local6);
 	sa->remote_count = (uint8_t)(m->remote_ts_count - (uint32_t)remote6);
 	err = read_selectors(&out4, &out6, m->local_ts, m->local_ts_count, "local", why, size);
-	return err ? err : read_selectors(&out4, &out6, m->remote_ts, m->remote_ts_count, "remote", why, size);
+	err = err ? err : read_selectors(&out4, &out6, m->remote_ts, m->remote_ts_count, "remote", why, size);
+	if (!sa->local_count || !sa->remote_count)
+		forget_selectors4(sa);
+	return err;
 }
 
 bool esp_sa_selects6(const struct esp_sa *sa, const struct inner *in, bool outbound)

@@ -32,11 +32,9 @@ void send_host(struct worker *w, struct esp_packet *p)
 /* What the peer's host announces is what ours will send into the tunnel. */
 static void clamp_mss(const struct worker *w, struct esp_packet *p)
 {
-	const uint32_t tunnel = esp_sa_config(p->sa)->tunnel;
+	const struct xswan_tunnel *tunnel = &w->dp->programs.tunnels[esp_sa_config(p->sa)->tunnel];
 
-	if (tunnel < XSWAN_TUNNELS)
-		tcp_mss_clamp(p->data, p->len, __atomic_load_n(&w->dp->programs.tunnels[tunnel].mtu, __ATOMIC_RELAXED),
-			      w->dp->tcp_mss);
+	tcp_mss_clamp(p->data, p->len, __atomic_load_n(&tunnel->mtu, __ATOMIC_RELAXED), w->dp->tcp_mss);
 }
 
 void send_inner(struct worker *w, struct esp_packet *p)

@@ -103,7 +103,7 @@ static __always_inline void pull_headers(struct __sk_buff *skb, __u32 want)
 	if (want > skb->len)
 		want = skb->len;
 	if (skb->data_end - skb->data < want)
-		bpf_skb_pull_data(skb, want); /* when it fails parsing will, too */
+		bpf_skb_pull_data(skb, want); /* when it fails parsing will, too, and what cannot be read goes nowhere */
 }
 
 /* As parse_frame, with the headers in linear memory first: more of them when extension headers go on. */
@@ -119,13 +119,15 @@ static __always_inline bool pull_and_parse(struct frame *f, struct __sk_buff *sk
 }
 
 /*
- * What carries IP where no rule can see it: more tags than anybody looks behind, PPPoE, MPLS. A route into such a
- * device on the port would take protected packets past the policy.
+ * What carries IP where no rule can see it: more tags than anybody looks behind, PPPoE, MPLS, and IP itself whose header
+ * is cut short, or could not be pulled for want of memory. A route into such a device on the port would take protected
+ * packets past the policy.
  */
 static __always_inline bool hides_ip(__be16 ethertype)
 {
 	return is_vlan(ethertype) || ethertype == bpf_htons(ETH_P_PPP_SES) || ethertype == bpf_htons(ETH_P_MPLS_UC) ||
-	       ethertype == bpf_htons(ETH_P_MPLS_MC);
+	       ethertype == bpf_htons(ETH_P_MPLS_MC) || ethertype == bpf_htons(ETH_P_IP) ||
+	       ethertype == bpf_htons(ETH_P_IPV6);
 }
 
 static __always_inline int egress_hidden(const struct __sk_buff *skb, const struct frame *f)
@@ -148,7 +150,7 @@ int egress(struct __sk_buff *skb)
 	struct frame f;
 
 	if (!pull_and_parse(&f, skb))
-		return f.l3_offset && hides_ip(f.ethertype) ? egress_hidden(skb, &f) : TC_ACT_UNSPEC;
+		return hides_ip(f.ethertype) ? egress_hidden(skb, &f) : TC_ACT_UNSPEC;
 	if (stays_on_link(&f))
 		return TC_ACT_UNSPEC;
 	policy = policy_lookup(&f.flow);

@@ -56,7 +56,7 @@
 	/* outside, in BPF */ \
 	X(IKE_FLOOD, "ike_flood", "IKE_SA_INIT beyond ike.init_rate: a flood, or very many peers at once") \
 	/* outside, in BPF */ \
-	X(HIDDEN, "hidden", "on its way out in three VLAN tags, PPPoE or MPLS, where no selector can see it") \
+	X(HIDDEN, "hidden", "on its way out where no selector can see it: in three VLAN tags, PPPoE or MPLS, or cut short") \
 	/* seal: packets that asked for an SA */ \
 	X(HELD, "held", "held for an SA that did not come in time")
 

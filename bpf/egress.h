@@ -15,7 +15,9 @@
  *     still belong to it, which no look at the ports could tell. A packet that is merely
  *     forwarded has no socket, so no host behind us slips through by choosing a port. 4500
  *     needs no privilege by default: until IKE holds it, a local process could speak to a
- *     protected network in clear from that port.
+ *     protected network in clear from that port;
+ *   - either comes from an address of this host. A container on top of the port (macvlan) has sockets of its own, and
+ *     whatever ports it likes, but none of our addresses.
  *
  * An skb may be a GSO packet of 64 KiB with only its headers in linear memory; only headers
  * are read. The headers are pulled there when they are not.
@@ -49,7 +51,7 @@ static __always_inline bool is_own_ipsec(struct __sk_buff *skb, const struct flo
 
 	if (flow->proto == IPPROTO_ESP || is_from_worker(skb))
 		return true;
-	if (flow->proto != IPPROTO_UDP)
+	if (flow->proto != IPPROTO_UDP || !is_local(flow->family, flow->src))
 		return false;
 	sk = skb->sk;
 	if (!sk)

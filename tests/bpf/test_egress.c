@@ -202,6 +202,8 @@ static int make_tunnel(void **state)
 	   "for a in " V6_PREFIX "192.0.2.254 fe80::77; do "
 	   "ip neighbour replace $a lladdr 02:00:00:00:00:fe dev out0; done");
 	attach_egress();
+	set_local("192.0.2.1", false, true);
+	set_local("192.0.2.1", true, true);
 	set_rule("10.6.0.0", 16, protect("0.0.0.0", 0, TUNNEL_UP)); /* whatever we send there, the peer within */
 	wire = listen_on("wan0");
 	tunnel_end = listen_on("xsw0-dp");
@@ -408,6 +410,28 @@ static void test_ike_socket(void **state)
 	}
 }
 
+/* A container on top of the port has sockets and ports of its own, and an address that is none of ours. */
+static void test_ike_socket_of_a_container(void **state)
+{
+	static const uint16_t ports[] = { 500, 4500 };
+
+	needs_root();
+	sh("ip addr add 10.1.0.77/32 dev out0 && ip route replace 10.6.0.0/16 via 192.0.2.254 src 10.1.0.77");
+	set_xswn(true);
+	for (size_t i = 0; i < COUNT(ports); i++) {
+		int fd = udp_from(ports[i]);
+
+		send_udp(fd, "10.6.0.5", 300);
+		expect("10.6.0.5", 1, 0);
+		set_local("10.1.0.77", false, true); /* as soon as it is ours, so is what it sends */
+		send_udp(fd, "10.6.0.5", 300);
+		expect("10.6.0.5", 0, 1);
+		set_local("10.1.0.77", false, false);
+		close(fd);
+	}
+	sh("ip route del 10.6.0.0/16 && ip addr del 10.1.0.77/32 dev out0");
+}
+
 /* A host behind us gains nothing by sending from port 4500: what is forwarded has no socket. */
 static void test_forwarded(void **state)
 {
@@ -534,6 +558,7 @@ int main(void)
 		real(test_local_socket_without_xswn),
 		real(test_local_gso),
 		real(test_ike_socket),
+		real(test_ike_socket_of_a_container),
 		real(test_raw_socket),
 		real(test_ipv6),
 		real(test_neighbour_discovery),

@@ -346,7 +346,7 @@ static const struct vici_command canned_commands[] = {
 	{ "terminate", canned_terminate },     { NULL, NULL },
 };
 
-static const char *const canned_events[] = { "list-conn", "list-sa", "list-cert", "control-log", "log", "xswan-change", NULL };
+static const char *const canned_events[] = { "list-conn", "list-sa", "list-cert", "control-log", "log", "xswan-change", "xswan-log", NULL };
 
 /* Serves `commands` in a process of its own, which ends with this one. Returns when it listens. */
 static inline pid_t canned_start(const char *path, const struct vici_command *commands)

@@ -27,7 +27,7 @@ static int check_at(int64_t now, bool json)
 	int status;
 
 	assert_non_null(out);
-	status = check_run(files_dir, json, now, out);
+	status = check_run(files_dir, json ? CHECK_JSON : CHECK_TEXT, now, out);
 	assert_int_equal(fclose(out), 0);
 	files_relative(report);
 	return status;

@@ -33,7 +33,7 @@ static char *printed(const struct drops *now, const struct drops *before)
 	char *out;
 	FILE *file = open_memstream(&out, &len);
 
-	drops_print(now, before, file);
+	drops_print(now, before, file, false);
 	fclose(file);
 	return out;
 }

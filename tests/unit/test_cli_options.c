@@ -13,6 +13,7 @@
 #include "../../user/cli/cli.h"
 #include "../../user/cli/format.h"
 #include "../../user/lib/options.h"
+#include "../../user/lib/paint.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -95,6 +96,14 @@ static void test_usage(void **state)
 		{ { "up", "a", "b" }, CLI_USAGE, NULL, "one too many: b" },
 		{ { "-i", "../x", "status" }, CLI_USAGE, NULL, "not a name of an instance" },
 		{ { "--timeout", "soon", "up", "net" }, CLI_USAGE, NULL, "--timeout takes a number" },
+		{ { "status", "--watch" }, CLI_USAGE, NULL, "status takes no --watch" },
+		{ { "-t", "5", "rekey", "net" }, CLI_USAGE, NULL, "rekey takes no --timeout" },
+		{ { "sas", "--since", "10m" }, CLI_USAGE, NULL, "sas takes no --since" },
+		{ { "apply", "--confirm", "0" }, CLI_USAGE, NULL, "--confirm takes 1 second or more" },
+		{ { "--color", "blue", "status" }, CLI_USAGE, NULL, "--color takes auto, always or never, not blue" },
+		{ { "help", "log" }, CLI_OK, "--since TIME", NULL },
+		{ { "help", "--json" }, CLI_OK, "\"name\": \"status\"", NULL },
+		{ { "help", "log", "--json" }, CLI_OK, "\"--follow\"", NULL },
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -116,6 +125,40 @@ static void test_usage(void **state)
 		free(out);
 		free(err);
 	}
+}
+
+/* https://no-color.org: whatever NO_COLOR is, unless it is empty; but who says --color=always means it. */
+static void test_colour(void **state)
+{
+	static const struct {
+		const char *when;
+		bool terminal;
+		const char *no_color, *term; /* NULL: not in the environment */
+		int want; /* 0, 1, or -EINVAL */
+	} cases[] = {
+		{ "auto", true, NULL, "xterm", 1 },    { "auto", false, NULL, "xterm", 0 },
+		{ "auto", true, "1", "xterm", 0 },     { "auto", true, "0", "xterm", 0 },
+		{ "auto", true, "", "xterm", 1 },      { "auto", true, NULL, NULL, 1 },
+		{ "auto", true, NULL, "dumb", 0 },     { "always", false, NULL, "xterm", 1 },
+		{ "always", false, "1", "dumb", 1 },   { "never", true, NULL, "xterm", 0 },
+		{ "Auto", true, NULL, "xterm", -EINVAL }, { "", true, NULL, "xterm", -EINVAL },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		bool colour;
+		int got;
+
+		unsetenv("NO_COLOR");
+		unsetenv("TERM");
+		if (cases[i].no_color)
+			setenv("NO_COLOR", cases[i].no_color, 1);
+		if (cases[i].term)
+			setenv("TERM", cases[i].term, 1);
+		got = paint_decide(cases[i].when, cases[i].terminal, &colour);
+		if ((got ? got : colour) != cases[i].want)
+			fail_msg("case %zu", i);
+	}
+	unsetenv("NO_COLOR");
 }
 
 static void test_help_fits_a_screen(void **state)
@@ -174,6 +217,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_colour),
 		cmocka_unit_test(test_help_fits_a_screen),
 		cmocka_unit_test(test_durations),
 		cmocka_unit_test(test_bytes),

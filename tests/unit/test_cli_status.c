@@ -113,8 +113,7 @@ static void test_status_colour(void **state)
 {
 	struct world *w = *state;
 
-	w->cli.colour = true;
-	assert_int_equal(run(w, "status", NULL), CLI_OK);
+	assert_int_equal(run(w, "status", "--color=always", NULL), CLI_OK);
 	assert_non_null(strstr(w->out, "  net        \033[32mINSTALLED   \033[0m10.1.0.0/16"));
 	assert_non_null(strstr(w->out, "  dmz        \033[31mDOWN        \033[0m10.1.9.0/24"));
 	assert_non_null(strstr(w->out, "  any        \033[33mREKEYED     \033[0m0.0.0.0/0"));

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "../lib/paint.h"
 #include "../vici/text.h"
 #include "tree.h"
 
@@ -84,8 +85,26 @@ static bool is_changed(const json_t *object)
 	return strcmp(string_of(object, "action"), "none") != 0;
 }
 
-static void print_keys(FILE *out, const json_t *keys, const char *indent)
+/* What costs traffic, what costs keys, and what costs nothing. */
+static enum paint paint_of(const char *action)
 {
+	if (!strcmp(action, "reconnect") || !strcmp(action, "remove"))
+		return PAINT_BAD;
+	if (!strcmp(action, "rekey") || !strncmp(action, "restart", strlen("restart")))
+		return PAINT_BUSY;
+	return strcmp(action, "none") ? PAINT_GOOD : PAINT_PLAIN;
+}
+
+static void print_action(const struct cli *cli, const json_t *object)
+{
+	const char *action = string_of(object, "action");
+
+	paint_printf(cli->out, cli->colour, paint_of(action), "%s", action);
+}
+
+static void print_keys(const struct cli *cli, const json_t *keys, const char *indent)
+{
+	FILE *out = cli->out;
 	const json_t *key;
 	size_t i;
 
@@ -95,7 +114,9 @@ static void print_keys(FILE *out, const json_t *keys, const char *indent)
 			fprintf(out, "%s -> %s", string_of(key, "old"), string_of(key, "new"));
 		else
 			fputs("changed", out);
-		fprintf(out, " (%s)\n", string_of(key, "action"));
+		fputs(" (", out);
+		print_action(cli, key);
+		fputs(")\n", out);
 	}
 }
 
@@ -110,20 +131,25 @@ static bool has_changed_children(const json_t *conn)
 	return false;
 }
 
-static void print_conn(FILE *out, const json_t *conn)
+static void print_conn(const struct cli *cli, const json_t *conn)
 {
+	FILE *out = cli->out;
 	const json_t *child;
 	size_t i;
 
 	if (!is_changed(conn) && !has_changed_children(conn))
 		return;
-	fprintf(out, "%s: %s\n", string_of(conn, "name"), string_of(conn, "action"));
-	print_keys(out, json_object_get(conn, "keys"), "  ");
+	fprintf(out, "%s: ", string_of(conn, "name"));
+	print_action(cli, conn);
+	fputc('\n', out);
+	print_keys(cli, json_object_get(conn, "keys"), "  ");
 	json_array_foreach(json_object_get(conn, "children"), i, child) {
 		if (!is_changed(child))
 			continue;
-		fprintf(out, "  %s/%s: %s\n", string_of(conn, "name"), string_of(child, "name"), string_of(child, "action"));
-		print_keys(out, json_object_get(child, "keys"), "    ");
+		fprintf(out, "  %s/%s: ", string_of(conn, "name"), string_of(child, "name"));
+		print_action(cli, child);
+		fputc('\n', out);
+		print_keys(cli, json_object_get(child, "keys"), "    ");
 	}
 }
 
@@ -134,7 +160,7 @@ static void print_summary(const struct changes *c)
 
 	if (settings)
 		fputs("settings:\n", out);
-	print_keys(out, c->settings, "  ");
+	print_keys(c->cli, c->settings, "  ");
 	if (!c->changed && !settings)
 		fputs("no change\n", out);
 	else
@@ -159,7 +185,7 @@ static void on_change(void *ctx, const struct vici_message *msg)
 			json_array_append_new(c->conns, conn);
 			continue;
 		}
-		print_conn(c->cli->out, conn);
+		print_conn(c->cli, conn);
 		json_decref(conn);
 	}
 }
@@ -185,7 +211,7 @@ static int ask(struct changes *c, struct vici_client *client, const char *comman
 	return 0;
 }
 
-static void print_json(const struct changes *c, const char *error)
+static int print_json(const struct changes *c, const char *error)
 {
 	json_t *all = json_pack("{s:b, s:s*, s:s, s:I, s:I, s:O, s:O, s:o}", //
 				"success", !error, //
@@ -197,37 +223,35 @@ static void print_json(const struct changes *c, const char *error)
 				"settings", c->settings, //
 				"confirm_within", c->confirm_left ? json_integer((json_int_t)c->confirm_left) : json_null());
 
-	json_dumpf(all, c->cli->out, JSON_INDENT(2));
-	putc('\n', c->cli->out);
-	json_decref(all);
+	return cli_print_json(c->cli, all, JSON_INDENT(2));
 }
 
 /* The daemon looks from where it stands. */
-static int put_dir(struct cli *cli, struct vici_builder *args, const char *operand)
+static int put_dir(struct vici_builder *args, const char *operand, char *why, size_t why_size)
 {
 	char *path = operand ? realpath(operand, NULL) : NULL;
+	const int err = operand && !path ? -errno : 0;
 
-	if (operand && !path) {
-		fprintf(cli->err, "xswan: %s: %s\n", operand, strerror(errno));
-		return -errno;
-	}
-	if (path)
+	if (err)
+		snprintf(why, why_size, "%s: %s", operand, strerror(-err));
+	else if (path)
 		vici_put(args, "dir", path);
 	free(path);
-	return 0;
+	return err;
 }
 
 /* Exit status of the connection and of what was asked; `refused`: of a configuration that is none. */
-static int run(struct changes *c, const char *command, struct vici_builder *args, int refused)
+static int run(struct changes *c, const char *command, const char *operand, struct vici_builder *args, int refused)
 {
-	struct vici_client client;
-	int err, status = CLI_OK;
+	struct vici_client client = { .fd = -1 };
+	int err = put_dir(args, operand, client.error, sizeof(client.error)) ? -EREMOTEIO : 0, status = CLI_OK;
 
-	if (cli_connect(c->cli, &client))
-		return CLI_UNREACHABLE;
-	err = ask(c, &client, command, args);
+	if (!err)
+		err = vici_client_open(&client, c->cli->instance, c->cli->vici_path, VICI_CLIENT_TIMEOUT);
+	if (!err)
+		err = ask(c, &client, command, args);
 	if (c->cli->json)
-		print_json(c, err ? client.error : NULL);
+		status = print_json(c, err ? client.error : NULL);
 	else if (!err)
 		print_summary(c);
 	if (err)
@@ -240,7 +264,7 @@ static int with_changes(struct cli *cli, const char *operand, const char *comman
 			int (*end)(const struct changes *c))
 {
 	struct changes c = { .cli = cli, .conns = json_array(), .settings = json_array() };
-	int status = put_dir(cli, args, operand) ? refused : run(&c, command, args, refused);
+	int status = run(&c, command, operand, args, refused);
 
 	if (status == CLI_OK)
 		status = end(&c);

@@ -30,7 +30,8 @@ int cli_check(struct cli *cli, const char *operand)
 	int err = sibling("xswan-ike", path);
 
 	if (!err) {
-		execl(path, path, "--check", "--config", dir, cli->json ? "--json" : (char *)NULL, (char *)NULL);
+		execl(path, path, "--check", "--config", dir, cli->colour ? "--color=always" : "--color=never",
+		      cli->json ? "--json" : (char *)NULL, (char *)NULL);
 		err = -errno;
 	}
 	fprintf(cli->err, "xswan: %s: %s\n", path, strerror(-err));

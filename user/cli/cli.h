@@ -3,20 +3,28 @@
 #ifndef XSWAN_CLI_CLI_H
 #define XSWAN_CLI_CLI_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 
+#include <jansson.h>
+
 #include "../lib/instance.h"
 #include "../vici/client.h"
+
+#define CLI_UNSET UINT_MAX /* of a number: the option was not given */
 
 enum cli_exit { CLI_OK, CLI_FAILED, CLI_USAGE, CLI_UNREACHABLE };
 
 struct cli {
 	const char *instance;
 	bool json, help, watch, follow;
-	bool colour; /* out is a terminal */
+	bool terminal, err_terminal; /* what out and err are */
+	bool colour; /* on out */
 	unsigned int timeout; /* seconds; of up and down */
 	unsigned int confirm; /* seconds; of apply; 0: at once and for good */
+	unsigned int lines; /* of log; or CLI_UNSET */
+	const char *since, *level; /* of log; or NULL */
 	FILE *out, *err;
 	/* where the instance's daemons are; filled from `instance` where empty */
 	char vici_path[INSTANCE_PATH], ports_path[INSTANCE_PATH], dp_pid_path[INSTANCE_PATH];
@@ -29,6 +37,9 @@ int cli_run(struct cli *cli, int argc, char **argv);
 int cli_connect(struct cli *cli, struct vici_client *client) __attribute__((warn_unused_result));
 /* Says client->error on err and returns the exit status that belongs to a failed request. */
 int cli_request_failed(struct cli *cli, const struct vici_client *client, int err);
+
+/* Prints it and a newline, and drops it. The exit status: NULL is out of memory. */
+int cli_print_json(struct cli *cli, json_t *json, size_t flags);
 
 /* The commands; `operand` is what follows the name, or NULL. */
 int cli_status(struct cli *cli, const char *operand);

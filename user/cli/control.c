@@ -29,23 +29,27 @@ static void on_control_log(void *ctx, const struct vici_message *msg)
 	free(text);
 }
 
-static void print_json(struct cli *cli, json_t *object)
-{
-	json_dumpf(object, cli->out, JSON_INDENT(2));
-	putc('\n', cli->out);
-	json_decref(object);
-}
-
 /* success: what to say; NULL: failed, and the client says why */
 static int report(struct cli *cli, const struct vici_client *client, int err, const char *success)
 {
+	int status = CLI_OK;
+
 	if (cli->json)
-		print_json(cli, json_pack("{s:b, s:s*}", "success", !err, "error", err ? client->error : NULL));
-	if (err)
-		return cli_request_failed(cli, client, err);
-	if (!cli->json)
+		status = cli_print_json(cli, json_pack("{s:b, s:s*}", "success", !err, "error", err ? client->error : NULL),
+					JSON_INDENT(2));
+	else if (!err)
 		fprintf(cli->out, "%s\n", success);
-	return CLI_OK;
+	return err ? cli_request_failed(cli, client, err) : status;
+}
+
+/* False: nobody is there; it has been said, and *status is the exit status. */
+static bool reach(struct cli *cli, struct vici_client *client, int *status)
+{
+	const int err = vici_client_open(client, cli->instance, cli->vici_path, VICI_CLIENT_TIMEOUT);
+
+	if (err)
+		*status = report(cli, client, err, NULL);
+	return !err;
 }
 
 /* Runs initiate or terminate, showing control-log lines meanwhile. Leaves the connection open. */
@@ -70,8 +74,8 @@ static int begin(struct cli *cli, const char *operand, const char *command, cons
 	char text[600];
 	int err;
 
-	if (cli_connect(cli, &client))
-		return CLI_UNREACHABLE;
+	if (!reach(cli, &client, &err))
+		return err;
 	if (slash)
 		vici_put_data(&args, "ike", operand, slash - operand);
 	vici_put(&args, slash ? "child" : lone, slash ? slash + 1 : operand);
@@ -103,8 +107,8 @@ int cli_rekey(struct cli *cli, const char *operand)
 	char text[600];
 	int err;
 
-	if (cli_connect(cli, &client))
-		return CLI_UNREACHABLE;
+	if (!reach(cli, &client, &err))
+		return err;
 	vici_put_data(&args, "ike", operand, slash ? (size_t)(slash - operand) : strlen(operand));
 	if (slash)
 		vici_put(&args, "child", slash + 1);
@@ -124,8 +128,8 @@ int cli_confirm(struct cli *cli, const char *operand)
 	struct vici_client client;
 	int err;
 
-	if (cli_connect(cli, &client))
-		return CLI_UNREACHABLE;
+	if (!reach(cli, &client, &err))
+		return err;
 	err = vici_client_request(&client, "xswan-confirm", NULL, NULL, NULL, NULL, &reply);
 	if (!err)
 		err = vici_client_check(&client, &reply);
@@ -141,8 +145,8 @@ int cli_down(struct cli *cli, const char *operand)
 	char text[600];
 	int err;
 
-	if (cli_connect(cli, &client))
-		return CLI_UNREACHABLE;
+	if (!reach(cli, &client, &err))
+		return err;
 	vici_put(&args, "ike", operand);
 	err = control(cli, &client, "terminate", &args);
 	snprintf(text, sizeof(text), "%s is down", operand);
@@ -152,16 +156,15 @@ int cli_down(struct cli *cli, const char *operand)
 	return err;
 }
 
-static void print_version(struct cli *cli, const char *daemon, const char *version)
+static int print_version(struct cli *cli, const char *daemon, const char *version)
 {
-	if (cli->json) {
-		print_json(cli, json_pack("{s:s, s:s?, s:s?}", "xswan", XSWAN_VERSION, "daemon", daemon, "version",
-					  version));
-		return;
-	}
+	if (cli->json)
+		return cli_print_json(cli, json_pack("{s:s, s:s?, s:s?}", "xswan", XSWAN_VERSION, "daemon", daemon, "version", version),
+				      JSON_INDENT(2));
 	fprintf(cli->out, "xswan %s\n", XSWAN_VERSION);
 	if (version)
 		fprintf(cli->out, "%s %s\n", daemon, version);
+	return CLI_OK;
 }
 
 /* Our own version is an answer too: without a daemon, one line less. */
@@ -178,7 +181,6 @@ int cli_version(struct cli *cli, const char *operand)
 	if (!err && (!vici_get(&reply, "daemon", daemon, sizeof(daemon)) ||
 		     !vici_get(&reply, "version", version, sizeof(version))))
 		err = -EPROTO;
-	print_version(cli, err ? NULL : daemon, err ? NULL : version);
 	vici_client_close(&client);
-	return CLI_OK;
+	return print_version(cli, err ? NULL : daemon, err ? NULL : version);
 }

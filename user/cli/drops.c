@@ -46,26 +46,14 @@ static int explain(struct cli *cli, int err)
 	return err == -ENOENT ? CLI_UNREACHABLE : CLI_FAILED;
 }
 
-static int print_json(const struct drops *now, const struct drops *before, struct cli *cli)
-{
-	json_t *object = drops_json(now, before);
-	int err = !object || json_dumpf(object, cli->out, cli->watch ? JSON_COMPACT : JSON_INDENT(2));
-
-	if (err)
-		fprintf(cli->err, "xswan: cannot write JSON: out of memory, or no room to write to\n");
-	putc('\n', cli->out);
-	json_decref(object);
-	return err ? CLI_FAILED : CLI_OK;
-}
-
 static int show(const struct drops *now, const struct drops *before, struct cli *cli)
 {
 	if (cli->json)
-		return print_json(now, before, cli);
-	if (cli->watch && cli->colour)
-		fputs("\033[H\033[J", cli->out); /* a terminal: in place */
-	drops_print(now, before, cli->out);
-	if (cli->watch && !cli->colour)
+		return cli_print_json(cli, drops_json(now, before), cli->watch ? JSON_COMPACT : JSON_INDENT(2));
+	if (cli->watch && cli->terminal)
+		fputs("\033[H\033[J", cli->out); /* in place */
+	drops_print(now, before, cli->out, cli->colour);
+	if (cli->watch && !cli->terminal)
 		putc('\n', cli->out);
 	return CLI_OK;
 }

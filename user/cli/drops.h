@@ -3,6 +3,7 @@
 #ifndef XSWAN_CLI_DROPS_H
 #define XSWAN_CLI_DROPS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -21,7 +22,7 @@ struct drops {
 };
 
 /* before: a second ago, for rates, or NULL */
-void drops_print(const struct drops *now, const struct drops *before, FILE *out);
+void drops_print(const struct drops *now, const struct drops *before, FILE *out, bool colour);
 json_t *drops_json(const struct drops *now, const struct drops *before); /* as described in xswan(8); NULL: out of memory */
 
 #endif

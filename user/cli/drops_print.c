@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 
+#include "../lib/paint.h"
+
 static uint64_t total_of(const struct drops *d, int reason)
 {
 	return d->packets.kernel[reason] + d->packets.workers[reason];
@@ -15,7 +17,13 @@ static uint64_t rise(uint64_t now, uint64_t before)
 	return now > before ? now - before : 0;
 }
 
-static void print_packets(const struct drops *now, const struct drops *before, FILE *out)
+/* What goes on rising is what is wrong now. */
+static void print_rate(uint64_t rate, FILE *out, bool colour)
+{
+	paint_printf(out, colour, rate ? PAINT_BAD : PAINT_PLAIN, " %12" PRIu64, rate);
+}
+
+static void print_packets(const struct drops *now, const struct drops *before, FILE *out, bool colour)
 {
 	bool any = false;
 
@@ -29,14 +37,14 @@ static void print_packets(const struct drops *now, const struct drops *before, F
 		fprintf(out, "%-16s %12" PRIu64 " %12" PRIu64 " %12" PRIu64, counters_drop_name[i], total_of(now, i),
 			now->packets.kernel[i], now->packets.workers[i]);
 		if (before)
-			fprintf(out, " %12" PRIu64, rise(total_of(now, i), total_of(before, i)));
+			print_rate(rise(total_of(now, i), total_of(before, i)), out, colour);
 		fprintf(out, "  %s\n", counters_drop_text[i]);
 	}
 	if (!any)
 		fputs("no packet was dropped\n", out);
 }
 
-static void print_ike(const struct drops *now, const struct drops *before, FILE *out)
+static void print_ike(const struct drops *now, const struct drops *before, FILE *out, bool colour)
 {
 	bool any = false;
 
@@ -48,7 +56,7 @@ static void print_ike(const struct drops *now, const struct drops *before, FILE 
 		any = true;
 		fprintf(out, "%-16s %12" PRIu64, counters_ike_name[i], now->ike[i]);
 		if (before)
-			fprintf(out, " %12" PRIu64, rise(now->ike[i], before->ike[i]));
+			print_rate(rise(now->ike[i], before->ike[i]), out, colour);
 		fprintf(out, "  %s\n", counters_ike_text[i]);
 	}
 }
@@ -73,10 +81,10 @@ static void print_sa(const struct sa_drops *sa, FILE *out)
 	putc('\n', out);
 }
 
-void drops_print(const struct drops *now, const struct drops *before, FILE *out)
+void drops_print(const struct drops *now, const struct drops *before, FILE *out, bool colour)
 {
-	print_packets(now, before, out);
-	print_ike(now, before, out);
+	print_packets(now, before, out, colour);
+	print_ike(now, before, out, colour);
 	if (now->sa_count)
 		fputs("\nSAs that lost packets\n", out);
 	for (size_t i = 0; i < now->sa_count; i++)

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "../lib/paint.h"
 #include "../vici/gateway.h"
 #include "format.h"
 
@@ -37,12 +38,14 @@ static void print_lines(const char *text, FILE *out)
 	}
 }
 
-static void print_child(const struct gateway_conn *conn, const struct gateway_child *child, FILE *out)
+static void print_child(const struct cli *cli, const struct gateway_conn *conn, const struct gateway_child *child)
 {
 	const bool up = gateway_child_up(child);
+	FILE *out = cli->out;
 	char age[DURATION_TEXT];
 
-	fprintf(out, "%s/%s: %s", conn->name, child->name, up ? "up" : "down");
+	fprintf(out, "%s/%s: ", conn->name, child->name);
+	paint_printf(out, cli->colour, up ? PAINT_GOOD : PAINT_BAD, up ? "up" : "down");
 	if (!*child->failure) {
 		fputs(up ? "\n" : ", and no attempt has failed: nothing has asked for it yet (xswan up)\n", out);
 		return;
@@ -63,7 +66,7 @@ static int explain(struct cli *cli, const struct gateway *gw, const char *operan
 			if (!child->configured || !is_meant(operand, conn, child))
 				continue;
 			if (!cli->json)
-				print_child(conn, child, cli->out);
+				print_child(cli, conn, child);
 			json_array_append_new(all, child_json(conn, child));
 		}
 	if (!json_array_size(all)) {
@@ -71,10 +74,8 @@ static int explain(struct cli *cli, const struct gateway *gw, const char *operan
 		json_decref(all);
 		return CLI_FAILED;
 	}
-	if (cli->json) {
-		json_dumpf(all, cli->out, JSON_INDENT(2));
-		fputc('\n', cli->out);
-	}
+	if (cli->json)
+		return cli_print_json(cli, all, JSON_INDENT(2));
 	json_decref(all);
 	return CLI_OK;
 }

@@ -7,15 +7,17 @@
 
 #include <jansson.h>
 
+#include "../lib/paint.h"
 #include "../vici/listed_cert.h"
 #include "tree.h"
 
 #define DAY 86400
+#define DAYS_SOON 30
 
 struct list {
 	struct cli *cli;
 	json_t *(*read)(const struct vici_message *msg);
-	void (*print)(const json_t *one, FILE *out);
+	void (*print)(const json_t *one, const struct cli *cli);
 	size_t count;
 };
 
@@ -30,7 +32,7 @@ static void on_one(void *ctx, const struct vici_message *msg)
 		fputs(list->count ? ",\n" : "", list->cli->out);
 		json_dumpf(one, list->cli->out, JSON_COMPACT);
 	} else {
-		list->print(one, list->cli->out);
+		list->print(one, list->cli);
 	}
 	list->count++;
 	json_decref(one);
@@ -64,9 +66,9 @@ static int run(struct list *list, const char *command, const char *event, const 
 	return err;
 }
 
-static void print_tree(const json_t *one, FILE *out)
+static void print_tree(const json_t *one, const struct cli *cli)
 {
-	tree_print(one, 0, out);
+	tree_print(one, 0, cli->out);
 }
 
 int cli_sas(struct cli *cli, const char *operand)
@@ -128,8 +130,17 @@ static json_t *read_cert(const struct vici_message *msg)
 	return one;
 }
 
-static void print_cert(const json_t *one, FILE *out)
+/* What has to be seen to in time: as `xswan check` warns. */
+static void print_days(const struct cli *cli, long long days)
 {
+	fputs(", ", cli->out);
+	paint_printf(cli->out, cli->colour, days < 0 ? PAINT_BAD : days < DAYS_SOON ? PAINT_BUSY : PAINT_PLAIN,
+		     days < 0 ? "EXPIRED %lld days ago" : "%lld days left", llabs(days));
+}
+
+static void print_cert(const json_t *one, const struct cli *cli)
+{
+	FILE *out = cli->out;
 	const json_t *subject = json_object_get(one, "subject"), *days = json_object_get(one, "days_left");
 	const json_t *issuer = json_object_get(one, "issuer"), *serial = json_object_get(one, "serial");
 
@@ -139,8 +150,7 @@ static void print_cert(const json_t *one, FILE *out)
 	if (json_is_true(json_object_get(one, "private_key")))
 		fputs(", with private key", out);
 	if (json_is_integer(days))
-		fprintf(out, json_integer_value(days) < 0 ? ", EXPIRED %lld days ago" : ", %lld days left",
-			llabs(json_integer_value(days)));
+		print_days(cli, json_integer_value(days));
 	fprintf(out, ": %s\n", json_string_value(json_object_get(one, "file")));
 }
 

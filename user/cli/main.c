@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -8,10 +7,10 @@ int main(int argc, char **argv)
 {
 	struct cli cli = {
 		.instance = INSTANCE_DEFAULT,
-		.timeout = 30,
 		.out = stdout,
 		.err = stderr,
-		.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
+		.terminal = isatty(STDOUT_FILENO),
+		.err_terminal = isatty(STDERR_FILENO),
 	};
 	int status = cli_run(&cli, argc, argv);
 

@@ -24,18 +24,6 @@ static void gather(struct status *s, struct cli *cli)
 	s->counters_error = counters_read_ike(cli->instance, s->counters);
 }
 
-static int print_json(const struct status *s, struct cli *cli)
-{
-	json_t *object = status_json(s);
-	int err = !object || json_dumpf(object, cli->out, JSON_INDENT(2));
-
-	if (err)
-		fprintf(cli->err, "xswan: cannot write JSON: out of memory, or no room to write to\n");
-	putc('\n', cli->out);
-	json_decref(object);
-	return err ? CLI_FAILED : CLI_OK;
-}
-
 int cli_status(struct cli *cli, const char *operand)
 {
 	struct status *s = calloc(1, sizeof(*s));
@@ -47,7 +35,7 @@ int cli_status(struct cli *cli, const char *operand)
 	}
 	gather(s, cli);
 	if (cli->json)
-		exit = print_json(s, cli);
+		exit = cli_print_json(cli, status_json(s), JSON_INDENT(2));
 	else
 		status_print(s, cli->out, cli->colour);
 	if (s->ike_error && exit == CLI_OK) {

@@ -7,24 +7,18 @@
 #include <string.h>
 
 #include "../lib/counters.h"
+#include "../lib/paint.h"
 #include "format.h"
-
-enum paint { PAINT_GOOD, PAINT_BAD, PAINT_BUSY };
 
 struct page {
 	FILE *out;
 	bool colour;
 };
 
-/* A state in its column; padding counts characters, not escape sequences. */
+/* A state in its column. */
 static void put_state(const struct page *p, enum paint paint, const char *state)
 {
-	static const char *const code[] = { "32", "31", "33" };
-
-	if (p->colour)
-		fprintf(p->out, "\033[%sm%-12s\033[0m", code[paint], state);
-	else
-		fprintf(p->out, "%-12s", state);
+	paint_printf(p->out, p->colour, paint, "%-12s", state);
 }
 
 static void put_texts(const struct page *p, const struct gateway_text *t, const char *none)

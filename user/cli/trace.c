@@ -151,16 +151,12 @@ static void show(struct tracer *t, const struct xswan_trace_event *event)
 		.tunnel = tunnel(t, event),
 		.time = event->time / 1e9 + t->wall,
 	};
-	json_t *object;
 
 	if (!t->cli->json) {
-		trace_print(event, &names, t->cli->out);
+		trace_print(event, &names, t->cli->out, t->cli->colour);
 		return;
 	}
-	object = trace_json(event, &names);
-	json_dumpf(object, t->cli->out, JSON_COMPACT);
-	putc('\n', t->cli->out);
-	json_decref(object);
+	cli_print_json(t->cli, trace_json(event, &names), JSON_COMPACT);
 }
 
 static void show_lost(struct tracer *t)

@@ -3,6 +3,7 @@
 #ifndef XSWAN_CLI_TRACE_H
 #define XSWAN_CLI_TRACE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include <jansson.h>
@@ -15,7 +16,7 @@ struct trace_names {
 	double time; /* seconds since 1970 */
 };
 
-void trace_print(const struct xswan_trace_event *event, const struct trace_names *names, FILE *out);
+void trace_print(const struct xswan_trace_event *event, const struct trace_names *names, FILE *out, bool colour);
 json_t *trace_json(const struct xswan_trace_event *event, const struct trace_names *names); /* as described in xswan(8) */
 
 #endif

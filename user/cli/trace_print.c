@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "../lib/counters.h"
+#include "../lib/paint.h"
 
 #define X(id, name, text) name,
 static const char *const place_name[] = { XSWAN_TRACE_PLACES(X) };
@@ -108,7 +109,7 @@ static bool is_worker(const struct xswan_trace_event *event)
 	return event->place == XSWAN_TRACE_SEAL || event->place == XSWAN_TRACE_OPEN;
 }
 
-void trace_print(const struct xswan_trace_event *event, const struct trace_names *names, FILE *out)
+void trace_print(const struct xswan_trace_event *event, const struct trace_names *names, FILE *out, bool colour)
 {
 	char where[32];
 
@@ -125,7 +126,9 @@ void trace_print(const struct xswan_trace_event *event, const struct trace_names
 		fprintf(out, ", SPI %08" PRIx32, ntohl(event->packet.spi));
 	if (event->seq)
 		fprintf(out, " seq %" PRIu64, (uint64_t)event->seq);
-	fprintf(out, ": %s", NAME_OF(verdict_text, event->verdict));
+	fputs(": ", out);
+	paint_printf(out, colour, event->verdict == XSWAN_TRACE_DROP ? PAINT_BAD : PAINT_PLAIN, "%s",
+		     NAME_OF(verdict_text, event->verdict));
 	if (event->verdict == XSWAN_TRACE_DROP && event->reason < XSWAN_DROP_COUNT)
 		fprintf(out, ": %s (%s)", counters_drop_name[event->reason], counters_drop_text[event->reason]);
 	if (event->verdict == XSWAN_TRACE_SENT)

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "../lib/gateway_conf.h"
+#include "../lib/paint.h"
 #include "cert.h"
 #include "config_load.h"
 #include "policy.h"
@@ -201,7 +202,13 @@ static void print_conn(const json_t *conn, FILE *out)
 	fputc('\n', out);
 }
 
-static void print_text(const struct check *c, FILE *out)
+static void print_finding(FILE *out, bool colour, enum paint paint, const char *kind, const json_t *text)
+{
+	paint_printf(out, colour, paint, "%s:", kind);
+	fprintf(out, " %s\n", json_string_value(text));
+}
+
+static void print_text(const struct check *c, FILE *out, bool colour)
 {
 	const json_t *item;
 	size_t i;
@@ -209,14 +216,14 @@ static void print_text(const struct check *c, FILE *out)
 	json_array_foreach (c->connections, i, item)
 		print_conn(item, out);
 	json_array_foreach (c->warnings, i, item)
-		fprintf(out, "warning: %s\n", json_string_value(item));
+		print_finding(out, colour, PAINT_BUSY, "warning", item);
 	json_array_foreach (c->errors, i, item)
-		fprintf(out, "error: %s\n", json_string_value(item));
+		print_finding(out, colour, PAINT_BAD, "error", item);
 	fprintf(out, "connections: %zu, errors: %zu, warnings: %zu\n", json_array_size(c->connections), json_array_size(c->errors),
 		json_array_size(c->warnings));
 }
 
-int check_run(const char *dir, bool json, int64_t now, FILE *out)
+int check_run(const char *dir, enum check_form form, int64_t now, FILE *out)
 {
 	struct check c = { json_array(), json_array(), json_array(), now };
 	json_t *all = json_pack("{s:s, s:o, s:o, s:o}", "dir", dir, "errors", c.errors, "warnings", c.warnings, "connections",
@@ -230,11 +237,11 @@ int check_run(const char *dir, bool json, int64_t now, FILE *out)
 	check_gateway(&c, dir);
 	check_config(&c, dir);
 	status = json_array_size(c.errors) ? 1 : 0;
-	if (json) {
+	if (form == CHECK_JSON) {
 		json_dumpf(all, out, JSON_COMPACT);
 		fputc('\n', out);
 	} else {
-		print_text(&c, out);
+		print_text(&c, out, form == CHECK_COLOUR);
 	}
 	json_decref(all);
 	return status;

@@ -20,8 +20,10 @@ struct check {
 	int64_t now; /* seconds since 1970 */
 };
 
+enum check_form { CHECK_TEXT, CHECK_COLOUR, CHECK_JSON };
+
 /* The exit status: 0, or 1 with errors. What was found goes to `out`, as text or as one object (xswan(8)). */
-int check_run(const char *dir, bool json, int64_t now, FILE *out);
+int check_run(const char *dir, enum check_form form, int64_t now, FILE *out);
 
 /* Of its parts. */
 void check_error(struct check *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

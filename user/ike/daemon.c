@@ -11,6 +11,7 @@
 #include "impair.h"
 #include "vici_control.h"
 #include "vici_handlers.h"
+#include "vici_log.h"
 
 #define FAREWELL_SECONDS 1 /* for the answers to our DELETEs */
 
@@ -380,6 +381,10 @@ int daemon_open(struct daemon *d, const struct daemon_options *options)
 	int err;
 
 	*d = (struct daemon){ .options = *options, .dp = DP_CLIENT_INIT, .started = time(NULL) };
+	d->log = vici_log_new();
+	if (!d->log)
+		return -ENOMEM;
+	log_set_hook(vici_raise_log, d);
 	err = load_gateway(d);
 	if (err)
 		return err;
@@ -455,6 +460,8 @@ void daemon_destroy(struct daemon *d)
 	vici_control_free(d->control);
 	d->control = NULL;
 	log_set_hook(NULL, NULL);
+	vici_log_free(d->log);
+	d->log = NULL;
 	if (d->vici)
 		vici_server_free(d->vici);
 	daemon_former_free(d);

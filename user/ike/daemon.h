@@ -42,6 +42,7 @@
 #include "wanted.h"
 
 struct vici_listing;
+struct vici_log; /* lines that are kept, and who follows them */
 struct vici_control; /* vici requests that wait for the engine */
 struct ring_buffer;
 
@@ -109,6 +110,7 @@ struct daemon {
 
 	struct vici_server *vici;
 	struct vici_control *control;
+	struct vici_log *log;
 	const struct ike_log *logging; /* the line that is being written; NULL: none of the engine's */
 
 	struct event *engine_timer, *retry_timer, *second_timer;

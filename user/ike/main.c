@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 #include <openssl/crypto.h>
@@ -13,6 +14,7 @@
 #include "../lib/instance.h"
 #include "../lib/log.h"
 #include "../lib/options.h"
+#include "../lib/paint.h"
 #include "../lib/privileges.h"
 #include "../lib/service.h"
 #include "check.h"
@@ -23,6 +25,7 @@
 #define SECURE_HEAP_LEAST 32u
 
 static struct daemon_options options = { .config_dir = CONFIG_DIR_DEFAULT, .instance = INSTANCE_DEFAULT };
+static const char *color = "auto";
 static bool help, version, check, json;
 
 static const struct option_def defs[] = {
@@ -40,6 +43,7 @@ static const struct option_def defs[] = {
 #endif
 	{ 0, "check", OPTION_FLAG, NULL, &check, 0, "say what is wrong with the configuration in DIR, and exit" },
 	{ 0, "json", OPTION_FLAG, NULL, &json, 0, "with --check: as one JSON object" },
+	{ 0, "color", OPTION_TEXT, "WHEN", &color, 0, "with --check: " PAINT_WORDS },
 	{ 'V', "version", OPTION_FLAG, NULL, &version, 0, "print the version and exit" },
 	{ 'h', "help", OPTION_FLAG, NULL, &help, 0, "print this and exit" },
 	{ 0 },
@@ -62,6 +66,20 @@ static void on_event_log(int severity, const char *message)
 		  : severity == EVENT_LOG_WARN ? LOG_LEVEL_WARN
 					       : LOG_LEVEL_DEBUG,
 		  "libevent: %s", message);
+}
+
+static int run_check(void)
+{
+	bool colour;
+
+	if (paint_decide(color, isatty(STDOUT_FILENO), &colour)) {
+		fprintf(stderr, "xswan-ike: --color takes " PAINT_WORDS ", not '%s'\n", color);
+		return 2;
+	}
+	/* all that is to be said is in the report */
+	if (log_configure(&(struct log_settings){ .level = LOG_LEVEL_ERROR }) || unit_credentials_take())
+		return 1;
+	return check_run(options.config_dir, json ? CHECK_JSON : colour ? CHECK_COLOUR : CHECK_TEXT, time(NULL), stdout);
 }
 
 /* As whom: said once, for it decides who may read the secrets. */
@@ -148,12 +166,8 @@ int main(int argc, char **argv)
 		puts("xswan-ike " XSWAN_VERSION);
 		return 0;
 	}
-	if (check) {
-		/* all that is to be said is in the report */
-		if (log_configure(&(struct log_settings){ .level = LOG_LEVEL_ERROR }) || unit_credentials_take())
-			return 1;
-		return check_run(options.config_dir, json, time(NULL), stdout);
-	}
+	if (check)
+		return run_check();
 	signal(SIGPIPE, SIG_IGN);
 	event_set_log_callback(on_event_log);
 	return run() ? 1 : 0;

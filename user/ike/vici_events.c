@@ -5,6 +5,7 @@
 #include "daemon.h"
 #include "vici_control.h"
 #include "vici_handlers.h"
+#include "vici_log.h"
 
 static void put_updown_ike(struct vici_builder *b, const struct ike_event *event, bool up)
 {
@@ -54,7 +55,7 @@ void vici_raise_update(struct daemon *d, const struct ike_event *event)
 }
 
 /*
- * Every log line, to whoever asks; if it is about an IKE SA, with its name. What the vici server itself logs meanwhile goes to
+ * Every log line is kept, and goes to whoever asks; if it is about an IKE SA, with its name. What the vici server itself logs meanwhile goes to
  * stderr alone.
  */
 void vici_raise_log(void *ctx, enum log_level level, const char *line)
@@ -64,6 +65,7 @@ void vici_raise_log(void *ctx, enum log_level level, const char *line)
 	const struct ike_log *about = d->logging;
 	struct vici_builder b = { 0 };
 
+	vici_log_line(d->log, level, about, line);
 	if (busy || !d->vici || level > LOG_LEVEL_INFO || !vici_server_wants(d->vici, "log"))
 		return;
 	busy = true;

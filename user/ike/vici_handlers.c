@@ -10,6 +10,7 @@
 #include "../lib/instance.h"
 #include "daemon.h"
 #include "vici_control.h"
+#include "vici_log.h"
 
 static enum vici_verdict on_version(void *ctx, struct vici_request *req, const struct vici_message *msg,
 				    struct vici_builder *reply)
@@ -176,6 +177,7 @@ const struct vici_command vici_commands[] = {
 	{ "load-authority", vici_load_authority },
 	{ "unload-authority", vici_unload_authority },
 	{ "xswan-failures", on_failures },
+	{ "xswan-log", vici_log_ask },
 	{ "xswan-diff", vici_diff },
 	{ "xswan-apply", vici_apply },
 	{ "xswan-confirm", vici_confirm },
@@ -188,16 +190,13 @@ const struct vici_command vici_commands[] = {
 const char *const vici_events[] = {
 	"log",        "control-log", "list-sa",      "list-policy", "list-conn",  "list-cert", "list-authority",
 	"ike-updown", "ike-rekey",   "child-updown", "child-rekey", "ike-update", "alert",     "xswan-change",
-	NULL,
+	"xswan-log",  NULL,
 };
 
 int vici_start(struct daemon *d)
 {
 	char path[INSTANCE_PATH];
-	int err = vici_server_new(&d->vici, d->base, instance_run_path(d->options.instance, "vici", path), vici_commands,
-				  vici_events, d);
 
-	if (!err)
-		log_set_hook(vici_raise_log, d);
-	return err;
+	return vici_server_new(&d->vici, d->base, instance_run_path(d->options.instance, "vici", path), vici_commands,
+			       vici_events, d);
 }

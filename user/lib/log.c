@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +37,27 @@ int log_configure(const struct log_settings *new_settings)
 	if (!err)
 		settings = *new_settings;
 	return err;
+}
+
+bool log_is_written(enum log_level level)
+{
+	return level <= settings.level;
+}
+
+const char *log_level_word(enum log_level level)
+{
+	return level_word[level];
+}
+
+int log_level_find(const char *word, enum log_level *level)
+{
+	for (int i = LOG_LEVEL_ERROR; i <= LOG_LEVEL_DEBUG; i++) {
+		if (strcmp(level_word[i], word))
+			continue;
+		*level = i;
+		return 0;
+	}
+	return -EINVAL;
 }
 
 void log_set_hook(log_hook new_hook, void *ctx)
@@ -97,7 +117,7 @@ void log_fields(enum log_level level, const struct log_field *fields, size_t cou
 {
 	char line[LINE];
 
-	if (level <= settings.level) {
+	if (log_is_written(level)) {
 		if (settings.target == LOG_TARGET_JOURNAL)
 			write_journal(level, fields, count, prefix, text);
 		else if (settings.format == LOG_FORMAT_TEXT)
@@ -116,7 +136,7 @@ void log_write(enum log_level level, const char *fmt, ...)
 	char text[2048];
 	va_list args;
 
-	if (level > settings.level && !hook)
+	if (!log_is_written(level) && !hook)
 		return;
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);

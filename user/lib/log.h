@@ -7,6 +7,7 @@
 #ifndef XSWAN_LOG_H
 #define XSWAN_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
@@ -30,6 +31,10 @@ void log_set_program(const char *name);
 void log_set_instance(const char *name); /* a field of every line from here on */
 /* Until then: level info, as text, to stderr. 0; -EOPNOTSUPP: built without libsystemd; -errno: there is no journal. */
 int log_configure(const struct log_settings *settings);
+/* Goes a line of this level where log_configure() says? Its word, as in the field "level"; 0 or -EINVAL. */
+bool log_is_written(enum log_level level);
+const char *log_level_word(enum log_level level);
+int log_level_find(const char *word, enum log_level *level);
 void log_set_hook(log_hook hook, void *ctx); /* called after the line is written */
 
 void log_write(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -308,20 +308,6 @@ int vici_client_request(struct vici_client *c, const char *command, const struct
 	return err;
 }
 
-int vici_client_listen(struct vici_client *c, const char *event, vici_event_fn fn, void *ctx)
-{
-	int err = set_event(c, VICI_EVENT_REGISTER, event);
-	struct vici_packet p;
-
-	c->timeout = 0;
-	while (!err) {
-		err = receive_packet(c, &p);
-		if (!err && p.type == VICI_EVENT && !strcmp(p.name, event))
-			fn(ctx, &p.msg);
-	}
-	return err;
-}
-
 int vici_client_check(struct vici_client *c, const struct vici_message *reply)
 {
 	struct vici_element e;

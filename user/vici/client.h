@@ -40,9 +40,6 @@ typedef void (*vici_event_fn)(void *ctx, const struct vici_message *msg);
 int vici_client_request(struct vici_client *c, const char *command, const struct vici_builder *args, const char *event,
 			vici_event_fn fn, void *ctx, struct vici_message *reply) __attribute__((warn_unused_result));
 
-/* Gives each occurrence of the event to fn, until the connection ends: -errno, and why in c->error. */
-int vici_client_listen(struct vici_client *c, const char *event, vici_event_fn fn, void *ctx) __attribute__((warn_unused_result));
-
 /* 0, or -EREMOTEIO and errmsg in c->error when the reply says success = no. */
 int vici_client_check(struct vici_client *c, const struct vici_message *reply) __attribute__((warn_unused_result));
 

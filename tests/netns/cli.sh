@@ -27,8 +27,16 @@ start follow-site ga "$BUILD/xswan" -i "$RUN_ID-a" log --follow site --json
 sleep 0.5
 need "the tunnel comes up" tunnel_up
 check "log --follow shows it" wait_for 3 log_says follow 'IKE SA site\[1\] up as initiator'
-check "of one connection, as JSON" wait_for 3 log_says follow-site '^\{"level":"info","conn":"site","message":"IKE SA site\[1\] up'
+check "of one connection, as JSON" wait_for 3 log_says follow-site '"level":"info","conn":"site","ike_id":1,"message":"IKE SA site\[1\] up'
 stop follow && stop follow-site
+check "log shows what was" eval 'xswan a log | tee /dev/stderr | grep -q " IKE SA site\[1\] up as initiator"'
+check "from a time on" eval '! xswan a log --since 2099-01-01 | grep . && xswan a log --since 10m | grep -q "IKE SA site"'
+check "of a connection, the last lines of a level" eval '[ "$(xswan a log site --lines 2 | tee /dev/stderr | wc -l)" = 2 ] && ! xswan a log --level error | grep "up as"'
+start follow-on ga "$BUILD/xswan" -i "$RUN_ID-a" log --follow --level debug
+sleep 0.5
+check "log --follow goes on from there, and has no line twice" eval 'xswan a rekey site && wait_for 3 log_says follow-on "rekeyed" &&
+	grep -q "up as initiator" "$STATE/follow-on.log" && [ -z "$(sort "$STATE/follow-on.log" | uniq -d)" ]'
+stop follow-on
 
 check "sas" eval 'xswan a sas | tee /dev/stderr | grep -q "^  state = ESTABLISHED"'
 check "sas of a connection, as JSON" json sas '.[0].site."child-sas" | length == 1'

@@ -148,10 +148,10 @@ static json_t *ike_daemon(const struct status *s)
 			 "confirm_within", s->gw.confirm_left ? json_integer((json_int_t)s->gw.confirm_left) : json_null());
 }
 
-/* workers, crypto and ports are as xswan-dp published them */
+/* workers and what follows are as xswan-dp published them */
 static json_t *dataplane(const struct dp_state *dp)
 {
-	return json_pack("{s:b, s:o, s:b, s:o, s:O*, s:O*, s:O*, s:O*}", //
+	return json_pack("{s:b, s:o, s:b, s:o, s:O*, s:O*, s:O*, s:O*, s:O*}", //
 			 "running", dp->pid != 0, //
 			 "pid", dp->pid ? json_integer(dp->pid) : json_null(), //
 			 "pinned", dp->pinned, //
@@ -159,6 +159,7 @@ static json_t *dataplane(const struct dp_state *dp)
 			 "workers", json_object_get(dp->ports, "workers"), //
 			 "crypto", json_object_get(dp->ports, "crypto"), //
 			 "hugepages", json_object_get(dp->ports, "hugepages"), //
+			 "memory", json_object_get(dp->ports, "memory"), //
 			 "ports", json_object_get(dp->ports, "ports"));
 }
 

@@ -60,24 +60,6 @@ every_drop()
 	equal "$missing" ""
 }
 
-# The manual of xswan against its own tables; each command has a shape of its JSON.
-manual()
-{
-	local page=$TOP/docs/man/xswan.8 missing= name
-
-	for name in $("$BUILD/xswan" help --json | jq -r '.commands[].name'); do
-		grep -Eq "^\.It Cm (.* , )?$name\b" "$page" && grep -Eq "^\.Ss (.*, )?$name(,|\$)" "$page" || missing+=" $name"
-	done
-	for name in $("$BUILD/xswan" help --json | jq -r '(.options + [.commands[].options[]]) | unique[]'); do
-		grep -Eq "^\.It Fl (. , )?${name#-}\b" "$page" || missing+=" $name"
-	done
-	for name in $(sed -n '/options may stand/,/^\.Sh JSON/s/^\.It Fl \(. , \)\{0,1\}-\([a-z]*\).*/\2/p' "$page"); do
-		"$BUILD/xswan" help --json | jq -e --arg o "--$name" '[.options, .commands[].options] | flatten | index($o)' >/dev/null || missing+=" no--$name"
-	done
-	equal "$missing" ""
-}
-
-check "the manual of xswan has every command, the shape of its JSON, and every option" manual
 check "commands that pages name exist" all_commands
 check "reasons for failures" are_known "A tunnel does not come up" "$TOP/user/ike/reason.h"
 check "reasons for drops" are_known "It is up, and nothing passes" "$TOP/include/xswan/drops.h"

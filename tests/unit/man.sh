@@ -20,9 +20,18 @@ same()
 
 # --- options: each program prints its table as help ---
 
+# xswan says those of one command where that is explained.
+program_help()
+{
+	local name
+
+	"$BUILD/$1" --help
+	[ "$1" != xswan ] || for name in $(program_commands); do "$BUILD/xswan" help "$name"; done
+}
+
 program_options()
 {
-	"$BUILD/$1" --help | sed -n 's/^  \(-[A-Za-z]\), \(--[a-z-]*\).*/\1 \2/p; s/^      \(--[a-z-]*\).*/\1/p' | tr ' ' '\n'
+	program_help "$1" | sed -n 's/^  \(-[A-Za-z]\), \(--[a-z-]*\).*/\1 \2/p; s/^      \(--[a-z-]*\).*/\1/p' | tr ' ' '\n'
 }
 
 page_options()
@@ -61,6 +70,12 @@ page_commands()
 commands()
 {
 	same "$(page_commands)" "$(program_commands)"
+}
+
+# A shape of its JSON for each.
+shapes()
+{
+	same "$(/usr/bin/python3 "$TOP/tests/netns/cli_shape.py" "$MAN/xswan.8" --list)" "$(program_commands)"
 }
 
 # --- keys ---
@@ -179,6 +194,7 @@ for program in xswan xswan-dp xswan-ike xswan-exporter; do
 	check "$program(8): synopsis" synopsis $program
 done
 check "xswan(8): commands" commands
+check "xswan(8): the shape of the JSON of each" shapes
 check "xswan.conf(5): interfaces" interfaces
 for section in dataplane ike log; do
 	check "xswan.conf(5): $section" gateway_section $section

@@ -26,7 +26,9 @@
 #define LATENCY (10 * MS)
 #define LINES 64
 #define EVENTS 64
+#ifndef SLOTS
 #define SLOTS 64
+#endif
 
 struct fake_sa {
 	bool reserved, installed;

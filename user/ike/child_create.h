@@ -12,7 +12,7 @@
 
 #include "child.h"
 
-#define CHILDREN_MAX 256 /* of one IKE SA, that are not in another's place */
+#define CHILDREN_MAX 256 /* of one IKE SA; as many again may be in others' places that are not gone yet */
 
 /* Our exchange, wanted or under way. */
 struct creation {

@@ -54,10 +54,10 @@ static uint16_t admit(struct ike_sa *sa, const struct payloads *in, struct child
 	*old = NULL;
 	if (!ike_sa_in(sa, PHASE_ESTABLISHED) || ike_rekey_under_way(sa))
 		return NOTIFY_TEMPORARY_FAILURE;
-	if (rekey)
-		return take_old(sa, rekey, old);
 	for (const struct child *c = sa->children; c; c = c->next)
 		count++;
+	if (rekey) /* the peer may be slow to delete what it has rekeyed, and what is deleted goes a little later */
+		return count < 2 * CHILDREN_MAX ? take_old(sa, rekey, old) : NOTIFY_TEMPORARY_FAILURE;
 	return count < CHILDREN_MAX ? 0 : NOTIFY_NO_ADDITIONAL_SAS;
 }
 

@@ -256,6 +256,27 @@ static void removed_child(void **state)
 	world_free(w);
 }
 
+/* The connection is not configured any more: what there is stays, but nothing new is made of it. */
+static void no_child_of_what_is_gone(void **state)
+{
+	struct params a = default_a(), b = default_b();
+	struct restarted r = { 0 };
+	struct world *w = world_new();
+
+	take(&w->a, two_children(&a, "10.3.0.0/16", "10.4.0.0/16"), true, &r);
+	take(&w->b, two_children(&b, "10.4.0.0/16", "10.3.0.0/16"), true, &r);
+	bring_up(w);
+	take(&w->b, no_conns(), false, &r);
+	assert_int_equal(engine_initiate(w->a.e, "gw", "dmz", NULL, w->now), 0);
+	run_without_gap(w, 30 * SEC);
+	assert_int_equal(sink_count(&w->b), 1);
+	assert_contains(first_warning(&w->b), "connection 'gw' (swanctl.conf:7) has no children");
+	assert_int_equal(engine_rekey_child(w->a.e, "gw", "net", 0, w->now), 1);
+	run_without_gap(w, 30 * SEC);
+	assert_int_equal(count_events(&w->b, IKE_EVENT_CHILD_REKEYED), 1); /* it ends by itself, but not because of this */
+	world_free(w);
+}
+
 /* Is it for the old configuration, it is given up; else it goes on. */
 static void attempt(void **state)
 {
@@ -348,7 +369,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_changes), cmocka_unit_test(dpd_delay),	      cmocka_unit_test(proposals_of_child),
 		cmocka_unit_test(selectors),	   cmocka_unit_test(reconnect),	      cmocka_unit_test(removed),
-		cmocka_unit_test(removed_child),   cmocka_unit_test(attempt),	      cmocka_unit_test(half_open),
+		cmocka_unit_test(removed_child),   cmocka_unit_test(no_child_of_what_is_gone), cmocka_unit_test(attempt),	      cmocka_unit_test(half_open),
 		cmocka_unit_test(child_under_way), cmocka_unit_test(there_and_back),
 	};
 

@@ -22,11 +22,13 @@ static void configure(struct side *s, const struct params *p, enum conf_unique u
 }
 
 /* silent: a does not say INITIAL_CONTACT, as with unique = never */
-static struct world *up(enum conf_unique at_b, bool silent)
+static struct world *up_as(const char *id, const char *expected, enum conf_unique at_b, bool silent)
 {
 	struct params a = default_a(), b = default_b();
 	struct world *w;
 
+	a.local_id = id;
+	b.remote_id = expected;
 	a.local = b.remote = NULL;
 	w = world_new_with(&a, &b, NULL);
 	configure(&w->a, &a, silent ? UNIQUE_NEVER : UNIQUE_NO);
@@ -37,11 +39,17 @@ static struct world *up(enum conf_unique at_b, bool silent)
 	return w;
 }
 
-static void come_back(struct world *w, const char *addr, bool silent)
+static struct world *up(enum conf_unique at_b, bool silent)
+{
+	return up_as("a.example.com", "a.example.com", at_b, silent);
+}
+
+static void come_back_as(struct world *w, const char *id, const char *addr, bool silent)
 {
 	struct params a = default_a();
 
 	a.local = NULL;
+	a.local_id = id;
 	w->cut = true;
 	engine_free(w->a.e);
 	w->cut = false;
@@ -49,6 +57,11 @@ static void come_back(struct world *w, const char *addr, bool silent)
 	configure(&w->a, &a, silent ? UNIQUE_NEVER : UNIQUE_NO);
 	assert_int_equal(engine_initiate(w->a.e, "gw", "net", NULL, w->now), 0);
 	world_run(w, SEC);
+}
+
+static void come_back(struct world *w, const char *addr, bool silent)
+{
+	come_back_as(w, "a.example.com", addr, silent);
 }
 
 #define HERE "192.0.2.1"
@@ -106,6 +119,44 @@ static void kept(void **state)
 	assert_contains(first_warning(&w->b), "'a.example.com' is up from another address already");
 	assert_contains(first_warning(&w->b), "`unique = keep` of connection 'gw' (swanctl.conf:7)");
 	world_free(w);
+}
+
+/* A name in another case is no other peer (RFC 4301 section 4.4.3.1): nobody is twice by it. */
+static void name_in_another_case(void **state)
+{
+	struct world *w = up(UNIQUE_KEEP, true);
+
+	come_back_as(w, "A.Example.COM", ELSEWHERE, true);
+	assert_int_equal(list_sas(&w->b).count, 1);
+	assert_contains(first_warning(&w->b), "'A.Example.COM' is up from another address already");
+	world_free(w);
+
+	for (int i = 0; i < 8; i++) {
+		const bool silent = i & 1;
+		const char *first = i & 2 ? "A.Example.COM" : "a.example.com", *then = i & 4 ? "A.Example.COM" : "a.example.com";
+
+		w = up_as(first, "a.example.com", silent ? UNIQUE_REPLACE : UNIQUE_NO, silent);
+		come_back_as(w, then, HERE, silent);
+		world_run(w, 100 * SEC);
+		assert_int_equal(list_sas(&w->b).count, 1);
+		assert_true(agree(w));
+		world_free(w);
+	}
+}
+
+/* By what the peer is called, not by what the configuration lets it be called. */
+static void initial_contact_of_one_of_many(void **state)
+{
+	static const char *const expected[] = { "*.example.com", "%any", "A.example.com" };
+
+	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+		struct world *w = up_as("a.example.com", expected[i], UNIQUE_NO, false);
+
+		come_back(w, ELSEWHERE, false);
+		assert_int_equal(list_sas(&w->b).count, 1);
+		assert_true(agree(w));
+		world_free(w);
+	}
 }
 
 /* Both begin at once, and both replace: one is left, at both ends. */
@@ -206,6 +257,8 @@ int main(void)
 		cmocka_unit_test(policies),
 		cmocka_unit_test(replaced_elsewhere),
 		cmocka_unit_test(kept),
+		cmocka_unit_test(name_in_another_case),
+		cmocka_unit_test(initial_contact_of_one_of_many),
 		cmocka_unit_test(both_replace),
 		cmocka_unit_test(renewed),
 		cmocka_unit_test(rekeyed_meanwhile),

@@ -245,6 +245,47 @@ static void matches(void **state)
 	}
 }
 
+/* Octets, not text: what a certificate and a peer say may have a NUL, behind which they must be alike, too. */
+static void names_with_nul(void **state)
+{
+	const struct identity cert = { .type = ID_FQDN, .len = 12, .data = "gw\0.evil.com" };
+	const struct identity claimed = { .type = ID_FQDN, .len = 12, .data = "gw\0.good.com" };
+	struct identity pattern;
+
+	assert_true(identity_matches(&cert, &cert));
+	assert_false(identity_matches(&cert, &claimed));
+	assert_false(identity_same(&cert, &claimed));
+	assert_int_equal(identity_parse(&pattern, "*.good.com"), 0);
+	assert_true(identity_matches(&pattern, &claimed));
+	assert_false(identity_matches(&pattern, &cert));
+}
+
+static void same(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool yes;
+	} t[] = {
+		{ "gw.example.com", "GW.Example.com", true },
+		{ "gw.example.com", "gw.example.org", false },
+		{ "gw.example.com", "gw.example.co", false },
+		{ "admin@example.com", "Admin@example.com", true },
+		{ "@gw", "@@gw", false },
+		{ "@#6757", "@#4757", false }, /* a key ID is no name */
+		{ "192.0.2.1", "192.0.2.1", true },
+		{ "192.0.2.1", "192.0.2.2", false },
+		{ "C=CH, CN=gw", "C=ch, CN=GW", true },
+	};
+	struct identity a, b;
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		assert_int_equal(identity_parse(&a, t[i].a), 0);
+		assert_int_equal(identity_parse(&b, t[i].b), 0);
+		if (identity_same(&a, &b) != t[i].yes || identity_same(&b, &a) != t[i].yes)
+			fail_msg("%s and %s", t[i].a, t[i].b);
+	}
+}
+
 /* Secrets by the identities that own them, "" for none; and which one a pair gets. */
 static void psk(void **state)
 {
@@ -449,6 +490,7 @@ int main(void)
 		cmocka_unit_test(identities),         cmocka_unit_test(distinguished_names),
 		cmocka_unit_test(encodings_of_names), cmocka_unit_test(hostile_identities),
 		cmocka_unit_test(matches),            cmocka_unit_test(psk),
+		cmocka_unit_test(names_with_nul),     cmocka_unit_test(same),
 		cmocka_unit_test(proposals),          cmocka_unit_test(refused_proposals),
 	};
 

@@ -89,6 +89,12 @@ static void test_tunnel_of_another_peer(void **state)
 	assert_int_equal(w->dp.calls, 0);
 	assert_int_equal(w->maps.tunnels.map[1].sa_out, 1); /* still the first peer's */
 
+	assert_int_equal(identity_parse(&stranger, "PEER.Example.com"), 0); /* no stranger: a name in another case */
+	assert_int_equal(sa_store_add(w->store, &c, &id), 0);
+	sa_store_remove(w->store, id);
+	assert_int_equal(identity_parse(&stranger, "stranger.example.com"), 0);
+
+	c = install_of(w, 1);
 	c.remote_id = &w->peer; /* from another address it is the same peer */
 	c.remote.addr.ip[3] = 99;
 	assert_int_equal(sa_store_add(w->store, &c, &id), 0);
@@ -98,6 +104,22 @@ static void test_tunnel_of_another_peer(void **state)
 	c = install_of(w, 1);
 	c.remote_id = &stranger;
 	assert_int_equal(sa_store_add(w->store, &c, &id), 0); /* now the tunnel is free */
+}
+
+/* An IKE SA keeps its configuration when another comes: the number of a child that is gone may be another's by then. */
+static void test_tunnel_of_another_child(void **state)
+{
+	struct world *w = *state;
+	struct child_install c = install_of(w, 1);
+	uint64_t id;
+
+	tunnels_release(&w->maps.tunnels, 1);
+	w->dp.calls = 0;
+	assert_int_equal(sa_store_add(w->store, &c, &id), -ESTALE);
+	assert_int_equal(tunnels_assign(&w->maps.tunnels, "other/net"), 1);
+	assert_int_equal(sa_store_add(w->store, &c, &id), -ESTALE);
+	assert_int_equal(w->dp.calls, 0);
+	assert_int_equal(w->maps.tunnels.map[1].state, XSWAN_TUNNEL_DOWN);
 }
 
 static void test_tunnel_with_other_selectors(void **state)
@@ -165,7 +187,7 @@ int main(void)
 		STORE_TEST(test_newest_sa_carries),
 		STORE_TEST(test_responder_waits),
 		STORE_TEST(test_tunnel_numbers),
-		STORE_TEST(test_tunnel_of_another_peer),
+		STORE_TEST(test_tunnel_of_another_peer), STORE_TEST(test_tunnel_of_another_child),
 		STORE_TEST(test_tunnel_with_other_selectors),
 	};
 

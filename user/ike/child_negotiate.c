@@ -57,6 +57,8 @@ const char *child_install_error(int err)
 		return "another peer has this child now, and it can carry the traffic of one";
 	case -EEXIST:
 		return "this peer has it already, with other traffic selectors";
+	case -ESTALE:
+		return "this child is not configured any more";
 	case -ENOMEM:
 		return "there is no memory for it, or no more may be locked for keys (LimitMEMLOCK= of the unit, ulimit -l)";
 	default:

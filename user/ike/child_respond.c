@@ -138,7 +138,7 @@ uint16_t child_choose(struct ike_sa *sa, const struct payloads *in, bool first, 
 	if (old)
 		refusal = choose(sa, &r, conf, true, out);
 	else
-		refusal = choose(sa, &r, first || !now ? sa->conn->children : now->children, false, out);
+		refusal = choose(sa, &r, first ? sa->conn->children : now ? now->children : NULL, false, out);
 	out->local_sent = r.local_sent;
 	out->remote_sent = r.remote_sent;
 	return refusal;

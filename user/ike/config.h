@@ -216,6 +216,7 @@ static inline bool identity_is_exact(const struct identity *id)
 struct identity identity_of_name(const void *der, size_t len); /* a distinguished name; ID_ANY: there is no room for it */
 bool identity_matches(const struct identity *configured, const struct identity *received);
 bool identity_equal(const struct identity *a, const struct identity *b); /* a star is a character like any other */
+bool identity_same(const struct identity *a, const struct identity *b); /* whoever is called so: names in either case */
 
 /*
  * The value of `auth`: kind, schemes and sizes; the rest is zero. Sizes and hashes also bind the chain, unless they come

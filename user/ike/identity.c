@@ -213,7 +213,15 @@ static bool is_name(const struct identity *id)
 	return id->type == ID_FQDN || id->type == ID_RFC822_ADDR;
 }
 
-/* Names of hosts and mailboxes mean the same in either case (RFC 4301 section 4.4.3.1). */
+/* Names of hosts and mailboxes mean the same in either case (RFC 4301 section 4.4.3.1). A NUL does not end them. */
+static bool same_text(const uint8_t *a, const uint8_t *b, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (tolower(a[i]) != tolower(b[i]))
+			return false;
+	return true;
+}
+
 static bool matches_name(const struct identity *configured, const struct identity *received)
 {
 	bool star = configured->pattern;
@@ -221,8 +229,7 @@ static bool matches_name(const struct identity *configured, const struct identit
 
 	if (star ? received->len <= len : received->len != len)
 		return false;
-	return !strncasecmp((const char *)configured->data + star, (const char *)received->data + received->len - len,
-			    len);
+	return same_text(configured->data + star, received->data + received->len - len, len);
 }
 
 /* Decoding is dear where there are many connections, and most names differ. */
@@ -243,6 +250,13 @@ bool identity_equal(const struct identity *a, const struct identity *b)
 		return a->hash == b->hash &&
 		       dn_equal((struct span){ a->data, a->len }, (struct span){ b->data, b->len });
 	return a->len == b->len && !memcmp(a->data, b->data, a->len);
+}
+
+bool identity_same(const struct identity *a, const struct identity *b)
+{
+	if (is_name(a) && a->type == b->type)
+		return a->len == b->len && same_text(a->data, b->data, a->len);
+	return identity_equal(a, b);
 }
 
 bool identity_matches(const struct identity *configured, const struct identity *received)

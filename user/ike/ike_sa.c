@@ -226,23 +226,23 @@ bool ike_sa_same_peer(const struct ike_sa *a, const struct ike_sa *b)
 	struct identity local_a = ike_sa_local_id(a), local_b = ike_sa_local_id(b);
 	const struct identity *remote_a = ike_sa_remote_id(a), *remote_b = ike_sa_remote_id(b);
 
-	if (!identity_equal(&local_a, &local_b))
+	if (!identity_same(&local_a, &local_b))
 		return false;
 	if (!identity_is_exact(remote_a) || !identity_is_exact(remote_b))
 		return addr_equal(&a->remote.addr, &b->remote.addr);
-	return identity_equal(remote_a, remote_b);
+	return identity_same(remote_a, remote_b);
 }
 
 /* Callbacks may add IKE SAs while we walk, never free one. */
 void ike_sa_drop_older(struct ike_sa *sa)
 {
-	struct peer_search search = { .of = sa };
+	struct peer_search search = { .of = sa, .named = true };
 	struct ike_sa *other;
 
 	while ((other = ike_sa_next_peer(&search))) {
 		if (other != sa && ike_sa_in(other, PHASES_UP) && other->authenticated &&
-		    other->newest_then < sa->uniqueid && identity_equal(&other->local_id, &sa->local_id) &&
-		    identity_equal(&other->remote_id, &sa->remote_id)) {
+		    other->newest_then < sa->uniqueid && identity_same(&other->local_id, &sa->local_id) &&
+		    identity_same(&other->remote_id, &sa->remote_id)) {
 			other->reason = IKE_REASON_PEER_RESTARTED;
 			ike_sa_end(other, "the peer has started anew (INITIAL_CONTACT)");
 		}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike_sa_index.h"
 
+#include <ctype.h>
 #include <string.h>
 
 int sa_index_init(struct sa_index *index)
@@ -26,11 +27,16 @@ void sa_index_free(struct sa_index *index)
 	table_free(&index->held);
 }
 
+/* Equal for all that are the same (identity_same). */
 static uint64_t hash_identity(uint64_t from, const struct identity *id)
 {
+	uint8_t lower[sizeof(id->data)];
+
 	if (id->type == ID_DER_ASN1_DN) /* a name may be encoded in several ways */
 		return table_hash(from + id->type, &id->hash, sizeof(id->hash));
-	return table_hash(from + id->type, id->data, id->len);
+	for (size_t i = 0; i < id->len; i++)
+		lower[i] = tolower(id->data[i]);
+	return table_hash(from + id->type, lower, id->len);
 }
 
 static uint64_t hash_addr(uint64_t from, const struct addr *addr)
@@ -109,8 +115,8 @@ enum { NOT_BEGUN, BY_IDENTITY, BY_ADDRESS_UNKNOWN, BY_ADDRESS, DONE };
 static struct table_entry *begin(struct peer_search *s)
 {
 	const struct sa_index *index = &s->of->engine->index;
-	const struct identity *remote = known_remote(s->of);
-	struct identity local = ike_sa_local_id(s->of);
+	const struct identity *remote = s->named ? &s->of->remote_id : known_remote(s->of);
+	struct identity local = s->named ? s->of->local_id : ike_sa_local_id(s->of);
 
 	switch (s->list) {
 	case BY_IDENTITY:

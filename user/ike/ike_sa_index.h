@@ -22,9 +22,13 @@ struct ike_sa *ike_sa_by_id(const struct engine *e, uint32_t uniqueid);
 struct ike_sa *ike_sa_of_conn(const struct engine *e, const char *conn, const struct ike_sa *after);
 struct ike_sa *ike_sa_of_addr(const struct engine *e, const struct addr *remote, const struct ike_sa *after);
 
-/* Those that may be to the same peer as `of`, itself among them; see ike_sa_same_peer. */
+/*
+ * Those that may be to the same peer as `of`, itself among them; see ike_sa_same_peer. named: both ends' identities are known
+ * to be those in `of`, though it is not up yet.
+ */
 struct peer_search {
 	const struct ike_sa *of;
+	bool named;
 	int list;
 	struct table_entry *at;
 };

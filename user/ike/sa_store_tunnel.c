@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which SA carries what a tunnel sends: the newest one that the peer is known to have. */
 #include <errno.h>
+#include <string.h>
 
 #include "../lib/log.h"
 #include "auth.h"
@@ -32,16 +33,29 @@ static bool is_narrowed(const struct sa_pair *old, const struct child_install *c
 			     configured(old->local_ts, old->local_ts_count, conf->local_ts, conf->local_ts_count));
 }
 
+/* An IKE SA may have a configuration of which this child is gone since, and its number another's. */
+static bool has_tunnel(const struct sa_store *store, const struct child_install *c)
+{
+	char name[XSWAN_NAME_LEN];
+
+	return !tunnel_name(name, c->conn->name, c->child->name) &&
+	       !strcmp(store->maps.tunnels.map[c->child->tunnel].name, name);
+}
+
 /* The same peer may come back, with another IKE SA; what its older SA carries, the new one must. */
 int sa_store_tunnel_check(const struct sa_store *store, const struct child_install *c)
 {
 	const struct sa_pair *pair = newest(store, c->child->tunnel, false);
 	char id[300];
 
+	if (!has_tunnel(store, c)) {
+		log_warn("'%s/%s': not configured any more", c->conn->name, c->child->name);
+		return -ESTALE;
+	}
 	if (!pair)
 		return 0;
 	identity_format(&pair->remote_id, id, sizeof(id));
-	if (!identity_equal(&pair->remote_id, c->remote_id)) {
+	if (!identity_same(&pair->remote_id, c->remote_id)) {
 		log_warn("'%s/%s': child already in use by peer '%s'", c->conn->name, c->child->name, id);
 		return -EADDRINUSE;
 	}

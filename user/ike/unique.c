@@ -12,7 +12,7 @@
 static bool is_duplicate(const struct ike_sa *sa, const struct ike_sa *other)
 {
 	return other != sa && ike_sa_in(other, PHASE_ESTABLISHED) && other->authenticated &&
-	       identity_equal(&other->local_id, &sa->local_id) && identity_equal(&other->remote_id, &sa->remote_id);
+	       identity_same(&other->local_id, &sa->local_id) && identity_same(&other->remote_id, &sa->remote_id);
 }
 
 static bool same_host(const struct ike_sa *a, const struct ike_sa *b)

@@ -137,6 +137,28 @@ static void other_group(void **state)
 	world_free(w);
 }
 
+/* Without a key pair nothing is asked of the peer, and later it is tried again. */
+static void no_key_pair(void **state)
+{
+	struct world *w = up_with("aes256gcm16", "aes256gcm16");
+	const uint32_t id = list_sas(&w->a).sa[0].uniqueid;
+	struct params a = default_a();
+	struct config *cfg = make_config(&a);
+
+	cfg->conns->proposals[0].ke[0] = 9999; /* of a group that there is none of */
+	engine_configure(w->a.e, cfg);
+	config_unref(cfg);
+	assert_int_equal(engine_rekey_ike(w->a.e, "gw", 0, false, w->now), 1);
+	run_covered(w, 100 * MS);
+	assert_contains(first_warning(&w->a), "cannot be rekeyed just now");
+	assert_int_equal(w->sent, 0);
+	side_configure(&w->a, &a);
+	run_covered(w, 10 * SEC);
+	expect_one(w);
+	assert_int_not_equal(list_sas(&w->a).sa[0].uniqueid, id);
+	world_free(w);
+}
+
 /* The peer demands what we do not offer: the old one goes on, and the attempts do. */
 static void no_common_group(void **state)
 {
@@ -311,7 +333,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(child),	   cmocka_unit_test(ike),      cmocka_unit_test(reauth),
 		cmocka_unit_test(other_group), cmocka_unit_test(no_common_group), cmocka_unit_test(narrowed),
-		cmocka_unit_test(unknown_sa), cmocka_unit_test(childless),  cmocka_unit_test(crossing),
+		cmocka_unit_test(unknown_sa), cmocka_unit_test(no_key_pair), cmocka_unit_test(childless),  cmocka_unit_test(crossing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

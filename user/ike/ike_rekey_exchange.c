@@ -53,8 +53,10 @@ int rekey_ike_build(struct ike_sa *sa, struct child *child, struct message *m)
 	if (!next || new_secrets(next->setup)) {
 		ike_sa_log(sa, LOG_LEVEL_WARN, "IKE SA %s[%u] cannot be rekeyed just now: no memory or key pair",
 			   sa->conn->name, sa->uniqueid);
-		if (next)
+		if (next) {
+			sa->rekey->ours = NULL;
 			ike_rekey_drop(next);
+		}
 		lifetime_later(sa);
 		return -ECANCELED;
 	}

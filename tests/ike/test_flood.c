@@ -3,6 +3,8 @@
 #include <malloc.h>
 
 #include "../../user/ike/engine_state.h"
+#include "../../user/ike/fragment.h"
+#include "../../user/ike/ike_sa.h"
 #include "pair.h"
 
 #define BURST 50 /* lines that strangers are good for at once, and PER_SECOND from then on */
@@ -117,6 +119,62 @@ static void cookies_demanded(void **state)
 	assert_int_equal(list_sas(&w->b).count, 1);
 	assert_int_equal(counter(&w->b, XSWAN_IKE_COOKIE), 1); /* the same cookie did for the better request */
 	assert_int_equal(counter(&w->b, XSWAN_IKE_INVALID_KE), 1);
+	world_free(w);
+}
+
+/* A public value that is none costs a key pair as well, and leaves nothing half-open: it counts all the same. */
+static void futile_requests(void **state)
+{
+	struct params a = default_a(), b = default_b();
+	struct engine_settings settings = { .half_open_max = 16, .cookie_threshold = 8 };
+	struct world *w = world_new_with(&a, &b, &settings);
+	uint8_t request[2048];
+	struct payloads in;
+	struct ike_datagram d;
+	size_t len;
+
+	engine_initiate(w->a.e, "gw", "net", NULL, w->now);
+	assert_true(engine_output(w->a.e, &d, w->now));
+	memcpy(request, d.data, len = d.len);
+	assert_int_equal(payloads_parse(&in, request[16], (struct span){ request + IKE_HEADER, len - IKE_HEADER }), 0);
+	memset(request + (in.body[PAYLOAD_KE].data + 4 - request), 0, in.body[PAYLOAD_KE].len - 4); /* RFC 7748 section 6.1 */
+	for (int i = 0; i < 200; i++) {
+		request[7] = i;
+		inject(w, &w->b, request, len);
+		while (engine_output(w->b.e, &d, w->now))
+			;
+	}
+	assert_int_equal(counter(&w->b, XSWAN_IKE_RX_MALFORMED), 8);
+	assert_int_equal(counter(&w->b, XSWAN_IKE_COOKIE), 192);
+	assert_int_equal(list_sas(&w->b).connecting, 0);
+	engine_timeout(w->b.e, w->now += 31 * SEC);
+	request[7] = 200;
+	inject(w, &w->b, request, len);
+	assert_int_equal(counter(&w->b, XSWAN_IKE_RX_MALFORMED), 9); /* nobody pays for it for ever */
+	world_free(w);
+}
+
+/* Of the same request, whose source may be forged, as many are answered as a real peer sends in its patience. */
+static void repetitions(void **state)
+{
+	struct params a = default_a(), b = default_b();
+	struct world *w = world_new_with(&a, &b, NULL);
+	uint8_t request[2048];
+	struct ike_datagram d;
+	int answers = 0;
+	size_t len;
+
+	engine_initiate(w->a.e, "gw", "net", NULL, w->now);
+	assert_true(engine_output(w->a.e, &d, w->now));
+	memcpy(request, d.data, len = d.len);
+	for (int i = 0; i < 1000; i++) {
+		inject(w, &w->b, request, len);
+		while (engine_output(w->b.e, &d, w->now))
+			answers++;
+	}
+	assert_int_equal(list_sas(&w->b).connecting, 1);
+	assert_int_equal(answers, 1 + INIT_REPEATS_MAX);
+	assert_int_equal(counter(&w->b, XSWAN_IKE_RETRANSMIT_RX), 999);
 	world_free(w);
 }
 
@@ -322,16 +380,60 @@ static void failures_within_budget(void **state)
 	world_free(w);
 }
 
+/* IKE_AUTH of nothing but a payload of type 200, which is not to be skipped. */
+static void demand(struct world *w, struct ike_sa *sa)
+{
+	static const uint8_t payload[] = { 0, PAYLOAD_CRITICAL, 0, 4 };
+	const struct ike_header h = {
+		.spi_i = sa->spi_i, .spi_r = sa->spi_r, .exchange = IKE_AUTH, .id = 1, .flags = IKE_FLAG_INITIATOR
+	};
+	struct ike_keys keys = sa->keys;
+	struct blob sealed = { 0 };
+	struct message m;
+
+	message_begin(&m, &h);
+	message_begin_sk(&m);
+	m.buf[m.sk] = 200;
+	writer_bytes(&m.w, payload, sizeof(payload));
+	assert_int_equal(message_seal(&m, &keys, true, 0, &sealed), 0);
+	inject(w, &w->b, sealed.data, sealed.len);
+	blob_free(&sealed);
+}
+
+static void demands_within_budget(void **state)
+{
+	const struct engine_settings settings = { .half_open_max = 1000, .cookie_threshold = 1000 };
+	struct ike_datagram d;
+	uint8_t request[2048];
+	struct world *w;
+	size_t len;
+
+	w = open_to_all(&settings, request, &len);
+	for (int i = 0; i < 200; i++) {
+		request[7] = i;
+		inject(w, &w->b, request, len);
+		demand(w, w->b.e->sas);
+		while (engine_output(w->b.e, &d, w->now))
+			;
+	}
+	assert_int_equal(counter(&w->b, XSWAN_IKE_RX_CRITICAL), 200);
+	assert_int_equal(w->b.said[LOG_LEVEL_WARN], BURST);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(half_open),
 		cmocka_unit_test(cookies_demanded),
+		cmocka_unit_test(futile_requests),
+		cmocka_unit_test(repetitions),
 		cmocka_unit_test(shares),
 		cmocka_unit_test(shares_of_the_known),
 		cmocka_unit_test(memory_bounded),
 		cmocka_unit_test(expired_silently),
 		cmocka_unit_test(failures_within_budget),
+		cmocka_unit_test(demands_within_budget),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

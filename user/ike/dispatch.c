@@ -46,7 +46,9 @@ static void refuse_critical(struct ike_sa *sa, const struct payloads *in, struct
 {
 	tally_sa_invalid(sa, XSWAN_IKE_RX_CRITICAL);
 	chain_notify(&reply->chain, PROTOCOL_NONE, NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD, &in->critical, 1);
-	ike_sa_log(sa, LOG_LEVEL_WARN, "the peer requires a payload of type %u, which is not supported", in->critical);
+	if (sa->authenticated || budget_take(&sa->engine->budget, sa->engine->now))
+		ike_sa_log(sa, LOG_LEVEL_WARN, "the peer requires a payload of type %u, which is not supported",
+			   in->critical);
 	if (sa->authenticated)
 		return;
 	sa->reason = IKE_REASON_MALFORMED;

@@ -369,7 +369,7 @@ static bool repeated_init(struct engine *e)
 
 		if (!endpoint_equal(&sa->init_remote, &e->rx.remote) || memcmp(sa->init_digest, digest, sizeof(digest)))
 			continue;
-		if (!ike_sa_in(sa, PHASE_HALF_OPEN) || !window_answer_again(sa, NULL))
+		if (!ike_sa_in(sa, PHASE_HALF_OPEN) || sa->window.repeats == INIT_REPEATS_MAX || !window_answer_again(sa, NULL))
 			engine_count(e, XSWAN_IKE_RETRANSMIT_RX);
 		return true;
 	}

@@ -24,6 +24,7 @@
 
 #define HALF_OPEN_BYTES 16384
 #define HALF_OPEN_MAX 65535
+#define INIT_REPEATS_MAX 16 /* answers to the same IKE_SA_INIT again: they are longer, and its source may be forged */
 #define INIT_REQUEST_MAX 4096 /* of IKE_SA_INIT, all of which is kept until IKE_AUTH: longer ones are dropped */
 
 #define HALF_OPEN_SHARES 16384 /* counters, which those that collide have in common; power of two */

@@ -199,6 +199,8 @@ void ike_init_request(struct engine *e)
 	if (ret == -EBADMSG) { /* not a public value of its group */
 		tally_stray_invalid(e, XSWAN_IKE_RX_MALFORMED);
 		refuse_stray(e, NOTIFY_INVALID_SYNTAX, NULL, 0);
+		ike_sa_end_lingering(sa, "not a public value"); /* it has cost a key pair, and counts as half-open for that */
+		return;
 	}
 	if (ret) {
 		ike_sa_free(sa);

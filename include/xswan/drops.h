@@ -144,7 +144,18 @@ enum xswan_drop {
 	X(CERT_REVOKED, "cert_revoked", "peers with a certificate that is revoked, or may be") \
 	X(CERT_UNSUITABLE, "cert_unsuitable", "peers with a certificate that is weak or for something else") \
 	X(CHILD_REKEYED, "child_rekeyed", "Child SAs that took another's place") \
-	X(IKE_REKEYED, "ike_rekeyed", "IKE SAs that took another's place")
+	X(IKE_REKEYED, "ike_rekeyed", "IKE SAs that took another's place") \
+	/* rekeys that came to nothing; not those that take another group or another way at once */ \
+	X(CHILD_REKEY_BUSY, "child_rekey_busy", "rekeys of Child SAs put off by either end: TEMPORARY_FAILURE") \
+	X(CHILD_REKEY_REFUSED, "child_rekey_refused", "rekeys of Child SAs that an end refused") \
+	X(CHILD_REKEY_FAILED, "child_rekey_failed", "rekeys of Child SAs whose answer would not do") \
+	X(CHILD_REKEY_TIMEOUT, "child_rekey_timeout", "rekeys of Child SAs that the peer did not answer") \
+	X(CHILD_REKEY_COLLISION, "child_rekey_collision", "rekeys of Child SAs that were one too many: both ends began one") \
+	X(IKE_REKEY_BUSY, "ike_rekey_busy", "rekeys of IKE SAs put off by either end: TEMPORARY_FAILURE") \
+	X(IKE_REKEY_REFUSED, "ike_rekey_refused", "rekeys of IKE SAs that an end refused") \
+	X(IKE_REKEY_FAILED, "ike_rekey_failed", "rekeys of IKE SAs whose answer would not do") \
+	X(IKE_REKEY_TIMEOUT, "ike_rekey_timeout", "rekeys of IKE SAs that the peer did not answer") \
+	X(IKE_REKEY_COLLISION, "ike_rekey_collision", "rekeys of IKE SAs that were one too many: both ends began one")
 
 enum xswan_ike_counter {
 #define X(id, name, text) XSWAN_IKE_##id,

@@ -174,7 +174,7 @@ static void installed(struct ike_sa *sa, struct child *child, bool standby)
 	child->act_at = IKE_TIME_NEVER;
 	child->unconfirmed = !child->initiator;
 	sa->unconfirmed |= child->unconfirmed;
-	engine_count(sa->engine, XSWAN_IKE_CHILD_UP);
+	tally_count(sa, XSWAN_IKE_CHILD_UP);
 	log_up(sa, child);
 	ike_sa_event(sa, IKE_EVENT_CHILD_UP, child, NULL);
 	reconcile_installed(sa, child);

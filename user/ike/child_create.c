@@ -176,6 +176,8 @@ static void try_again(struct ike_sa *sa, struct child *child)
 
 	ike_sa_log(sa, LOG_LEVEL_INFO, "CREATE_CHILD_SA for '%s': TEMPORARY_FAILURE", child->conf->name);
 	if (rekey)
+		tally_count(sa, XSWAN_IKE_CHILD_REKEY_BUSY);
+	if (rekey)
 		give_up(sa, child);
 	else
 		renew_later(sa, child);
@@ -191,6 +193,7 @@ static void not_found(struct ike_sa *sa, struct child *child)
 		give_up(sa, child);
 		return;
 	}
+	tally_count(sa, XSWAN_IKE_CHILD_REKEY_REFUSED);
 	ike_sa_log(sa, LOG_LEVEL_WARN, "the peer does not have Child SA %s{%u} any more: made anew", old->conf->name,
 		   old->uniqueid);
 	child->creation->replaces = 0;
@@ -251,12 +254,14 @@ static void refused(struct ike_sa *sa, struct child *child, const struct notify 
 	if (n->type == NOTIFY_CHILD_SA_NOT_FOUND && rekey) {
 		not_found(sa, child);
 	} else if (n->type == NOTIFY_INVALID_KE_PAYLOAD && take_group(child->creation, child->conf, n)) {
-		engine_count(sa->engine, XSWAN_IKE_INVALID_KE);
+		tally_count(sa, XSWAN_IKE_INVALID_KE);
 		child->reason = IKE_REASON_NONE;
 		window_want_child(sa, &child->creation->want);
 	} else if (n->type == NOTIFY_NO_ADDITIONAL_SAS && rekey) {
+		tally_count(sa, XSWAN_IKE_CHILD_REKEY_REFUSED);
 		give_up(sa, child); /* the next attempt goes the other way */
 	} else if (rekey) {
+		tally_count(sa, XSWAN_IKE_CHILD_REKEY_REFUSED);
 		if (n->type == NOTIFY_TS_UNACCEPTABLE)
 			reconcile_refused(child, old);
 		child_refused(sa, child, n->type);
@@ -291,7 +296,7 @@ static bool is_redundant(const struct creation *c, struct span nr)
 
 void child_log_rekeyed(struct ike_sa *sa, struct child *old, struct child *child)
 {
-	engine_count(sa->engine, XSWAN_IKE_CHILD_REKEYED);
+	tally_count(sa, XSWAN_IKE_CHILD_REKEYED);
 	tally_sa(sa, TALLY_CHILD_REKEY);
 	ike_sa_log_event(sa, IKE_LOG_CHILD_REKEYED, child, "Child SA %s{%u} rekeyed: %s{%u} takes its place",
 			 old->conf->name, old->uniqueid, child->conf->name, child->uniqueid);
@@ -325,6 +330,7 @@ static void up(struct ike_sa *sa, struct child *child, const struct creation *c,
 	struct child *rival = c->rival ? child_of(sa, c->rival_id) : NULL;
 
 	if (redundant) {
+		tally_count(sa, XSWAN_IKE_CHILD_REKEY_COLLISION);
 		ike_sa_log(sa, LOG_LEVEL_INFO, "Child SA %s{%u} is one too many: both ends rekeyed at once",
 			   child->conf->name, child->uniqueid);
 		child_delete(sa, child);
@@ -381,6 +387,12 @@ static bool is_deleted(struct ike_sa *sa, struct child *child)
 	return true;
 }
 
+static void count_failed(struct ike_sa *sa, const struct creation *c)
+{
+	if (c->replaces)
+		tally_count(sa, XSWAN_IKE_CHILD_REKEY_FAILED);
+}
+
 static void accepted(struct ike_sa *sa, struct child *child, const struct payloads *in)
 {
 	struct creation *c = child->creation;
@@ -402,6 +414,7 @@ static void accepted(struct ike_sa *sa, struct child *child, const struct payloa
 	}
 	OPENSSL_cleanse(secret, sizeof(secret));
 	if (why || ret) {
+		count_failed(sa, c);
 		child_give_back(sa, child, counter, why ? why : child_install_error(ret));
 		go_on(sa, old);
 		return;
@@ -428,12 +441,17 @@ void create_child_response(struct ike_sa *sa, struct child *child, const struct 
 		return;
 	}
 	old = replaced_by(sa, child->creation);
+	count_failed(sa, child->creation);
 	child_give_back(sa, child, XSWAN_IKE_RX_MALFORMED, "the peer's answer does not parse");
 	go_on(sa, old);
 }
 
 void create_child_timeout(struct ike_sa *sa)
 {
+	const struct child *child = sa->window.child;
+
+	if (child && child->creation && child->creation->replaces)
+		tally_count(sa, XSWAN_IKE_CHILD_REKEY_TIMEOUT);
 	sa->reason = IKE_REASON_PEER_DEAD;
 	ike_sa_end(sa, "the peer did not answer CREATE_CHILD_SA");
 }

@@ -77,7 +77,7 @@ static uint16_t agree_on_keys(struct ike_sa *sa, const struct payloads *in, stru
 	if (in->seen & PAYLOAD_BIT(KE))
 		ke = ke_read(in->body[PAYLOAD_KE]);
 	if (ke.group != group) {
-		engine_count(sa->engine, XSWAN_IKE_INVALID_KE);
+		tally_count(sa, XSWAN_IKE_INVALID_KE);
 		return NOTIFY_INVALID_KE_PAYLOAD;
 	}
 	if (dh_new(&a->dh, group))
@@ -100,6 +100,9 @@ static void write_refusal(struct ike_sa *sa, const struct payloads *in, const st
 	struct cursor spi = cursor_over(rekey ? rekey->spi : (struct span){ 0 });
 	char name[32];
 
+	if (rekey && refusal != NOTIFY_INVALID_KE_PAYLOAD)
+		tally_count(sa, refusal == NOTIFY_TEMPORARY_FAILURE ? XSWAN_IKE_CHILD_REKEY_BUSY
+								    : XSWAN_IKE_CHILD_REKEY_REFUSED);
 	ike_sa_log(sa, LOG_LEVEL_INFO, "CREATE_CHILD_SA of the peer's refused: %s",
 		   notify_name(refusal, name, sizeof(name)));
 	if (refusal == NOTIFY_CHILD_SA_NOT_FOUND)

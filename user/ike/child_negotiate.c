@@ -103,6 +103,7 @@ static void failed(struct ike_sa *sa, struct child *child, enum ike_reason reaso
 		ike_sa_child_failed(sa, reason, text);
 		return;
 	}
+	tally_failed(sa, reason);
 	ike_sa_log_failed(sa, reason, text);
 	if (!child->creation->replaces)
 		ike_sa_event(sa, IKE_EVENT_FAILED, child, text);
@@ -119,9 +120,9 @@ void child_refused(struct ike_sa *sa, struct child *child, uint16_t notify)
 
 	explain_refused_child(&x, stage(child), sa, child->conf, &child->local_ts, &child->remote_ts, notify);
 	if (notify == NOTIFY_NO_PROPOSAL_CHOSEN)
-		engine_count(sa->engine, XSWAN_IKE_NO_PROPOSAL);
+		tally_count(sa, XSWAN_IKE_NO_PROPOSAL);
 	if (notify == NOTIFY_TS_UNACCEPTABLE)
-		engine_count(sa->engine, XSWAN_IKE_TS_UNACCEPTABLE);
+		tally_count(sa, XSWAN_IKE_TS_UNACCEPTABLE);
 	failed(sa, child, x.reason, x.text);
 	child_free(sa, child);
 }
@@ -131,7 +132,7 @@ void child_give_back(struct ike_sa *sa, struct child *child, enum xswan_ike_coun
 	char text[256];
 
 	snprintf(text, sizeof(text), "%s: Child SA '%s' deleted again: %s", stage(child), child->conf->name, what);
-	engine_count(sa->engine, counter);
+	tally_count(sa, counter);
 	failed(sa, child, counter == XSWAN_IKE_INSTALL_FAILED ? IKE_REASON_DATAPLANE : IKE_REASON_MALFORMED, text);
 	creation_free(child->creation);
 	child->creation = NULL;

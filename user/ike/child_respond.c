@@ -95,8 +95,9 @@ static uint16_t refuse(struct ike_sa *sa, const struct request *r, const struct 
 		explain_no_proposal(&x, stage, &sa->remote, r->proposals, sa->conn, nearest);
 	else
 		explain_selectors(&x, stage, &sa->remote, &r->local, &r->remote, sa, nearest);
-	engine_count(sa->engine,
-		     refusal == NOTIFY_NO_PROPOSAL_CHOSEN ? XSWAN_IKE_NO_PROPOSAL : XSWAN_IKE_TS_UNACCEPTABLE);
+	tally_count(sa,
+		    refusal == NOTIFY_NO_PROPOSAL_CHOSEN ? XSWAN_IKE_NO_PROPOSAL : XSWAN_IKE_TS_UNACCEPTABLE);
+	tally_failed(sa, x.reason);
 	ike_sa_log_failed(sa, x.reason, x.text);
 	return refusal;
 }
@@ -164,7 +165,8 @@ struct child *child_make(struct ike_sa *sa, const struct child_choice *choice, c
 			return child;
 		child_free(sa, child);
 	}
-	engine_count(sa->engine, XSWAN_IKE_INSTALL_FAILED);
+	tally_count(sa, XSWAN_IKE_INSTALL_FAILED);
+	tally_failed(sa, IKE_REASON_DATAPLANE);
 	ike_sa_log(sa, LOG_LEVEL_WARN, "Child SA '%s', which the peer asks for, could not be installed: %s",
 		   choice->conf->name, child_install_error(ret));
 	/* else it would be wanted, there is just no room */

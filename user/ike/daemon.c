@@ -436,6 +436,8 @@ int daemon_engine_restart(struct daemon *d)
 	vici_listings_cut(d);
 	vici_control_free(d->control);
 	tallies_move(&kept, engine_tallies(d->engine));
+	for (int i = 0; i < XSWAN_IKE_COUNTER_COUNT; i++)
+		d->counters[i] += engine_counters(d->engine)[i];
 	engine_free(d->engine);
 	wanted_forget_sas(&d->wanted, daemon_now());
 	d->control = vici_control_new(d);

@@ -142,6 +142,7 @@ static void log_failure(struct daemon *d, const struct wanted_child *c, const ch
 				      .child = c->child,
 				      .text = why };
 
+	tallies_fail(engine_tallies(d->engine), c->conn, IKE_REASON_NO_ADDRESS);
 	daemon_log(&line);
 	vici_raise_alert(d, &line);
 }

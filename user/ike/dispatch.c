@@ -164,7 +164,7 @@ static bool in_window(struct ike_sa *sa, const struct payloads *outer)
 	} else if (h->id + 1 == w->expected_id && window_answer_again(sa, outer)) {
 		return false;
 	}
-	engine_count(sa->engine, XSWAN_IKE_RX_MESSAGE_ID);
+	tally_count(sa, XSWAN_IKE_RX_MESSAGE_ID);
 	return false;
 }
 

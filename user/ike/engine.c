@@ -293,7 +293,8 @@ static void run_timer(struct ike_sa *sa)
 		return;
 	}
 	if (ike_sa_in(sa, PHASE_HALF_OPEN)) {
-		engine_count(sa->engine, XSWAN_IKE_TIMEOUT);
+		tally_count(sa, XSWAN_IKE_TIMEOUT);
+		tally_failed(sa, IKE_REASON_NO_ANSWER);
 		sa->reason = IKE_REASON_NO_ANSWER;
 		if (budget_take(&sa->engine->budget, now))
 			ike_sa_log(sa, LOG_LEVEL_INFO, "half-open IKE SA dropped: no IKE_AUTH came");

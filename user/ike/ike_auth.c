@@ -76,7 +76,7 @@ int ike_auth_build(struct ike_sa *sa, struct child *unused, struct message *m)
 	if (!sa->childless)
 		child = child_new(sa, sa->wanted, sa->cfg, true);
 	if (!child && !sa->childless) {
-		engine_count(sa->engine, XSWAN_IKE_INSTALL_FAILED);
+		tally_count(sa, XSWAN_IKE_INSTALL_FAILED);
 		sa->reason = IKE_REASON_RESOURCES;
 		ike_sa_fail(sa, "IKE_AUTH: no SPI to be had for the Child SA '%s'", sa->wanted->name);
 		return -ENOSPC;
@@ -116,7 +116,7 @@ static void reject(struct ike_sa *sa, uint16_t notify, enum ike_reason reason, c
 
 static void reject_responder(struct ike_sa *sa, enum ike_reason reason, const char *text)
 {
-	engine_count(sa->engine, XSWAN_IKE_AUTH_FAILED);
+	tally_count(sa, XSWAN_IKE_AUTH_FAILED);
 	reject(sa, NOTIFY_AUTHENTICATION_FAILED, reason, text);
 }
 
@@ -124,7 +124,7 @@ static void refused(struct ike_sa *sa, uint16_t notify)
 {
 	struct explanation x;
 
-	engine_count(sa->engine, XSWAN_IKE_PEER_AUTH_FAILED);
+	tally_count(sa, XSWAN_IKE_PEER_AUTH_FAILED);
 	explain_refused_auth(&x, sa, notify);
 	sa->reason = x.reason;
 	ike_sa_fail(sa, "%s", x.text);

@@ -113,7 +113,7 @@ static int check_shared_key(struct ike_sa *sa, const struct auth_input *in, stru
 
 	if (auth_body.data[0] != AUTH_SHARED_KEY) {
 		explain_method(x, sa, auth_body);
-		engine_count(sa->engine, XSWAN_IKE_AUTH_METHOD);
+		tally_count(sa, XSWAN_IKE_AUTH_METHOD);
 		return -EACCES;
 	}
 	if (psk && is_made_with(in, psk, auth_body))

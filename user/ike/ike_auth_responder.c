@@ -12,7 +12,8 @@
 
 static int fail(struct ike_sa *sa, const struct explanation *x)
 {
-	engine_count(sa->engine, XSWAN_IKE_AUTH_FAILED);
+	tally_count(sa, XSWAN_IKE_AUTH_FAILED);
+	tally_failed(sa, x->reason);
 	sa->reason = x->reason;
 	if (budget_take(&sa->engine->budget, sa->engine->now))
 		ike_sa_log(sa, LOG_LEVEL_WARN, "%s", x->text);
@@ -63,7 +64,7 @@ static int identify(struct ike_sa *sa, const struct payloads *in)
 		return fail_plainly(sa, "malformed identity");
 	conn = connection_for_ids(sa, &sa->remote_id, &asked, kind_of(in));
 	if (!conn) {
-		engine_count(sa->engine, XSWAN_IKE_NO_CONNECTION);
+		tally_count(sa, XSWAN_IKE_NO_CONNECTION);
 		explain_identity(&x, &sa->remote, &sa->remote_id, &asked, sa->conn);
 		ike_cert_hint(sa, in, &x);
 		return fail(sa, &x);

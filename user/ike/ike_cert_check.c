@@ -91,7 +91,7 @@ static int find_leaf(struct ike_sa *sa, const STACK_OF(X509) *sent, enum auth_sc
 	if (*leaf)
 		return 0;
 	explain_no_cert(x, sa, sk_X509_num(sent) ? sk_X509_value(sent, 0) : NULL);
-	engine_count(sa->engine, XSWAN_IKE_CERT_MISSING);
+	tally_count(sa, XSWAN_IKE_CERT_MISSING);
 	return -EACCES;
 }
 
@@ -124,12 +124,12 @@ static int check_cert(struct ike_sa *sa, STACK_OF(X509) *sent, const struct auth
 		return -EACCES;
 	if (cert_chain_verify(leaf, sent, sa->cfg->credentials, &sa->conn->remote_auth, wall_clock(sa), &v)) {
 		explain_cert(x, sa, faults[v.fault].reason, v.received, v.configured, v.change);
-		engine_count(sa->engine, faults[v.fault].counter);
+		tally_count(sa, faults[v.fault].counter);
 		return -EACCES;
 	}
 	if (auth_verify(sig, X509_get0_pubkey(leaf), octets)) {
 		explain_signature(x, sa, leaf, sig);
-		engine_count(sa->engine, XSWAN_IKE_AUTH_SIGNATURE);
+		tally_count(sa, XSWAN_IKE_AUTH_SIGNATURE);
 		return -EACCES;
 	}
 	log_good(sa, leaf, sig, &v);
@@ -144,7 +144,7 @@ int ike_cert_check(struct ike_sa *sa, const struct payloads *in, struct span oct
 
 	if (auth_read(&sig, in->body[PAYLOAD_AUTH]) || !(sa->conn->remote_auth.schemes & 1u << sig.by.scheme)) {
 		explain_method(x, sa, in->body[PAYLOAD_AUTH]);
-		engine_count(sa->engine, XSWAN_IKE_AUTH_METHOD);
+		tally_count(sa, XSWAN_IKE_AUTH_METHOD);
 		return -EACCES;
 	}
 	sent = parse_all(in);

@@ -164,7 +164,7 @@ static void note_refusal(struct ike_sa *sa, uint16_t notify)
 
 	explain_refused_init(&x, sa, &sa->engine->rx.remote, notify);
 	if (notify == NOTIFY_NO_PROPOSAL_CHOSEN && !sa->setup->give_up_at)
-		engine_count(sa->engine, XSWAN_IKE_NO_PROPOSAL);
+		tally_count(sa, XSWAN_IKE_NO_PROPOSAL);
 	note_error(sa, &x);
 }
 
@@ -199,7 +199,7 @@ static void obey_group(struct ike_sa *sa, const struct notify *n)
 
 	if (!c.error && group == s->group) /* what we send already: a repeated answer */
 		return;
-	engine_count(sa->engine, XSWAN_IKE_INVALID_KE);
+	tally_count(sa, XSWAN_IKE_INVALID_KE);
 	if (c.error || s->tried_count == GROUPS_TRIED || !dh_public_len(group) ||
 	    !proposal_has_group(sa->conn->proposals, sa->conn->proposal_count, group)) {
 		note_refusal(sa, NOTIFY_INVALID_KE_PAYLOAD);

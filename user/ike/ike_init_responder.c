@@ -19,6 +19,7 @@ static void refuse_loudly(struct engine *e, enum xswan_ike_counter counter, cons
 			  const struct explanation *x)
 {
 	engine_count(e, counter);
+	tallies_fail(&e->tallies, NULL, x->reason);
 	if (budget_take(&e->budget, e->now))
 		engine_log(e, LOG_LEVEL_WARN, conn ? conn->name : NULL, x->reason, "%s", x->text);
 	refuse_init(e, NOTIFY_NO_PROPOSAL_CHOSEN, NULL, 0);

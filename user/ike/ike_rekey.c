@@ -136,7 +136,7 @@ void ike_rekey_succeed(struct ike_sa *old, struct ike_sa *sa)
 	ike_sa_index(sa);
 	ike_sa_drop_setup(sa);
 	move_children(old, sa);
-	engine_count(sa->engine, XSWAN_IKE_IKE_REKEYED);
+	tally_count(sa, XSWAN_IKE_IKE_REKEYED);
 	tally_sa(sa, sa->initiator ? TALLY_IKE_REKEY_INIT : TALLY_IKE_REKEY_RESP);
 	ike_sa_log_event(sa, IKE_LOG_IKE_REKEYED, NULL,
 			 "IKE SA %s[%u] rekeyed: %s[%u] takes its place, SPIs %016llx_i %016llx_r", old->conn->name,

@@ -102,7 +102,9 @@ static void tell_refused(struct ike_sa *sa, uint16_t notify)
 	sa->refused_since = 0;
 	explain_refused_rekey(&x, sa->rekey->ours, notify);
 	if (notify == NOTIFY_NO_PROPOSAL_CHOSEN)
-		engine_count(sa->engine, XSWAN_IKE_NO_PROPOSAL);
+		tally_count(sa, XSWAN_IKE_NO_PROPOSAL);
+	tally_count(sa, XSWAN_IKE_IKE_REKEY_REFUSED);
+	tally_failed(sa, x.reason);
 	ike_sa_log_failed(sa, x.reason, x.text);
 }
 
@@ -111,14 +113,16 @@ static void refused(struct ike_sa *sa, const struct notify *n)
 	char name[32];
 
 	if (n->type == NOTIFY_INVALID_KE_PAYLOAD && !sa->rekey->theirs && take_group(sa->rekey->ours, n)) {
-		engine_count(sa->engine, XSWAN_IKE_INVALID_KE);
+		tally_count(sa, XSWAN_IKE_INVALID_KE);
 		window_want(sa, exchange_rekey_ike);
 		return;
 	}
-	if (n->type == NOTIFY_TEMPORARY_FAILURE)
+	if (n->type == NOTIFY_TEMPORARY_FAILURE) {
+		tally_count(sa, XSWAN_IKE_IKE_REKEY_BUSY);
 		renew_refused(sa);
-	else
+	} else {
 		tell_refused(sa, n->type);
+	}
 	sa->no_additional |= n->type == NOTIFY_NO_ADDITIONAL_SAS;
 	failed(sa, notify_name(n->type, name, sizeof(name)));
 }
@@ -154,6 +158,7 @@ static bool is_redundant(const struct ike_rekey *r, const struct ike_sa *next)
 /* It is no IKE SA that anybody has been told of; but the peer has it. */
 static void delete_redundant(struct ike_sa *old, struct ike_sa *next)
 {
+	tally_count(old, XSWAN_IKE_IKE_REKEY_COLLISION);
 	ike_sa_log(old, LOG_LEVEL_INFO, "IKE SA %s[%u] is one too many: both ends rekeyed at once", next->conn->name,
 		   next->uniqueid);
 	next->replaces = NULL;
@@ -179,6 +184,7 @@ void rekey_ike_response(struct ike_sa *sa, struct child *child, const struct pay
 	sa->refused_since = 0;
 	why = in ? read_answer(next, in) : "the peer's answer does not parse";
 	if (why) { /* the peer has it, and we cannot: there is no way to go on with either */
+		tally_count(sa, XSWAN_IKE_IKE_REKEY_FAILED);
 		failed(sa, why);
 		reauth_want(sa, why);
 		return;
@@ -198,6 +204,7 @@ void rekey_ike_response(struct ike_sa *sa, struct child *child, const struct pay
 
 void rekey_ike_timeout(struct ike_sa *sa)
 {
+	tally_count(sa, XSWAN_IKE_IKE_REKEY_TIMEOUT);
 	sa->reason = IKE_REASON_PEER_DEAD;
 	ike_sa_end(sa, "the peer did not answer CREATE_CHILD_SA");
 }
@@ -222,14 +229,15 @@ static uint16_t take_request(struct ike_sa *next, const struct payloads *in, str
 	if (proposal_select(in->body[PAYLOAD_SA], PROTOCOL_IKE, next->conn->proposals, next->conn->proposal_count,
 			    &next->suite)) {
 		explain_no_proposal(&x, "CREATE_CHILD_SA", &next->remote, in->body[PAYLOAD_SA], next->conn, NULL);
-		engine_count(next->engine, XSWAN_IKE_NO_PROPOSAL);
+		tally_count(next->replaces, XSWAN_IKE_NO_PROPOSAL);
+		tally_failed(next->replaces, x.reason);
 		ike_sa_log_failed(next->replaces, x.reason, x.text);
 		return NOTIFY_NO_PROPOSAL_CHOSEN;
 	}
 	if (!next->suite.spi)
 		return NOTIFY_INVALID_SYNTAX;
 	if (ke.group != next->suite.ke) {
-		engine_count(next->engine, XSWAN_IKE_INVALID_KE);
+		tally_count(next->replaces, XSWAN_IKE_INVALID_KE);
 		return NOTIFY_INVALID_KE_PAYLOAD;
 	}
 	next->spi_i = next->suite.spi;
@@ -282,6 +290,9 @@ int rekey_ike_request(struct ike_sa *sa, const struct payloads *in, struct messa
 
 	if (!refusal)
 		return 0;
+	if (refusal != NOTIFY_INVALID_KE_PAYLOAD)
+		tally_count(sa, refusal == NOTIFY_TEMPORARY_FAILURE ? XSWAN_IKE_IKE_REKEY_BUSY
+								    : XSWAN_IKE_IKE_REKEY_REFUSED);
 	ike_sa_log(sa, LOG_LEVEL_INFO, "the peer's rekey of IKE SA %s[%u] refused: %s", sa->conn->name, sa->uniqueid,
 		   notify_name(refusal, name, sizeof(name)));
 	if (refusal == NOTIFY_INVALID_KE_PAYLOAD)

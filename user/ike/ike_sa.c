@@ -70,6 +70,7 @@ struct ike_sa *ike_sa_new(struct engine *e, bool initiator)
 		return NULL;
 	}
 	sa->engine = e;
+	sa->setup->begun_at = e->now;
 	sa->initiator = initiator;
 	sa->fragment_size = e->settings.fragment_size;
 	sa->phase = initiator ? PHASE_INIT : PHASE_HALF_OPEN;
@@ -194,6 +195,14 @@ static void log_up(struct ike_sa *sa)
 		(unsigned long long)sa->spi_r, nat_text(sa));
 }
 
+static void note_handshake(struct ike_sa *sa)
+{
+	const bool psk = sa->conn->remote_auth.kind == AUTH_BY_PSK;
+
+	handshakes_add(&sa->engine->tallies.handshakes, sa->initiator, psk ? HANDSHAKE_PSK : HANDSHAKE_PUBKEY,
+		       sa->engine->now - sa->setup->begun_at);
+}
+
 void ike_sa_established(struct ike_sa *sa)
 {
 	sa->phase = PHASE_ESTABLISHED;
@@ -203,7 +212,8 @@ void ike_sa_established(struct ike_sa *sa)
 	ike_sa_index(sa);
 	half_open_leave(sa);
 	half_open_know(sa->engine, &sa->remote.addr);
-	engine_count(sa->engine, XSWAN_IKE_IKE_UP);
+	tally_count(sa, XSWAN_IKE_IKE_UP);
+	note_handshake(sa);
 	log_up(sa);
 	ike_sa_event(sa, IKE_EVENT_IKE_UP, NULL, NULL);
 	lifetime_start(sa);
@@ -443,6 +453,8 @@ void ike_sa_event_failed(struct ike_sa *sa, const char *text)
 	if (sa->failure_reported)
 		return;
 	sa->failure_reported = true;
+	if (sa->reason != IKE_REASON_TERMINATED)
+		tally_failed(sa, sa->reason);
 	ike_sa_event(sa, IKE_EVENT_FAILED, NULL, text);
 }
 

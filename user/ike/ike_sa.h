@@ -45,6 +45,7 @@ struct joining {
 
 /* Needed only until IKE_AUTH is done. */
 struct setup {
+	uint64_t begun_at;
 	struct dh *dh; /* initiator */
 	uint8_t ni[NONCE_MAX], nr[NONCE_MAX];
 	size_t ni_len, nr_len;

@@ -168,7 +168,7 @@ int notify_request(struct ike_sa *sa, const struct payloads *in, struct message 
 		mobike_request(sa, in, reply);
 		return 0;
 	}
-	engine_count(sa->engine, XSWAN_IKE_PEER_AUTH_FAILED);
+	tally_count(sa, XSWAN_IKE_PEER_AUTH_FAILED);
 	sa->reason = IKE_REASON_PEER_REFUSED;
 	ike_sa_log(
 		sa, LOG_LEVEL_WARN,
@@ -194,7 +194,7 @@ void liveness_response(struct ike_sa *sa, struct child *child, const struct payl
 
 void liveness_timeout(struct ike_sa *sa)
 {
-	engine_count(sa->engine, XSWAN_IKE_DPD_TIMEOUT);
+	tally_count(sa, XSWAN_IKE_DPD_TIMEOUT);
 	sa->reason = IKE_REASON_PEER_DEAD;
 	ike_sa_log(sa, LOG_LEVEL_WARN, "the peer is dead: no answer to %u liveness checks", sa->window.tries + 1);
 	ike_sa_end(sa, "the peer is dead: it does not answer liveness checks");

@@ -157,7 +157,7 @@ bool mobike_refuse_nat(struct ike_sa *sa, const struct payloads *in, struct mess
 
 	if (!n || as_sent(&sa->engine->rx, n->data))
 		return false;
-	engine_count(sa->engine, XSWAN_IKE_ADDRESSES_REFUSED);
+	tally_count(sa, XSWAN_IKE_ADDRESSES_REFUSED);
 	ike_sa_log(sa, LOG_LEVEL_WARN,
 		   "the peer at %s forbids NATs (NO_NATS_ALLOWED), and there is one: refused with "
 		   "UNEXPECTED_NAT_DETECTED; to change: NAT traversal at the peer",
@@ -176,7 +176,7 @@ static bool acceptable(struct ike_sa *sa)
 	if (mobike_may_use(sa, &rx->local.addr) && is_host_address(&rx->remote.addr) &&
 	    !addr_equal(&rx->local.addr, &rx->remote.addr))
 		return true;
-	engine_count(sa->engine, XSWAN_IKE_ADDRESSES_REFUSED);
+	tally_count(sa, XSWAN_IKE_ADDRESSES_REFUSED);
 	ike_sa_log(sa, LOG_LEVEL_WARN,
 		   "the peer wants to move to the path from %s to %s: refused with UNACCEPTABLE_ADDRESSES; to change: "
 		   "`local_addrs` of connection %s",
@@ -195,7 +195,7 @@ static void take_path(struct ike_sa *sa)
 	ike_sa_log(sa, LOG_LEVEL_INFO, "the peer has moved from %s to %s, and sends to %s (MOBIKE)",
 		   endpoint_format(&sa->remote, was), endpoint_format(&rx->remote, is),
 		   endpoint_format(&rx->local, local));
-	engine_count(sa->engine, XSWAN_IKE_PEER_MOVED);
+	tally_count(sa, XSWAN_IKE_PEER_MOVED);
 	ike_sa_raise_moved(sa, &rx->local, &rx->remote);
 	sa->local = rx->local;
 	sa->remote = rx->remote;
@@ -333,7 +333,7 @@ static void response(struct ike_sa *sa, struct child *child, const struct payloa
 
 static void timed_out(struct ike_sa *sa)
 {
-	engine_count(sa->engine, XSWAN_IKE_DPD_TIMEOUT);
+	tally_count(sa, XSWAN_IKE_DPD_TIMEOUT);
 	sa->reason = IKE_REASON_PEER_DEAD;
 	ike_sa_log(sa, LOG_LEVEL_WARN, "the peer is dead: no answer to %u requests about addresses", sa->window.tries + 1);
 	ike_sa_end(sa, "the peer is dead: it does not answer requests about addresses");

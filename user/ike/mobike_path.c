@@ -148,7 +148,7 @@ void mobike_set_path(struct ike_sa *sa, const struct endpoint *local, const stru
 	ike_sa_log(sa, LOG_LEVEL_INFO, "moving from the path %s - %s to %s - %s (MOBIKE)",
 		   endpoint_format(&sa->local, from), endpoint_format(&sa->remote, was), endpoint_format(local, by),
 		   endpoint_format(remote, is));
-	engine_count(sa->engine, XSWAN_IKE_OWN_MOVED);
+	tally_count(sa, XSWAN_IKE_OWN_MOVED);
 	ike_sa_raise_moved(sa, local, remote);
 	sa->local = *local;
 	sa->remote = *remote;
@@ -182,7 +182,7 @@ static bool leave_local(struct ike_sa *sa)
 		return false;
 	ike_sa_log(sa, LOG_LEVEL_INFO, "the address %s is gone: telling the peer from %s (MOBIKE)",
 		   addr_format(&sa->local.addr, was), addr_format(&local.addr, is));
-	engine_count(sa->engine, XSWAN_IKE_OWN_MOVED);
+	tally_count(sa, XSWAN_IKE_OWN_MOVED);
 	ike_sa_raise_moved(sa, &local, &sa->remote);
 	sa->local = local;
 	mobike_move_children(sa, known ? CHILD_IN | CHILD_OUT : CHILD_IN);
@@ -336,7 +336,7 @@ void mobike_follow_esp(struct ike_sa *sa, struct child *child, const struct endp
 	if (endpoint_equal(from, &mb->esp_remote)) {
 		ike_sa_log(sa, LOG_LEVEL_INFO, "the NAT has moved the peer's ESP from %s to %s: followed",
 			   endpoint_format(&mb->esp_remote, was), endpoint_format(to, is));
-		engine_count(sa->engine, XSWAN_IKE_PEER_MOVED);
+		tally_count(sa, XSWAN_IKE_PEER_MOVED);
 		mb->esp_remote = path.remote = *to;
 		for (struct child *c = sa->children; c; c = c->next)
 			child_move(sa, c, &path);

@@ -38,7 +38,7 @@ static void move(struct ike_sa *sa, const struct endpoint *remote)
 
 	ike_sa_log(sa, LOG_LEVEL_INFO, "the NAT has moved the peer from %s to %s: followed",
 		   endpoint_format(&sa->remote, was), endpoint_format(remote, is));
-	engine_count(sa->engine, XSWAN_IKE_PEER_MOVED);
+	tally_count(sa, XSWAN_IKE_PEER_MOVED);
 	ike_sa_raise_moved(sa, &sa->local, remote);
 	sa->remote = *remote;
 	for (struct child *c = sa->children; c; c = c->next)

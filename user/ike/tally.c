@@ -114,6 +114,11 @@ static void remember(struct ike_sa *sa, enum tally tally)
 		sa->uncredited |= 1u << tally;
 }
 
+static bool is_known(const struct ike_sa *sa)
+{
+	return sa->initiator || sa->authenticated;
+}
+
 static void credit(struct ike_sa *sa, struct tally_conn *c)
 {
 	for (int i = 0; sa->uncredited; i++, sa->uncredited >>= 1)
@@ -127,7 +132,7 @@ void tally_sa(struct ike_sa *sa, enum tally tally)
 	if (tally == TALLY_COUNT)
 		return;
 	tally_stray(sa->engine, tally);
-	if (!sa->initiator && !sa->authenticated) {
+	if (!is_known(sa)) {
 		remember(sa, tally);
 		return;
 	}
@@ -138,6 +143,29 @@ void tally_sa(struct ike_sa *sa, enum tally tally)
 	c->value[tally]++;
 }
 
+void tally_count(struct ike_sa *sa, enum xswan_ike_counter counter)
+{
+	struct tally_conn *c = is_known(sa) ? find_or_add(&sa->engine->tallies, sa->conn->name) : NULL;
+
+	engine_count(sa->engine, counter);
+	if (c)
+		c->event[counter]++;
+}
+
+void tallies_fail(struct tallies *t, const char *conn, enum ike_reason reason)
+{
+	struct tally_conn *c = conn ? find_or_add(t, conn) : NULL;
+
+	t->failed[reason]++;
+	if (c)
+		c->failed[reason]++;
+}
+
+void tally_failed(struct ike_sa *sa, enum ike_reason reason)
+{
+	tallies_fail(&sa->engine->tallies, is_known(sa) ? sa->conn->name : NULL, reason);
+}
+
 void tally_stray_invalid(struct engine *e, enum xswan_ike_counter counter)
 {
 	engine_count(e, counter);
@@ -146,6 +174,6 @@ void tally_stray_invalid(struct engine *e, enum xswan_ike_counter counter)
 
 void tally_sa_invalid(struct ike_sa *sa, enum xswan_ike_counter counter)
 {
-	engine_count(sa->engine, counter);
+	tally_count(sa, counter);
 	tally_sa(sa, TALLY_INVALID);
 }

@@ -165,7 +165,7 @@ static void send_all(struct ike_sa *sa, const struct endpoint *local, const stru
 	while (datagrams_next(&c, &one)) {
 		engine_send(sa->engine, local, remote, one);
 		if (one.len < sealed->len)
-			engine_count(sa->engine, XSWAN_IKE_FRAGMENT_TX);
+			tally_count(sa, XSWAN_IKE_FRAGMENT_TX);
 	}
 }
 
@@ -265,12 +265,12 @@ void window_resend(struct ike_sa *sa)
 	const struct exchange *exchange = w->exchange;
 
 	if (w->tries >= sa->engine->settings.retransmit_tries) {
-		engine_count(sa->engine, XSWAN_IKE_TIMEOUT);
+		tally_count(sa, XSWAN_IKE_TIMEOUT);
 		exchange->on_timeout(sa);
 		return;
 	}
 	w->tries++;
-	engine_count(sa->engine, XSWAN_IKE_RETRANSMIT_TX);
+	tally_count(sa, XSWAN_IKE_RETRANSMIT_TX);
 	back_off(sa);
 	if (w->tries > 1)
 		shrink(sa, &w->request);
@@ -328,7 +328,7 @@ bool window_answer_again(struct ike_sa *sa, const struct payloads *outer)
 
 	if (!w->response.data || !is_repetition(sa, outer))
 		return false;
-	engine_count(sa->engine, XSWAN_IKE_RETRANSMIT_RX);
+	tally_count(sa, XSWAN_IKE_RETRANSMIT_RX);
 	if (++w->repeats > 1)
 		shrink(sa, &w->response);
 	send_all(sa, &rx->local, &rx->remote, &w->response);

@@ -289,7 +289,7 @@ VICI = {
     "unload-shared": {"id": "s"}, "get-shared": {}, "flush-certs": {"type": "X509"}, "clear-creds": {},
     "load-pool": {"p": {"addrs": "10.9.0.0/24"}}, "unload-pool": {"name": "p"}, "get-pools": {"leases": "yes"},
     "get-algorithms": {}, "get-counters": {"all": "yes", "name": "gw"}, "reset-counters": {"name": "gw"},
-    "xswan-failures": {}, "xswan-restart": {"ike": "gw", "child": "net", "timeout": "-1"},
+    "xswan-failures": {}, "xswan-outcomes": {"xswan-after": "gw"}, "xswan-restart": {"ike": "gw", "child": "net", "timeout": "-1"},
     "xswan-diff": {"dir": "/nowhere"}, "xswan-apply": {"dir": "/nowhere", "confirm": "60"}, "xswan-confirm": {},
 }
 

@@ -104,13 +104,13 @@ static void refused(void **state)
 	b.ike = "aes128gcm16-prfsha256-x25519";
 	side_configure(&w->b, &b);
 	rekey_child(&w->a);
-	world_run(w, SEC);
+	world_run(w, 100 * MS);
 	expect_rekeys(&w->a, "child refused 1");
 	expect_rekeys(&w->b, "child refused 1");
 	expect_failures(&w->a, "peer_refused 1", false); /* why, the other end knows */
 	expect_failures(&w->b, "no_proposal 1", false);
 	rekey_ike(&w->a);
-	world_run(w, SEC);
+	world_run(w, 100 * MS);
 	expect_rekeys(&w->a, "child refused 1, ike refused 1");
 	expect_rekeys(&w->b, "child refused 1, ike refused 1");
 	expect_failures(&w->a, "peer_refused 2", false);

@@ -32,6 +32,25 @@ static void test_sums(void **state)
 	assert_null(t.list);
 }
 
+static void test_copied(void **state)
+{
+	struct totals t = { 0 }, copy = { 0 };
+
+	assert_int_equal(totals_add(&t, "gw", "net", "a.example", &in, &out), 0);
+	assert_int_equal(totals_add(&t, "gw", "net", "b.example", &in, &out), 0);
+	assert_int_equal(totals_copy(&copy, &t), 0);
+	assert_int_equal(totals_add(&copy, "gw", "net", "b.example", &in, &out), 0);
+	assert_int_equal(copy.count, 2);
+	assert_string_equal(copy.list->peer, "a.example");
+	assert_int_equal(copy.list->bytes_out, 5000);
+	assert_int_equal(copy.list->next->packets_in, 6);
+	assert_int_equal(t.list->next->packets_in, 3);
+	totals_clear(&t);
+	totals_clear(&copy);
+	assert_int_equal(totals_copy(&copy, &t), 0); /* of nothing */
+	assert_null(copy.list);
+}
+
 static void test_bounded(void **state)
 {
 	struct totals t = { 0 };
@@ -51,6 +70,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sums),
+		cmocka_unit_test(test_copied),
 		cmocka_unit_test(test_bounded),
 	};
 

@@ -153,6 +153,15 @@ static const struct row {
 	{ "reset-counters", "all=yes", NULL, "success=yes", false },
 	{ "reset-counters", "name=nope", NULL, "success=no|errmsg=no counters found for connection 'nope'", false },
 
+	{ "list-sas", "xswan-totals=yes", "list-sa", "gw.uniqueid=1|!xswan-totals=", true }, /* nothing has ended */
+	{ "xswan-outcomes", "", NULL,
+	  "handshakes.1.role=initiator|handshakes.1.auth=psk|handshakes.1.count=0|handshakes.2.auth=pubkey|"
+	  "handshakes.3.role=responder|handshakes.3.auth=psk|handshakes.3.count=1|handshakes.3.sum=20000|"
+	  "handshakes.3.buckets.10000=0|handshakes.3.buckets.25000=1|handshakes.3.buckets.30000000=0|handshakes.4.count=0|"
+	  "failures.no_proposal=0|failures.authentication=0|failures.other=0|!failures.terminated=|conns.gw.failures|"
+	  "conns.gw.events.ike_up=1|conns.gw.events.child_up=1|!conns.gw.events.retransmit_tx=|!xswan-more=", true },
+	{ "xswan-outcomes", "xswan-after=gw", NULL, "!handshakes|!failures|conns|!conns.gw", true },
+
 	{ "no-such-command", "", NULL, "unknown", false },
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))

@@ -28,46 +28,77 @@ static struct total *total_new(const char *conn, const char *child, const char *
 	return NULL;
 }
 
+static uint64_t key_of(const char *conn, const char *child, const char *peer)
+{
+	return table_hash_text(table_hash_text(table_hash_text(0, conn), child), peer);
+}
+
+static struct total *find(const struct totals *t, uint64_t key, const char *conn, const char *child, const char *peer)
+{
+	struct table_entry *entry = t->count ? table_find(&t->by_name, key) : NULL;
+
+	for (; entry; entry = table_next(entry)) {
+		struct total *total = table_container(entry, struct total, by_name);
+
+		if (!strcmp(total->conn, conn) && !strcmp(total->child, child) && !strcmp(total->peer, peer))
+			return total;
+	}
+	return NULL;
+}
+
+static int find_or_add(struct totals *t, const char *conn, const char *child, const char *peer, struct total **out)
+{
+	const uint64_t key = key_of(conn, child, peer);
+	int err;
+
+	*out = find(t, key, conn, child, peer);
+	if (*out)
+		return 0;
+	if (t->count == TOTALS_MAX)
+		return -ENOSPC;
+	err = t->by_name.buckets ? 0 : table_init(&t->by_name);
+	if (err)
+		return err;
+	*out = total_new(conn, child, peer);
+	if (!*out)
+		return -ENOMEM;
+	table_add(&t->by_name, &(*out)->by_name, key);
+	*(t->last ? &t->last->next : &t->list) = *out;
+	t->last = *out;
+	t->count++;
+	return 0;
+}
+
 int totals_add(struct totals *t, const char *conn, const char *child, const char *peer, const struct xswan_sa_stat *in,
 	       const struct xswan_sa_stat *out)
 {
-	struct total **at = &t->list;
+	struct total *total;
+	int err = find_or_add(t, conn, child, peer, &total);
 
-	while (*at && (strcmp((*at)->conn, conn) || strcmp((*at)->child, child) || strcmp((*at)->peer, peer)))
-		at = &(*at)->next;
-	if (!*at && t->count == TOTALS_MAX)
-		return -ENOSPC;
-	if (!*at) {
-		*at = total_new(conn, child, peer);
-		if (!*at)
-			return -ENOMEM;
-		t->count++;
-	}
-	(*at)->packets_in += in->packets;
-	(*at)->bytes_in += in->bytes;
-	(*at)->packets_out += out->packets;
-	(*at)->bytes_out += out->bytes;
+	if (err)
+		return err;
+	total->packets_in += in->packets;
+	total->bytes_in += in->bytes;
+	total->packets_out += out->packets;
+	total->bytes_out += out->bytes;
 	return 0;
 }
 
 int totals_copy(struct totals *to, const struct totals *from)
 {
-	struct total **end = &to->list;
+	struct total *copy;
+	int err = 0;
 
-	for (const struct total *t = from->list; t; t = t->next) {
-		struct total *copy = total_new(t->conn, t->child, t->peer);
-
-		if (!copy)
-			return -ENOMEM;
+	for (const struct total *t = from->list; t && !err; t = t->next) {
+		err = find_or_add(to, t->conn, t->child, t->peer, &copy);
+		if (err)
+			break;
 		copy->packets_in = t->packets_in;
 		copy->bytes_in = t->bytes_in;
 		copy->packets_out = t->packets_out;
 		copy->bytes_out = t->bytes_out;
-		*end = copy;
-		end = &copy->next;
-		to->count++;
 	}
-	return 0;
+	return err;
 }
 
 void totals_clear(struct totals *t)
@@ -78,5 +109,6 @@ void totals_clear(struct totals *t)
 		total_free(t->list);
 		t->list = next;
 	}
-	t->count = 0;
+	table_free(&t->by_name);
+	*t = (struct totals){ 0 };
 }

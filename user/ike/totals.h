@@ -10,22 +10,26 @@
 
 #include <xswan/maps.h>
 
-#define TOTALS_MAX 1024 /* of further peers nothing is kept */
+#include "../lib/table.h"
+
+#define TOTALS_MAX 65536 /* of further peers nothing is kept */
 
 struct total {
 	struct total *next;
+	struct table_entry by_name;
 	char *conn, *child, *peer; /* peer: its identity as text */
 	uint64_t packets_in, bytes_in, packets_out, bytes_out;
 };
 
-struct totals {
-	struct total *list; /* oldest first */
+struct totals { /* begins as zeros */
+	struct total *list, *last; /* oldest first */
 	int count;
+	struct table by_name;
 };
 
 int totals_add(struct totals *t, const char *conn, const char *child, const char *peer, const struct xswan_sa_stat *in,
-	       const struct xswan_sa_stat *out); /* 0, -ENOMEM or -ENOSPC */
-int totals_copy(struct totals *to, const struct totals *from); /* 0 or -ENOMEM; into an empty one */
+	       const struct xswan_sa_stat *out); /* 0, -ENOMEM, -EIO or -ENOSPC */
+int totals_copy(struct totals *to, const struct totals *from); /* as above; into an empty one */
 void totals_clear(struct totals *t);
 
 #endif

@@ -178,6 +178,7 @@ const struct vici_command vici_commands[] = {
 	{ "unload-authority", vici_unload_authority },
 	{ "xswan-failures", on_failures },
 	{ "xswan-log", vici_log_ask },
+	{ "xswan-outcomes", vici_outcomes },
 	{ "xswan-diff", vici_diff },
 	{ "xswan-apply", vici_apply },
 	{ "xswan-confirm", vici_confirm },

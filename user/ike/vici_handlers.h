@@ -36,6 +36,8 @@ enum vici_verdict vici_list_sas(void *daemon, struct vici_request *req, const st
 				struct vici_builder *reply);
 
 /* vici_counters.c */
+enum vici_verdict vici_outcomes(void *daemon, struct vici_request *req, const struct vici_message *msg,
+				struct vici_builder *reply);
 enum vici_verdict vici_get_counters(void *daemon, struct vici_request *req, const struct vici_message *msg,
 				    struct vici_builder *reply);
 enum vici_verdict vici_reset_counters(void *daemon, struct vici_request *req, const struct vici_message *msg,

@@ -59,27 +59,39 @@ static void list_one(void *ctx, const struct ike_sa_info *sa)
 	vici_builder_free(&b);
 }
 
-#define TOTALS_SIZE (256 * 1024) /* of the reply; a vici message holds twice that */
+#define TOTALS_SIZE (64 * 1024) /* of one event; a vici message holds 512 KiB */
 
-static void put_totals(struct vici_builder *b, const struct totals *totals)
+static void put_total(struct vici_builder *b, const struct total *t, unsigned int number)
 {
-	unsigned int number = 0;
 	char name[16];
 
-	vici_begin_section(b, "xswan-totals");
-	for (const struct total *t = totals->list; t && b->len < TOTALS_SIZE; t = t->next) {
-		snprintf(name, sizeof(name), "%u", ++number);
-		vici_begin_section(b, name);
-		vici_put(b, "conn", t->conn);
-		vici_put(b, "child", t->child);
-		vici_put(b, "peer", t->peer);
-		vici_putf(b, "packets-in", "%" PRIu64, t->packets_in);
-		vici_putf(b, "bytes-in", "%" PRIu64, t->bytes_in);
-		vici_putf(b, "packets-out", "%" PRIu64, t->packets_out);
-		vici_putf(b, "bytes-out", "%" PRIu64, t->bytes_out);
-		vici_end_section(b);
-	}
+	snprintf(name, sizeof(name), "%u", number);
+	vici_begin_section(b, name);
+	vici_put(b, "conn", t->conn);
+	vici_put(b, "child", t->child);
+	vici_put(b, "peer", t->peer);
+	vici_putf(b, "packets-in", "%" PRIu64, t->packets_in);
+	vici_putf(b, "bytes-in", "%" PRIu64, t->bytes_in);
+	vici_putf(b, "packets-out", "%" PRIu64, t->packets_out);
+	vici_putf(b, "bytes-out", "%" PRIu64, t->bytes_out);
 	vici_end_section(b);
+}
+
+/* After the SAs, in as many events of the same name as it takes: other clients would take these for SAs. */
+static void list_totals(struct vici_listing *l)
+{
+	const struct total *t = l->totals.list;
+	unsigned int number = 0;
+
+	while (t) {
+		struct vici_builder b = { 0 };
+
+		vici_put(&b, "xswan-totals", "yes");
+		for (; t && b.len < TOTALS_SIZE; t = t->next)
+			put_total(&b, t, ++number);
+		vici_request_event(l->req, "list-sa", &b);
+		vici_builder_free(&b);
+	}
 }
 
 /* Each SA is either listed or in the totals: what ends meanwhile, and has not been listed, goes to them. */
@@ -114,12 +126,8 @@ static void listing_free(struct vici_listing *l)
 
 static void finish(struct vici_listing *l)
 {
-	struct vici_builder reply = { 0 };
-
-	if (l->with_totals) /* other clients expect an empty reply */
-		put_totals(&reply, &l->totals);
-	vici_request_finish(l->req, &reply);
-	vici_builder_free(&reply);
+	list_totals(l);
+	vici_request_finish(l->req, NULL);
 	listing_free(l);
 }
 

@@ -242,17 +242,78 @@ static inline enum vici_verdict canned_list_sas(void *ctx, struct vici_request *
 		  false },
 	};
 
+	struct vici_builder totals = { 0 };
+
 	canned_ike_sa(req, "site-b", "1", "198.51.100.1", "b.example", false, net, 1);
 	canned_ike_sa(req, "road", "4", "203.0.113.7", "alice@example.com", true, alice, 2);
 	canned_ike_sa(req, "road", "7", "203.0.113.8", HOSTILE_ID, true, hostile, 1);
 	canned_ike_sa(req, "old", "2", "198.51.100.9", "198.51.100.9", false, gone, 1);
 	if (!vici_get_bool(msg, "xswan-totals", false))
 		return VICI_REPLY;
-	vici_begin_section(reply, "xswan-totals");
-	canned_total(reply, "1", "site-b", "net", "b.example", "66");
-	canned_total(reply, "2", "road", "spare", "bob@example.com", "7");
-	canned_total(reply, "3", "forgotten", "child", "nobody", "8"); /* neither configured nor up */
+	vici_put(&totals, "xswan-totals", "yes");
+	canned_total(&totals, "1", "site-b", "net", "b.example", "66");
+	vici_request_event(req, "list-sa", &totals);
+	vici_builder_free(&totals);
+	vici_put(&totals, "xswan-totals", "yes");
+	canned_total(&totals, "2", "road", "spare", "bob@example.com", "7");
+	canned_total(&totals, "3", "forgotten", "child", "nobody", "8"); /* neither configured nor up */
+	vici_request_event(req, "list-sa", &totals);
+	vici_builder_free(&totals);
+	return VICI_REPLY;
+}
+
+static inline void canned_outcome(struct vici_builder *reply, const char *conn, const char *failure, const char *rekeys,
+				  const char *retransmits)
+{
+	vici_begin_section(reply, conn);
+	vici_begin_section(reply, "failures");
+	if (failure)
+		vici_put(reply, failure, "2");
 	vici_end_section(reply);
+	vici_begin_section(reply, "events");
+	vici_put(reply, "child_rekeyed", rekeys);
+	vici_put(reply, "retransmit_tx", retransmits);
+	vici_put(reply, "child_rekey_refused", "1");
+	vici_put(reply, "peer_moved", "4");
+	vici_put(reply, "not_known_yet", "9");
+	vici_end_section(reply);
+	vici_end_section(reply);
+}
+
+/* In two pages. */
+static inline enum vici_verdict canned_outcomes(void *ctx, struct vici_request *req, const struct vici_message *msg,
+						struct vici_builder *reply)
+{
+	char after[64] = "";
+
+	if (vici_get(msg, "xswan-after", after, sizeof(after))) {
+		vici_begin_section(reply, "conns");
+		canned_outcome(reply, strcmp(after, "forgotten") ? "another page was asked for" : "road", NULL, "30", "5");
+		vici_end_section(reply);
+		return VICI_REPLY;
+	}
+	vici_begin_section(reply, "handshakes");
+	vici_begin_section(reply, "1");
+	vici_put(reply, "role", "responder");
+	vici_put(reply, "auth", "psk");
+	vici_put(reply, "count", "9");
+	vici_put(reply, "sum", "31250000");
+	vici_begin_section(reply, "buckets");
+	vici_put(reply, "25000", "5");
+	vici_put(reply, "2500000", "0");
+	vici_put(reply, "30000000", "3");
+	vici_end_section(reply);
+	vici_end_section(reply);
+	vici_end_section(reply);
+	vici_begin_section(reply, "failures");
+	vici_put(reply, "no_proposal", "3");
+	vici_put(reply, "authentication", "0");
+	vici_end_section(reply);
+	vici_begin_section(reply, "conns");
+	canned_outcome(reply, "site-b", "no_proposal", "7", "0");
+	canned_outcome(reply, "forgotten", NULL, "8", "8");
+	vici_end_section(reply);
+	vici_put(reply, "xswan-more", "yes");
 	return VICI_REPLY;
 }
 
@@ -343,7 +404,8 @@ static const struct vici_command canned_commands[] = {
 	{ "version", canned_version },         { "stats", canned_stats },
 	{ "list-conns", canned_list_conns },   { "list-sas", canned_list_sas },
 	{ "xswan-failures", canned_failures }, { "initiate", canned_initiate },
-	{ "terminate", canned_terminate },     { NULL, NULL },
+	{ "terminate", canned_terminate },     { "xswan-outcomes", canned_outcomes },
+	{ NULL, NULL },
 };
 
 static const char *const canned_events[] = { "list-conn", "list-sa", "list-cert", "control-log", "log", "xswan-change", "xswan-log", NULL };

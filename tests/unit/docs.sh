@@ -60,7 +60,20 @@ every_drop()
 	equal "$missing" ""
 }
 
+# Names of metrics, as the exporter's sources and its page have them.
+metrics()
+{
+	grep -ohE '\bxswan_[a-z_]*[a-z]' "$@" | sed -E 's/_(bucket|sum|count)$//' | sort -u
+}
+
+metrics_are_explained()
+{
+	[ "$(metrics "$TOP"/user/exporter/*.c | wc -l)" -gt 30 ] || return
+	equal "$(metrics "$TOP/docs/man/xswan-exporter.8")" "$(metrics "$TOP"/user/exporter/*.c)"
+}
+
 check "commands that pages name exist" all_commands
+check "each metric is in its page, and no other" metrics_are_explained
 check "reasons for failures" are_known "A tunnel does not come up" "$TOP/user/ike/reason.h"
 check "reasons for drops" are_known "It is up, and nothing passes" "$TOP/include/xswan/drops.h"
 check "every drop that somebody can do something about is there" every_drop

@@ -75,6 +75,44 @@ static const char canned_metrics[] =
 	"xswan_connection_ike_sas{conn=\"site-b\"} 1\n"
 	"xswan_connection_ike_sas{conn=\"road\"} 2\n"
 	"xswan_connection_ike_sas{conn=\"old\"} 1\n"
+	"# HELP xswan_connection_rekeys_total Rekeys of a connection's SAs, by result.\n"
+	"# TYPE xswan_connection_rekeys_total counter\n"
+	"xswan_connection_rekeys_total{conn=\"site-b\",sa=\"child\",result=\"ok\"} 7\n"
+	"xswan_connection_rekeys_total{conn=\"site-b\",sa=\"ike\",result=\"ok\"} 0\n"
+	"xswan_connection_rekeys_total{conn=\"site-b\",sa=\"child\",result=\"refused\"} 1\n"
+	"xswan_connection_rekeys_total{conn=\"road\",sa=\"child\",result=\"ok\"} 30\n"
+	"xswan_connection_rekeys_total{conn=\"road\",sa=\"ike\",result=\"ok\"} 0\n"
+	"xswan_connection_rekeys_total{conn=\"road\",sa=\"child\",result=\"refused\"} 1\n"
+	"xswan_connection_rekeys_total{conn=\"old\",sa=\"child\",result=\"ok\"} 0\n"
+	"xswan_connection_rekeys_total{conn=\"old\",sa=\"ike\",result=\"ok\"} 0\n"
+	"# HELP xswan_connection_events_total What happened with a connection, by event.\n"
+	"# TYPE xswan_connection_events_total counter\n"
+	"xswan_connection_events_total{conn=\"site-b\",event=\"retransmit_tx\"} 0\n"
+	"xswan_connection_events_total{conn=\"site-b\",event=\"ike_up\"} 0\n"
+	"xswan_connection_events_total{conn=\"site-b\",event=\"dpd_timeout\"} 0\n"
+	"xswan_connection_events_total{conn=\"site-b\",event=\"peer_moved\"} 4\n"
+	"xswan_connection_events_total{conn=\"road\",event=\"retransmit_tx\"} 5\n"
+	"xswan_connection_events_total{conn=\"road\",event=\"ike_up\"} 0\n"
+	"xswan_connection_events_total{conn=\"road\",event=\"dpd_timeout\"} 0\n"
+	"xswan_connection_events_total{conn=\"road\",event=\"peer_moved\"} 4\n"
+	"xswan_connection_events_total{conn=\"old\",event=\"retransmit_tx\"} 0\n"
+	"xswan_connection_events_total{conn=\"old\",event=\"ike_up\"} 0\n"
+	"xswan_connection_events_total{conn=\"old\",event=\"dpd_timeout\"} 0\n"
+	"# HELP xswan_connection_failures_total Negotiations of a connection that came to nothing, by reason.\n"
+	"# TYPE xswan_connection_failures_total counter\n"
+	"xswan_connection_failures_total{conn=\"site-b\",reason=\"no_proposal\"} 2\n"
+	"# HELP xswan_ike_handshake_seconds From the first IKE_SA_INIT until the peer has authenticated, by how it did.\n"
+	"# TYPE xswan_ike_handshake_seconds histogram\n"
+	"xswan_ike_handshake_seconds_bucket{role=\"responder\",auth=\"psk\",le=\"0.025\"} 5\n"
+	"xswan_ike_handshake_seconds_bucket{role=\"responder\",auth=\"psk\",le=\"2.5\"} 5\n"
+	"xswan_ike_handshake_seconds_bucket{role=\"responder\",auth=\"psk\",le=\"30\"} 8\n"
+	"xswan_ike_handshake_seconds_bucket{role=\"responder\",auth=\"psk\",le=\"+Inf\"} 9\n"
+	"xswan_ike_handshake_seconds_sum{role=\"responder\",auth=\"psk\"} 31.250000\n"
+	"xswan_ike_handshake_seconds_count{role=\"responder\",auth=\"psk\"} 9\n"
+	"# HELP xswan_ike_failures_total Negotiations that came to nothing, by reason.\n"
+	"# TYPE xswan_ike_failures_total counter\n"
+	"xswan_ike_failures_total{reason=\"no_proposal\"} 3\n"
+	"xswan_ike_failures_total{reason=\"authentication\"} 0\n"
 	"# HELP xswan_child_up 1 when an SA of this configured child carries packets, else 0.\n"
 	"# TYPE xswan_child_up gauge\n"
 	"xswan_child_up" NET "} 1\n"
@@ -117,10 +155,11 @@ static const char canned_metrics[] =
 	"# HELP xswan_child_path_mtu_bytes Largest outer packet: the route's MTU, or what a router said.\n"
 	"# TYPE xswan_child_path_mtu_bytes gauge\n"
 	"xswan_child_path_mtu_bytes" NET "} 1400\n"
-	"# HELP xswan_child_idle_seconds Seconds since the last packet; absent before the first.\n"
-	"# TYPE xswan_child_idle_seconds gauge\n"
-	"xswan_child_idle_seconds" NET ",direction=\"in\"} 2\n"
-	"xswan_child_idle_seconds" ALICE ",direction=\"in\"} 7\n"
+	"# HELP xswan_child_last_packet_timestamp_seconds When the last packet was, in seconds since 1970, to a second or two; "
+	"absent before the first.\n"
+	"# TYPE xswan_child_last_packet_timestamp_seconds gauge\n"
+	"xswan_child_last_packet_timestamp_seconds" NET ",direction=\"in\"} 1700000098\n"
+	"xswan_child_last_packet_timestamp_seconds" ALICE ",direction=\"in\"} 1700000093\n"
 	"# HELP xswan_certificate_expiry_timestamp_seconds When a certificate ends, in seconds since 1970; role own (with a private "
 	"key), peer or ca.\n"
 	"# TYPE xswan_certificate_expiry_timestamp_seconds gauge\n"
@@ -131,9 +170,10 @@ static void load(struct world *w, struct metrics *m)
 {
 	struct vici_client client;
 
-	*m = (struct metrics){ .up = true };
+	*m = (struct metrics){ .up = true, .now = 1700000100 };
 	assert_int_equal(vici_client_open(&client, "x", w->path, VICI_CLIENT_TIMEOUT), 0);
 	assert_int_equal(gateway_load(&m->gw, &client), 0);
+	assert_int_equal(gateway_load_outcomes(&m->gw, &client), 0);
 	vici_client_close(&client);
 }
 
@@ -229,9 +269,14 @@ static void test_counters(void **state)
 #undef X
 #define X(id, name, sentence)                                                                                     \
 	snprintf(line, sizeof(line), "\nxswan_ike_events_total{event=\"%s\"} %d\n", name, 2000 + XSWAN_IKE_##id); \
-	assert_non_null(strstr(text, line));
+	assert_int_equal(strstr(text, line) != NULL, !strstr(name, "_rekey"));
 	XSWAN_IKE_COUNTERS(X)
 #undef X
+	snprintf(line, sizeof(line), "\nxswan_ike_rekeys_total{sa=\"child\",result=\"collision\"} %d\n",
+		 2000 + XSWAN_IKE_CHILD_REKEY_COLLISION);
+	assert_non_null(strstr(text, line));
+	snprintf(line, sizeof(line), "\nxswan_ike_rekeys_total{sa=\"ike\",result=\"ok\"} %d\n", 2000 + XSWAN_IKE_IKE_REKEYED);
+	assert_non_null(strstr(text, line));
 	free(text);
 }
 
@@ -265,11 +310,26 @@ static void test_dataplane(void **state)
 	dp_state_free(&m.dp);
 }
 
+/* Of a histogram there are samples with three endings. */
+static bool is_of(const char *line, const char *family, bool histogram)
+{
+	static const char *const endings[] = { "_bucket{", "_sum{", "_count{" };
+	const size_t len = strlen(family);
+
+	if (strncmp(line, family, len))
+		return false;
+	for (int i = 0; histogram && i < 3; i++)
+		if (!strncmp(line + len, endings[i], strlen(endings[i])))
+			return true;
+	return !histogram && strchr("{ ", line[len]);
+}
+
 /* Each family is announced once, before its first sample, and no series comes twice. */
 static void test_format(void **state)
 {
 	struct world *w = *state;
 	char *lines[512], *text, family[64], *next;
+	bool histogram = false;
 	struct metrics m;
 	size_t count = 0;
 
@@ -286,10 +346,11 @@ static void test_format(void **state)
 			if (!strncmp(lines[i], line, strrchr(line, ' ') - line + 1))
 				fail_msg("twice: %s", line);
 		lines[count++] = line;
-		if (!strncmp(line, "# TYPE ", 7))
+		if (!strncmp(line, "# TYPE ", 7)) {
 			snprintf(family, sizeof(family), "%.*s", (int)strcspn(line + 7, " "), line + 7);
-		else if (line[0] != '#' &&
-			 (strncmp(line, family, strlen(family)) || !strchr("{ ", line[strlen(family)])))
+			histogram = strstr(line, " histogram");
+		}
+		if (line[0] != '#' && !is_of(line, family, histogram))
 			fail_msg("not of family %s: %s", family, line);
 	}
 	assert_true(count > 100);
@@ -354,17 +415,23 @@ static void test_http(void **state)
 	static const char dataplane[] = "# HELP xswan_dataplane_up 1 when xswan-dp runs, else 0.\n"
 					"# TYPE xswan_dataplane_up gauge\n"
 					"xswan_dataplane_up 0\n";
+	const char *certificates = strstr(canned_metrics, "# HELP xswan_certificate"), *body;
 	static struct http h;
 	struct world *w = *state;
-	const char *body;
 
 	start(&h, w->path);
 	assert_memory_equal(ask(&h, GET("/metrics")), OK, strlen(OK));
 	assert_non_null(strstr(h.answer, "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
 	body = strstr(h.answer, "\r\n\r\n");
 	assert_non_null(body);
-	assert_int_equal(strncmp(body + 4, canned_metrics, sizeof(canned_metrics) - 1), 0);
-	body += 4 + sizeof(canned_metrics) - 1;
+	assert_int_equal(strncmp(body + 4, canned_metrics, strstr(canned_metrics, "_last_packet_") - canned_metrics), 0);
+	body = strstr(body, "_last_packet_timestamp_seconds{");
+	assert_non_null(body);
+	assert_in_range(strtoull(strchr(body, '}') + 2, NULL, 10), time(NULL) - 7, time(NULL) - 2); /* that long it has been idle */
+	body = strstr(body, "# HELP xswan_certificate");
+	assert_non_null(body);
+	assert_int_equal(strncmp(body, certificates, strlen(certificates)), 0);
+	body += strlen(certificates);
 	assert_int_equal(strncmp(body, dataplane, strlen(dataplane)), 0);
 	body += strlen(dataplane);
 	assert_non_null(strstr(body, "\nxswan_process_resident_memory_bytes{program=\"xswan-exporter\"} "));

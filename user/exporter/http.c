@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
@@ -75,9 +76,14 @@ static void gather(struct exporter *x, struct metrics *m)
 	struct vici_client client;
 	int err;
 
+	m->now = time(NULL);
 	err = vici_client_open(&client, x->instance, x->vici_path, VICI_PATIENCE);
 	if (!err)
 		err = gateway_load(&m->gw, &client);
+	if (!err)
+		err = gateway_load_outcomes(&m->gw, &client);
+	if (err == -EOPNOTSUPP) /* an older xswan-ike */
+		err = 0;
 	if (!err)
 		err = metrics_gather_certificates(m, &client);
 	if (err && !x->silent)

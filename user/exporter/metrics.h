@@ -24,6 +24,7 @@ struct metrics_process {
 };
 
 struct metrics {
+	uint64_t now; /* seconds since 1970 */
 	bool up; /* xswan-ike answered, and gw holds what it said */
 	struct gateway gw;
 	struct listed_cert *certs;
@@ -42,7 +43,10 @@ struct metrics {
 int metrics_gather_certificates(struct metrics *m, struct vici_client *client) __attribute__((warn_unused_result));
 /* 0 or -ENOMEM. Whether out took it is for the caller to ask. */
 int metrics_write(const struct metrics *m, FILE *out) __attribute__((warn_unused_result));
-/* those parts alone */
+/* its parts; the first two: 0 or -ENOMEM */
+int metrics_write_connections(const struct metrics *m, FILE *out) __attribute__((warn_unused_result));
+int metrics_write_children(const struct metrics *m, FILE *out) __attribute__((warn_unused_result));
+void metrics_write_ike(const struct metrics *m, FILE *out);
 void metrics_write_dataplane(const struct dp_state *dp, FILE *out);
 void metrics_write_certificates(const struct metrics *m, FILE *out);
 void metrics_write_processes(const struct metrics *m, FILE *out);

@@ -2,6 +2,7 @@
 #include "text.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TOTAL "_total"
@@ -11,19 +12,49 @@ void text_family(FILE *out, const char *name, const char *type, const char *help
 	fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-/* name="value" with backslash, quote and newline escaped, as the format asks for */
+/* Backslash, quote and newline are escaped, as the format asks for; at most twice as long. */
+static char *escape(char *at, const char *value)
+{
+	for (; *value; value++) {
+		if (*value == '\n' || *value == '\\' || *value == '"')
+			*at++ = '\\';
+		*at++ = *value == '\n' ? 'n' : *value;
+	}
+	return at;
+}
+
+static size_t room_for(const char *const *pairs)
+{
+	size_t size = 1;
+
+	for (; *pairs; pairs += 2)
+		size += strlen(pairs[0]) + 2 * strlen(pairs[1]) + strlen(",=\"\"");
+	return size;
+}
+
+char *text_labels(const char *const *pairs)
+{
+	char *text = malloc(room_for(pairs)), *at = text;
+
+	for (; text && *pairs; pairs += 2) {
+		if (at != text)
+			*at++ = ',';
+		at = stpcpy(stpcpy(at, pairs[0]), "=\"");
+		at = escape(at, pairs[1]);
+		*at++ = '"';
+	}
+	if (text)
+		*at = '\0';
+	return text;
+}
+
 void text_label(FILE *out, const char *name, const char *value)
 {
-	fprintf(out, "%s=\"", name);
-	for (; *value; value++) {
-		if (*value == '\n')
-			fputs("\\n", out);
-		else if (*value == '\\' || *value == '"')
-			fprintf(out, "\\%c", *value);
-		else
-			putc(*value, out);
-	}
-	putc('"', out);
+	char *text = text_labels((const char *const[]){ name, value, NULL });
+
+	if (text)
+		fputs(text, out);
+	free(text);
 }
 
 static bool ends_with_total(const char *name, size_t len)

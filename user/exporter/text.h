@@ -9,6 +9,8 @@
 void text_family(FILE *out, const char *name, const char *type, const char *help);
 /* name="value", escaped as the format asks for */
 void text_label(FILE *out, const char *name, const char *value);
+/* The same of several, names and values in turn until NULL, with commas between; to be freed. NULL: no memory. */
+char *text_labels(const char *const *pairs);
 
 /*
  * The same as OpenMetrics 1.0: a family of counters is called without the "_total" of its samples, and the end is marked,

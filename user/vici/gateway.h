@@ -11,6 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <xswan/drops.h>
+
+#include "../lib/table.h"
 #include "client.h"
 
 #define GATEWAY_NEVER UINT64_MAX /* of a time in seconds: not known, or never */
@@ -51,6 +54,13 @@ struct gateway_ike_sa {
 	uint64_t age; /* seconds since it was established, or GATEWAY_NEVER */
 };
 
+/* What ended SAs with a peer have carried since xswan-ike began. */
+struct gateway_ended {
+	struct gateway_ended *next;
+	const char *peer;
+	struct gateway_traffic in, out;
+};
+
 struct gateway_child {
 	struct gateway_child *next;
 	const char *name;
@@ -58,25 +68,41 @@ struct gateway_child {
 	const char *mode;
 	struct gateway_text *local_ts, *remote_ts; /* as configured */
 	struct gateway_child_sa *sas, **sas_end;
+	struct gateway_ended *ended;
 	const char *failure; /* why the last attempt failed, in one or more lines; empty if not known */
 	uint64_t failure_age;
 };
 
+struct gateway_count {
+	struct gateway_count *next;
+	const char *name;
+	uint64_t value;
+};
+
 struct gateway_conn {
 	struct gateway_conn *next;
+	struct table_entry by_name;
 	const char *name;
 	bool configured;
 	const char *local_id, *remote_id; /* as configured; "%any" */
 	struct gateway_text *local_addrs, *remote_addrs;
 	struct gateway_ike_sa *ikes, **ikes_end;
 	struct gateway_child *children;
+	/* by gateway_load_outcomes() */
+	uint64_t *events; /* by enum xswan_ike_counter; NULL: nothing has happened yet */
+	struct gateway_count *failures; /* by reason */
 };
 
-/* What ended SAs have carried since xswan-ike began. */
-struct gateway_total {
-	struct gateway_total *next;
-	const char *conn, *child, *peer;
-	struct gateway_traffic in, out;
+/* How long IKE SAs took to come up. */
+struct gateway_bucket {
+	struct gateway_bucket *next;
+	uint64_t bound, count; /* microseconds; those that no bucket before has */
+};
+struct gateway_times {
+	struct gateway_times *next;
+	const char *role, *auth;
+	uint64_t count, sum; /* microseconds */
+	struct gateway_bucket *buckets;
 };
 
 struct gateway {
@@ -84,14 +110,18 @@ struct gateway {
 	const char *uptime; /* "2 hours" */
 	uint64_t ike_sas, half_open;
 	uint64_t confirm_left; /* seconds in which an apply has to be confirmed; 0: none has to be */
-	struct gateway_conn *conns;
-	struct gateway_total *totals;
+	struct gateway_conn *conns, *last;
+	struct table by_name; /* of the conns */
+	struct gateway_times *times; /* these two by gateway_load_outcomes() */
+	struct gateway_count *failures;
 	struct gateway_block *blocks; /* arena */
 	int error; /* sticky */
 };
 
 /* Asks the daemon. 0 or -errno with the sentence in client->error. Free in either case. */
 int gateway_load(struct gateway *gw, struct vici_client *client) __attribute__((warn_unused_result));
+/* And what came of it: xswan-outcomes, which is for the exporter alone. -EOPNOTSUPP: an older xswan-ike. */
+int gateway_load_outcomes(struct gateway *gw, struct vici_client *client) __attribute__((warn_unused_result));
 void gateway_free(struct gateway *gw);
 
 /* Does it carry packets, and is there one of that kind? */

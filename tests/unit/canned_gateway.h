@@ -218,6 +218,8 @@ static inline void canned_total(struct vici_builder *b, const char *number, cons
 	vici_putf(b, "bytes-in", "%s00", packets);
 	vici_put(b, "packets-out", packets);
 	vici_putf(b, "bytes-out", "%s00", packets);
+	if (!strcmp(peer, "b.example"))
+		vici_put(b, "use-out", "60");
 	vici_end_section(b);
 }
 

@@ -159,6 +159,7 @@ static const char canned_metrics[] =
 	"absent before the first.\n"
 	"# TYPE xswan_child_last_packet_timestamp_seconds gauge\n"
 	"xswan_child_last_packet_timestamp_seconds" NET ",direction=\"in\"} 1700000098\n"
+	"xswan_child_last_packet_timestamp_seconds" NET ",direction=\"out\"} 1700000040\n"
 	"xswan_child_last_packet_timestamp_seconds" ALICE ",direction=\"in\"} 1700000093\n"
 	"# HELP xswan_certificate_expiry_timestamp_seconds When a certificate ends, in seconds since 1970; role own (with a private "
 	"key), peer or ca.\n"

@@ -10,10 +10,11 @@
 
 #include "../../user/ike/totals.h"
 
-static const struct xswan_sa_stat in = { .packets = 3, .bytes = 300 }, out = { .packets = 5, .bytes = 5000 };
+static const struct xswan_sa_stat in = { .packets = 3, .bytes = 300, .last_use = 7 }, out = { .packets = 5, .bytes = 5000 };
 
 static void test_sums(void **state)
 {
+	static const struct xswan_sa_stat late = { .last_use = 9 };
 	struct totals t = { 0 };
 
 	assert_int_equal(totals_add(&t, "gw", "net", "a.example", &in, &out), 0);
@@ -28,6 +29,12 @@ static void test_sums(void **state)
 	assert_int_equal(t.list->packets_out, 10);
 	assert_int_equal(t.list->bytes_out, 10000);
 	assert_int_equal(t.list->next->packets_in, 3);
+	assert_int_equal(t.list->last_in, 7);
+	assert_int_equal(t.list->last_out, 0);
+	assert_int_equal(totals_add(&t, "gw", "net", "a.example", &late, &late), 0);
+	assert_int_equal(totals_add(&t, "gw", "net", "a.example", &in, &out), 0);
+	assert_int_equal(t.list->last_in, 9);
+	assert_int_equal(t.list->last_out, 9);
 	totals_clear(&t);
 	assert_null(t.list);
 }
@@ -43,6 +50,7 @@ static void test_copied(void **state)
 	assert_int_equal(copy.count, 2);
 	assert_string_equal(copy.list->peer, "a.example");
 	assert_int_equal(copy.list->bytes_out, 5000);
+	assert_int_equal(copy.list->last_in, 7);
 	assert_int_equal(copy.list->next->packets_in, 6);
 	assert_int_equal(t.list->next->packets_in, 3);
 	totals_clear(&t);

@@ -69,6 +69,11 @@ static int find_or_add(struct totals *t, const char *conn, const char *child, co
 	return 0;
 }
 
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 int totals_add(struct totals *t, const char *conn, const char *child, const char *peer, const struct xswan_sa_stat *in,
 	       const struct xswan_sa_stat *out)
 {
@@ -81,6 +86,8 @@ int totals_add(struct totals *t, const char *conn, const char *child, const char
 	total->bytes_in += in->bytes;
 	total->packets_out += out->packets;
 	total->bytes_out += out->bytes;
+	total->last_in = later(total->last_in, in->last_use);
+	total->last_out = later(total->last_out, out->last_use);
 	return 0;
 }
 
@@ -97,6 +104,8 @@ int totals_copy(struct totals *to, const struct totals *from)
 		copy->bytes_in = t->bytes_in;
 		copy->packets_out = t->packets_out;
 		copy->bytes_out = t->bytes_out;
+		copy->last_in = t->last_in;
+		copy->last_out = t->last_out;
 	}
 	return err;
 }

@@ -19,6 +19,7 @@ struct total {
 	struct table_entry by_name;
 	char *conn, *child, *peer; /* peer: its identity as text */
 	uint64_t packets_in, bytes_in, packets_out, bytes_out;
+	uint64_t last_in, last_out; /* of the last packet, as struct xswan_sa_stat has it; 0: none yet */
 };
 
 struct totals { /* begins as zeros */

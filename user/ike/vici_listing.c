@@ -63,6 +63,7 @@ static void list_one(void *ctx, const struct ike_sa_info *sa)
 
 static void put_total(struct vici_builder *b, const struct total *t, unsigned int number)
 {
+	const uint64_t now = daemon_boottime();
 	char name[16];
 
 	snprintf(name, sizeof(name), "%u", number);
@@ -74,6 +75,10 @@ static void put_total(struct vici_builder *b, const struct total *t, unsigned in
 	vici_putf(b, "bytes-in", "%" PRIu64, t->bytes_in);
 	vici_putf(b, "packets-out", "%" PRIu64, t->packets_out);
 	vici_putf(b, "bytes-out", "%" PRIu64, t->bytes_out);
+	if (t->last_in)
+		vici_putf(b, "use-in", "%" PRIu64, now - t->last_in);
+	if (t->last_out)
+		vici_putf(b, "use-out", "%" PRIu64, now - t->last_out);
 	vici_end_section(b);
 }
 

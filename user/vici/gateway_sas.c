@@ -2,6 +2,9 @@
 /* list-sas: what is up, and what ended SAs have carried. */
 #include "gateway_tree.h"
 
+static const char *const in[] = { "packets-in", "bytes-in", "use-in" };
+static const char *const out[] = { "packets-out", "bytes-out", "use-out" };
+
 static void load_traffic(struct gateway_traffic *t, const struct vici_message *m, const char *const keys[3])
 {
 	t->packets = vici_get_u64(m, keys[0], 0);
@@ -18,8 +21,6 @@ static const char *child_name(struct gateway *gw, const struct vici_element *sec
 static void load_child_sa(struct gateway *gw, struct gateway_conn *conn, const struct gateway_ike_sa *ike,
 			  const struct vici_element *section)
 {
-	static const char *const in[] = { "packets-in", "bytes-in", "use-in" };
-	static const char *const out[] = { "packets-out", "bytes-out", "use-out" };
 	struct gateway_child *child = gateway_get_child(gw, conn, child_name(gw, section));
 	struct gateway_child_sa *sa = gateway_alloc(gw, sizeof(*sa));
 	const struct vici_message *m = &section->body;
@@ -105,8 +106,6 @@ static void load_listed(struct gateway *gw, const struct vici_message *msg)
 /* After the SAs, numbered: whose, and what they carried. Of whom there is no trace otherwise, nobody asks. */
 static void load_total(struct gateway *gw, const struct vici_message *m)
 {
-	static const char *const in[] = { "packets-in", "bytes-in", "" };
-	static const char *const out[] = { "packets-out", "bytes-out", "" };
 	const struct gateway_conn *conn = gateway_find_conn(gw, gateway_text_of(gw, m, "conn", ""));
 	struct gateway_child *child = conn ? gateway_find_child(conn, gateway_text_of(gw, m, "child", "")) : NULL;
 	struct gateway_ended *ended = child ? gateway_alloc(gw, sizeof(*ended)) : NULL;

@@ -15,7 +15,7 @@ BUILD=(make gcc libc6-dev clang bpftool pkg-config libbpf-dev libxdp-dev libssl-
 # Used where there is one: intel-ipsec-mb exists for amd64 alone; libsystemd is for the journal.
 OPTIONAL=(libipsec-mb-dev libsystemd-dev)
 DEMO=(iproute2 iputils-ping iperf3 tcpdump ethtool jq procps)
-TEST=(strongswan-charon strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins
+TEST=(strongswan-charon strongswan-swanctl strongswan-pki libcharon-extra-plugins libstrongswan-standard-plugins
 	libstrongswan-extra-plugins libclang-rt-dev tshark nftables python3 python3-scapy
 	python3-cryptography prometheus dnsmasq-base ike-scan systemd)
 DEB=(debhelper dpkg-dev fakeroot)

@@ -4,74 +4,13 @@
 # The Debian packages on a machine that systemd runs: gateway A is one, with a copy of this root that is gone afterwards.
 # Installed, configured, started, watched, upgraded under traffic, removed, purged.
 set -u
-here=$(dirname "$0")
-. "$here/../netns/setup.sh"
-
-PACKAGES=$(readlink -m "$BUILD/deb")
-ROOT=$STATE/machine # where the machine has its root
-MASKED=(systemd-udevd.service systemd-udev-trigger.service systemd-logind.service systemd-resolved.service
-	systemd-timesyncd.service systemd-networkd.service getty.target console-getty.service)
-
-# Does this kernel let us have a root of our own, and control groups? In some containers it does not.
-possible()
-{
-	unshare --mount --cgroup --pid --fork bash -c 'mount --make-rprivate / && mount -t tmpfs tmpfs /mnt && mkdir /mnt/{u,w,r,c} &&
-		mount -t overlay -o lowerdir=/,upperdir=/mnt/u,workdir=/mnt/w overlay /mnt/r && mount -t cgroup2 cgroup2 /mnt/c' 2>&1
-}
-
-[ -x /lib/systemd/systemd ] && command -v dh >/dev/null || {
-	echo "1..0 # SKIP systemd or debhelper is not installed"
-	exit 0
-}
-why=$(possible) || {
-	echo "1..0 # SKIP no root and control groups of its own for systemd: $why"
-	exit 0
-}
-
-# What starts with the machine, in its own mounts, processes and control groups: the root, and in it systemd.
-boot()
-{
-	mount --make-rprivate / && mkdir -p "$1" && mount -t tmpfs -o mode=755 tmpfs "$1" && mkdir "$1"/{upper,work,root} &&
-		mount -t overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" overlay "$1/root" && cd "$1/root" || exit
-	mount -t proc proc proc && mount -t sysfs sysfs sys && mount --rbind /dev dev && mount -t tmpfs tmpfs run &&
-		mount -t cgroup2 cgroup2 sys/fs/cgroup && mount -t bpf bpf sys/fs/bpf &&
-		mkdir packages && cp "$2"/*.deb packages || exit
-	rm -rf usr/sbin/policy-rc.d etc/xswan etc/systemd/system/*.wants
-	ln -sf /lib/systemd/system/multi-user.target etc/systemd/system/default.target
-	for unit in "${@:3}"; do
-		ln -sf /dev/null "etc/systemd/system/$unit"
-	done
-	exec chroot . env -i container=lxc PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --log-target=console
-}
-
-# From the file that was read, so that a shell in other namespaces can have it.
-boots()
-{
-	local script
-
-	script=$(declare -f boot)
-	start machine ga unshare --mount --pid --cgroup --uts --fork --kill-child bash -c "$script; boot \"\$@\"" - "$ROOT" "$PACKAGES" "${MASKED[@]}"
-	wait_for 30 booted
-}
+. "$(dirname "$0")/../netns/setup.sh"
+. "$(dirname "$0")/machine.sh"
+needs_machine
 
 machine()
 {
-	nsenter --target "$(pgrep -P "$(pid_of machine)")" --mount --pid --cgroup --uts --net --root --wd -- \
-		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"
-}
-
-off()
-{
-	local pid
-
-	[ "$tap_failed" = 0 ] || machine journalctl --no-pager -n 60 -u 'xswan-*' | sed 's/^/#   /'
-	! pid=$(pgrep -P "$(pid_of machine)") || kill -KILL "$pid"
-}
-trap 'off; finish' EXIT
-
-booted()
-{
-	machine systemctl is-system-running | grep -Eq 'running|degraded'
+	on machine "$@"
 }
 
 property()
@@ -179,7 +118,7 @@ next_version()
 		dpkg-deb -R "$deb" "$STATE/next/$name" && sed -i 's/^Version: .*/&+next/' "$STATE/next/$name/DEBIAN/control" &&
 			dpkg-deb -b "$STATE/next/$name" "$STATE/next/$name.deb" || return
 	done
-	tar -C "$STATE/next" -c xswan.deb xswan-exporter.deb | machine tar -C /packages -x
+	tar -C "$STATE/next" -c xswan.deb xswan-exporter.deb | machine tar -C /root -x
 }
 
 # What is lost is lost in the moments in which xswan-dp is away.
@@ -190,7 +129,7 @@ upgraded()
 	before=$(property xswan-ike.service MainPID)
 	: >"$STATE/b-ike.log"
 	client ping -n -i 0.05 -w 20 $SERVER >"$STATE/ping" &
-	machine dpkg -i /packages/xswan.deb /packages/xswan-exporter.deb || return
+	machine dpkg -i /root/xswan.deb /root/xswan-exporter.deb || return
 	wait_for 10 eval '[ "$(property xswan-ike.service MainPID)" != '"$before"' ]'
 	wait $!
 	tail -n 3 "$STATE/ping"
@@ -221,8 +160,8 @@ purged()
 
 need "topology" topology_up
 need "packages" scripts/deb.sh
-need "a machine with systemd" boots
-need "they are installed" machine sh -c 'dpkg -i /packages/xswan_*.deb /packages/xswan-exporter_*.deb'
+need "a machine with systemd" machine_start machine ga
+need "they are installed" machine sh -c 'dpkg -i /root/xswan_*.deb /root/xswan-exporter_*.deb'
 check "units are enabled, and wait for a configuration" enabled_and_quiet
 check "/etc/xswan is for root and the daemon" equal "$(machine stat -c '%a %U:%G' /etc/xswan)" '750 root:xswan'
 check "systemd finds nothing wrong with the units" machine systemd-analyze verify xswan-dp.service xswan-ike.service xswan-exporter.service

@@ -6,11 +6,13 @@ set -u
 here=$(dirname "$0")
 . "$here/../tap.sh"
 TOP=$here/../..
-PAGES=("$TOP/README.md" "$TOP/docs/troubleshooting.md")
+PAGES=("$TOP/README.md" "$TOP"/docs/*.md)
 
+# In backquotes, or at the beginning of a line of an example, indented or fenced.
 commands()
 {
-	grep -ohE '`xswan [a-z]+|^    (sudo )?xswan [a-z]+' "${PAGES[@]}" | awk '{ print $NF }' | sort -u
+	(grep -ohE '`xswan [a-z]+' "${PAGES[@]}" && awk '/^```/ { fenced = !fenced } fenced || /^    /' "${PAGES[@]}" |
+		grep -oE '^ *(sudo )?xswan [a-z]+') | awk '{ print $NF }' | sort -u
 }
 
 all_commands()
@@ -72,9 +74,53 @@ metrics_are_explained()
 	equal "$(metrics "$TOP/docs/man/xswan-exporter.8")" "$(metrics "$TOP"/user/exporter/*.c)"
 }
 
+# Keys of xswan.conf by their full names.
+gateway_keys()
+{
+	local key
+
+	[ "$(grep -ohE '`(dataplane|ike|log)\.[a-z_]+`' "${PAGES[@]}" | sort -u | wc -l)" -gt 10 ] || return
+	for key in $(grep -ohE '`(dataplane|ike|log)\.[a-z_]+`' "${PAGES[@]}" | tr -d '`' | sort -u); do
+		grep -q "{ \"$key\"," "$TOP/user/lib/gateway_conf_keys.c" || { echo "xswan.conf has no $key" && return 1; }
+	done
+}
+
+# Of the tables of keys those that ask for what is not done.
+refused_keys()
+{
+	sed -n 's/^\t{ "\([a-z0-9_]*\)", FIXED_.*/\1/p' "$TOP"/user/ike/config_{conn,child,auth,authority}.c |
+		grep -Evx 'version|certs|cacerts|revocation|round|dpd_timeout' | sort -u
+}
+
+# Those that are named in the table of such keys; not what a key is set to, nor sections.
+refused_in_page()
+{
+	awk '/^## / { on = /Keys that are refused/ } on && /^\| `|^\| [a-z]/ { split($0, cell, "|"); print cell[2] }' \
+		"$TOP/docs/from-strongswan.md" | sed 's/sections\{0,1\} `.*//; s/`auth[^`]*`//; s/^ a second.*//' | grep -oE '`[a-z_0-9]+' | tr -d '`' | grep -vx version | sort -u
+}
+
+refused()
+{
+	[ "$(refused_keys | wc -l)" -gt 30 ] && equal "$(diff <(refused_in_page) <(refused_keys))" ""
+}
+
+links()
+{
+	local page name
+
+	for page in "${PAGES[@]}"; do
+		for name in $(grep -oE '`[a-z][a-z/-]+\.(md|conf)`' "$page" | tr -d '`' | grep -vE '^(ipsec|strongswan|swanctl|xswan)\.conf$'); do
+			[ -e "$TOP/$name" ] || [ -e "$TOP/docs/$name" ] || { echo "$page: there is no $name" && return 1; }
+		done
+	done
+}
+
 check "commands that pages name exist" all_commands
 check "each metric is in its page, and no other" metrics_are_explained
 check "reasons for failures" are_known "A tunnel does not come up" "$TOP/user/ike/reason.h"
 check "reasons for drops" are_known "It is up, and nothing passes" "$TOP/include/xswan/drops.h"
 check "every drop that somebody can do something about is there" every_drop
+check "keys of xswan.conf" gateway_keys
+check "strongSwan's keys that are refused, and no others, are said to be" refused
+check "pages that pages name exist" links
 check_end

@@ -18,7 +18,7 @@ DEMO=(iproute2 iputils-ping iperf3 tcpdump ethtool jq procps)
 TEST=(strongswan-charon strongswan-swanctl strongswan-pki libcharon-extra-plugins libstrongswan-standard-plugins
 	libstrongswan-extra-plugins libclang-rt-dev tshark nftables python3 python3-scapy
 	python3-cryptography prometheus dnsmasq-base ike-scan systemd)
-DEB=(debhelper dpkg-dev fakeroot)
+DEB=(build-essential debhelper dpkg-dev fakeroot)
 
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 policy=/usr/sbin/policy-rc.d

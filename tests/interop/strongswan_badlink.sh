@@ -9,10 +9,11 @@ set -u
 
 needs_charon
 
-# impatient: both send again soon, and often
+# impatient: both send again soon, and often; and give up before a client of theirs does, for strongSwan, once it has answered a
+# DELETE, knows nothing of the SA any more and answers no other
 impatient()
 {
-	printf 'ike {\n    retransmit_timeout = 300ms\n    retransmit_tries = 8\n}\n' >>"$STATE/a/xswan.conf"
+	printf 'ike {\n    retransmit_timeout = 300ms\n    retransmit_tries = 8\n    retransmit_base = 1.2\n}\n' >>"$STATE/a/xswan.conf"
 	sed -i 's/retransmit_tries = .*/retransmit_tries = 8\n    retransmit_base = 1.2/; s/retransmit_timeout = .*/retransmit_timeout = 0.3/' \
 		"$STATE/b/strongswan.conf"
 }

@@ -156,14 +156,15 @@ cp "$PKI/im.pem" "$STATE/b/x509ca/" # strongSwan reads the first of a file alone
 works "chains, we initiate" we_initiate "CN=b' of 'C=CH, O=xswan, CN=im'"
 works "chains, it initiates" it_initiates "CN=b' of 'C=CH, O=xswan, CN=im'"
 
-# chains of four kilobytes, which take several fragments each (RFC 7383)
+# Chains of four kilobytes, which take several fragments each (RFC 7383). strongSwan 6 leaves out the CAs that our CERTREQ
+# names, so that there are two.
 have a a-long.pem a-long.key root.pem && have b b-long.pem b-long.key root.pem
 cp "$PKI"/long[12].pem "$STATE/b/x509ca/"
 sent=$(counter a fragment_tx) received=$(counter a fragment_rx)
 works "long chains, we initiate" we_initiate "CN=b' of 'C=CH, O=xswan, CN=long2'"
 works "long chains, it initiates" it_initiates "CN=b' of 'C=CH, O=xswan, CN=long2'"
 check "long chains: sent in fragments" above a fragment_tx $((sent + 7))
-check "long chains: received in fragments" above a fragment_rx $((received + 7))
+check "long chains: received in fragments" above a fragment_rx $((received + 3))
 
 have a "" "" root.pem && have b b-p256.pem b-p256.key root.pem
 auth a "auth = psk

@@ -25,6 +25,7 @@
 #ifndef XSWAN_BPF_EGRESS_H
 #define XSWAN_BPF_EGRESS_H
 
+#include "icmp_error.h"
 #include "maps.h"
 #include "outside.h"
 #include "parse.h"
@@ -86,18 +87,32 @@ static __always_inline int egress_protected(const struct __sk_buff *skb, const s
 	return TC_ACT_SHOT;
 }
 
+static __always_inline int egress_drop(const struct __sk_buff *skb, const struct frame *f, enum xswan_drop reason)
+{
+	if (trace_on())
+		trace_frame(f, &(struct trace_told){ .place = XSWAN_TRACE_EGRESS,
+						     .ifindex = skb->ifindex,
+						     .verdict = XSWAN_TRACE_DROP,
+						     .reason = reason });
+	count_drop(reason);
+	return TC_ACT_SHOT;
+}
+
 /* What the host itself sends goes on: it must be reachable, and ask for names, before xswan-ike can say what is protected. */
 static __always_inline int egress_without_policy(struct __sk_buff *skb, const struct frame *f)
 {
 	if (!skb->ingress_ifindex || is_own_ipsec(skb, &f->flow))
 		return TC_ACT_UNSPEC;
-	if (trace_on())
-		trace_frame(f, &(struct trace_told){ .place = XSWAN_TRACE_EGRESS,
-						     .ifindex = skb->ifindex,
-						     .verdict = XSWAN_TRACE_DROP,
-						     .reason = XSWAN_DROP_NO_POLICY });
-	count_drop(XSWAN_DROP_NO_POLICY);
-	return TC_ACT_SHOT;
+	return egress_drop(skb, f, XSWAN_DROP_NO_POLICY);
+}
+
+/* Sealed it would not get through either: the peer knows our addresses as none of the tunnel's. */
+static __always_inline int egress_uncovered(struct __sk_buff *skb, const struct frame *f)
+{
+	if (is_icmp_error(f) &&
+	    icmp_error_is_covered(skb, f->flow.family, (f->l4_offset & L4_OFFSET_MASK) + ICMP_LEN))
+		return egress_drop(skb, f, XSWAN_DROP_PROTECTED_LEAK);
+	return TC_ACT_UNSPEC;
 }
 
 static __always_inline void pull_headers(struct __sk_buff *skb, __u32 want)
@@ -132,19 +147,6 @@ static __always_inline bool hides_ip(__be16 ethertype)
 	       ethertype == bpf_htons(ETH_P_IPV6);
 }
 
-static __always_inline int egress_hidden(const struct __sk_buff *skb, const struct frame *f)
-{
-	const struct trace_told told = { .place = XSWAN_TRACE_EGRESS,
-					 .ifindex = skb->ifindex,
-					 .verdict = XSWAN_TRACE_DROP,
-					 .reason = XSWAN_DROP_HIDDEN };
-
-	if (trace_on())
-		trace_frame(f, &told);
-	count_drop(XSWAN_DROP_HIDDEN);
-	return TC_ACT_SHOT;
-}
-
 SEC("tc/egress")
 int egress(struct __sk_buff *skb)
 {
@@ -152,14 +154,14 @@ int egress(struct __sk_buff *skb)
 	struct frame f;
 
 	if (!pull_and_parse(&f, skb))
-		return hides_ip(f.ethertype) ? egress_hidden(skb, &f) : TC_ACT_UNSPEC;
+		return hides_ip(f.ethertype) ? egress_drop(skb, &f, XSWAN_DROP_HIDDEN) : TC_ACT_UNSPEC;
 	if (stays_on_link(&f))
 		return TC_ACT_UNSPEC;
 	policy = policy_lookup(&f.flow);
 	if (!policy.action && !policy_is_known())
 		return egress_without_policy(skb, &f);
 	if (policy.action != XSWAN_ACTION_PROTECT && policy.action != XSWAN_ACTION_DROP)
-		return TC_ACT_UNSPEC;
+		return egress_uncovered(skb, &f);
 	if (is_own_ipsec(skb, &f.flow))
 		return TC_ACT_UNSPEC;
 	return egress_protected(skb, &f, policy.action);

@@ -20,7 +20,7 @@
 	/* inside and host, in BPF */ \
 	X(NO_SA, "no_sa", "protected by a selector, and its tunnel has no SA") \
 	X(POLICY, "policy", "a selector says drop") \
-	X(PROTECTED_LEAK, "protected_leak", "protected plaintext stopped on its way out") \
+	X(PROTECTED_LEAK, "protected_leak", "protected plaintext stopped on its way out, maybe in an ICMP error") \
 	/* seal */ \
 	X(TOO_BIG, "too_big", "larger than the tunnel's MTU") \
 	X(SEQ_EXHAUSTED, "seq_exhausted", "the SA has used up its sequence numbers") \

@@ -124,6 +124,68 @@ static void test_truncation(void **state)
 	check_truncation(&spec, 18 + 40, 18 + 40 + 5 * 8);
 }
 
+/* ICMP from an address of ours that no rule covers, and the packet that it copies. */
+static const struct error_row {
+	const char *what;
+	uint8_t type, type6; /* 0: the same row is not for IPv6 */
+	struct packet_spec copied;
+	bool shot;
+} error_rows[] = {
+	{ "host unreachable, out of a tunnel", 3, 1, { .src = "10.2.0.5", .dst = "10.1.0.5", TCP(80, 4000) }, true },
+	{ "time exceeded", 11, 3, { .src = "10.2.0.5", .dst = "10.1.0.5", TCP(80, 4000) }, true },
+	{ "packet too big", 3, 2, { .src = "10.2.5.5", .dst = "10.1.0.5", .proto = 89 }, true },
+	{ "parameter problem", 12, 4, { .src = "10.2.0.5", .dst = "10.1.0.5", UDP(80, 4000) }, true },
+	{ "redirect", 5, 0, { .src = "10.2.0.5", .dst = "10.1.0.5", UDP(80, 4000) }, true },
+	{ "source quench", 4, 0, { .src = "10.2.0.5", .dst = "10.1.0.5", UDP(80, 4000) }, true },
+	{ "into a tunnel", 3, 1, { FROM_INSIDE("10.2.0.5"), TCP(4000, 80) }, true },
+	{ "no error", 0, 129, { .src = "10.2.0.5", .dst = "10.1.0.5", TCP(80, 4000) }, false },
+	{ "what it copies is forbidden", 3, 1, { .src = "10.2.0.5", .dst = "10.1.0.5", TCP(23, 23) }, true },
+	{ "what it copies may pass", 3, 1, { .src = "10.2.5.7", .dst = "10.1.0.5", TCP(80, 4000) }, false },
+	{ "what it copies is not covered", 3, 1, { .src = "10.9.0.5", .dst = "10.1.0.5", TCP(80, 4000) }, false },
+	{ "its ports are", 3, 1, { .src = "10.3.0.5", .dst = "10.1.0.5", UDP(1500, 5000) }, true },
+	{ "its ports are not", 3, 1, { .src = "10.3.0.5", .dst = "10.1.0.5", UDP(53, 5000) }, false },
+	{ "behind options or headers", 3, 1, { .src = "10.2.0.5", .dst = "10.1.0.5", UDP(9, 9), .options = 10 }, true },
+	{ "ports that are cut off", 3, 1, { .src = "10.3.0.5", .dst = "10.1.0.5", UDP(53, 5000), .cut = 5 }, true },
+	{ "ports that an earlier fragment has", 3, 1, { .src = "10.3.0.5", .dst = "10.1.0.5", UDP(53, 5000), .frag = 185 }, true },
+	{ "cut off within its IP header", 3, 1, { .src = "10.2.0.5", .dst = "10.1.0.5", UDP(9, 9), .cut = 9 }, false },
+	{ "of an unknown version", 3, 1, { .src = "10.2.0.5", .dst = "10.1.0.5", UDP(9, 9), .version = 5 }, false },
+};
+
+static void check_error(const struct error_row *row, bool v6, int tags)
+{
+	struct packet_spec inner = row->copied;
+	const struct xswan_port port = port_default(XSWAN_ROLE_OUTSIDE);
+	struct counters before;
+	struct packet copied, p;
+
+	inner.v6 = v6;
+	copied = packet_make(&inner);
+	p = packet_make(&(struct packet_spec){ .v6 = v6,
+					       .src = "192.0.2.1",
+					       .dst = "10.9.0.5",
+					       .tags = tags,
+					       .proto = IPPROTO_ICMP,
+					       .sport = v6 ? row->type6 : row->type,
+					       .payload = (const char *)copied.data + copied.l3,
+					       .payload_len = copied.len - copied.l3 });
+	set_port("out0", &port);
+	before = read_counters();
+	if (run_egress(&p) != (row->shot ? TC_SHOT : TC_NEXT))
+		fail_msg("%s, IPv%d, %d tags", row->what, v6 ? 6 : 4, tags);
+	assert_counted(&before, row->shot ? XSWAN_DROP_PROTECTED_LEAK : XSWAN_DROP_NONE);
+}
+
+static void test_icmp_errors(void **state)
+{
+	needs_root();
+	for (size_t i = 0; i < COUNT(error_rows); i++)
+		for (int tags = 0; tags <= 2; tags++) {
+			check_error(&error_rows[i], false, tags);
+			if (error_rows[i].type6)
+				check_error(&error_rows[i], true, tags);
+		}
+}
+
 /* Real packets from here on. */
 
 static int listen_on(const char *device)
@@ -552,6 +614,7 @@ int main(void)
 {
 	const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_truncation),
+		cmocka_unit_test(test_icmp_errors),
 #define real(test) cmocka_unit_test_setup_teardown(test, make_tunnel, remove_tunnel)
 		real(test_local_socket),
 		real(test_filter_behind),

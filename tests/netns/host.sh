@@ -15,6 +15,21 @@ tcp_from_gateway()
 	ga timeout 20 iperf3 -c $SERVER -B $A_INSIDE -t 1 -J | jq -e '.end.sum_received.bytes > 1000000'
 }
 
+# Two routers on the way and one hop left: gateway A has to say so, and its answer begins with the packet.
+hops_run_out()
+{
+	server ping -n -c 1 -W 1 -t 2 $CLIENT | tee /dev/stderr | grep -q 'Time to live exceeded'
+}
+
+# Nothing but a lost packet.
+nobody_says()
+{
+	local before
+
+	before=$(counter a protected_leak)
+	! hops_run_out && rises a protected_leak "$before"
+}
+
 need "topology" topology_up
 need "a capture between the gateways" capture wire
 need "xswan on both gateways" gateways_up
@@ -26,6 +41,9 @@ check "the client pings gateway B's inside address" pings client $B_INSIDE
 check "the server pings gateway A's inside address" pings server $A_INSIDE
 need "iperf3 on the server" iperf_start server
 check "TCP from gateway A, whose kernel sends super-packets with partial checksums" tcp_from_gateway
+check "an ICMP error would have part of a protected packet in clear: it is stopped" nobody_says
+ga ip route add $B_NET via $B_OUTSIDE src $A_INSIDE
+check "from the inside address it takes the tunnel" hops_run_out
 capture_end wire
 check "none of it was in clear" plaintext_free wire
 check_end

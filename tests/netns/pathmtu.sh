@@ -43,11 +43,24 @@ path_is()
 	[ "$(path_of path_mtu)" = "$1" ]
 }
 
+# About ESP that nobody has sent. The kernel asks for no proof.
+kernel_believes_a_liar()
+{
+	wire /usr/bin/python3 "$here/too_big.py" src=$A_OUTSIDE dst=$B_OUTSIDE spi=deadbeef seq=1 mtu=700 &&
+		wait_for 3 kernel_says 700
+}
+
+kernel_says()
+{
+	ga ip route get $B_OUTSIDE | grep -q "mtu $1"
+}
+
 need "topology" topology_up
 need "a narrow link behind the router" narrow
 need "xswan on both gateways" gateways_up
+need "a liar makes gateway A's kernel believe in a path of 700 bytes" kernel_believes_a_liar
 need "the tunnel comes up" tunnel_up
-check "gateway A begins with what its own link takes" equal "$(path_of mtu) $(path_of path_mtu)" "1446 1500"
+check "gateway A begins with what its own link takes, not with what its kernel believes" equal "$(path_of mtu) $(path_of path_mtu)" "1446 1500"
 check "a packet too big for the path: fragmentation needed, with what fits" equal "$(reported_mtu 1400)" $mtu
 check "status shows the path's MTU" equal "$(path_of mtu) $(path_of path_mtu)" "$mtu 1400"
 check "the largest packet that fits goes through" whole $((mtu - icmp))

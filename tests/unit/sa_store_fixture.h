@@ -41,7 +41,7 @@ struct world {
 	struct conf_conn conn;
 	struct conf_child child[3];
 	struct identity peer;
-	uint32_t path_mtu, link_mtu;
+	uint32_t route_mtu;
 };
 
 static inline void note(struct dp *dp, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -119,16 +119,16 @@ static inline uint32_t dp_stat_map_id(void *ctx)
 	return ((struct dp *)ctx)->stat_map_id;
 }
 
-static inline uint32_t path_mtu(void *ctx, const struct endpoint *local, const struct endpoint *remote, bool learned)
+static inline uint32_t route_mtu(void *ctx, const struct addr *local, const struct addr *remote)
 {
-	return learned ? ((struct world *)ctx)->path_mtu : ((struct world *)ctx)->link_mtu;
+	return ((struct world *)ctx)->route_mtu;
 }
 
 static inline struct sa_store *make_store(struct world *w)
 {
 	const struct sa_store_config config = {
 		.dp = { dp_add, dp_remove, dp_move, dp_stat_map_id, dp_connected, &w->dp },
-		.path_mtu = path_mtu,
+		.route_mtu = route_mtu,
 		.path_mtu_floor = 576,
 		.ctx = w,
 	};
@@ -148,7 +148,7 @@ static inline int setup(void **state)
 	w->maps.out_stat = w->out_stat = calloc(XSWAN_SA_SLOTS, sizeof(*w->out_stat));
 	w->maps.tunnels = (struct tunnels){ .map = calloc(XSWAN_TUNNELS, sizeof(struct xswan_tunnel)), .count = XSWAN_TUNNELS };
 	w->dp = (struct dp){ .maps = &w->maps, .stat_map_id = 7 };
-	w->path_mtu = 1500;
+	w->route_mtu = 1500;
 	w->conn.name = "conn";
 	assert_int_equal(identity_parse(&w->peer, "peer.example.com"), 0);
 	w->child[1] = (struct conf_child){ .name = "one", .replay_window = 1024 };

@@ -227,10 +227,6 @@ static void test_route(void **state)
 	assert_int_equal(udp_local_address(&remote.addr, &local), 0);
 	assert_string_equal(addr_format(&local, text), "127.0.0.1");
 	assert_int_equal(udp_local_address(&nowhere.addr, &local), -ENETUNREACH);
-	assert_int_equal(udp_path_mtu(&local, &remote.addr), 65535); /* lo has 65536, IPv4 has not */
-	assert_int_equal(udp_path_mtu(&local, &nowhere.addr), 0);
-	assert_int_equal(udp_link_mtu(&local, &remote.addr), 65536);
-	assert_int_equal(udp_link_mtu(&nowhere.addr, &remote.addr), 0);
 	assert_int_equal(udp_wire_port(w->udp, 4500), 4500);
 }
 

@@ -31,7 +31,7 @@ static void test_mtu(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		uint64_t id;
 
-		w->path_mtu = cases[i].path;
+		w->route_mtu = cases[i].path;
 		id = add(w, 1);
 		assert_int_equal(w->maps.tunnels.map[w->child[1].tunnel].mtu, cases[i].inner);
 		sa_store_remove(w->store, id);
@@ -91,24 +91,6 @@ static void test_path_mtu(void **state)
 	assert_int_equal(sa_store_path(w->store, second, 900, &path), -ENOENT);
 }
 
-/* An SA between the two ends themselves: the kernel may have the path's MTU from the dataplane's own answers. */
-static void test_mtu_of_the_ends(void **state)
-{
-	struct world *w = *state;
-	struct child_install c = install_of(w, 1);
-	uint64_t id;
-
-	w->path_mtu = 1400;
-	w->link_mtu = 1500;
-	c.local_ts = &any_ts;
-	assert_int_equal(sa_store_add(w->store, &c, &id), 0);
-	assert_int_equal(w->maps.tunnels.map[w->child[1].tunnel].mtu, 1446);
-	sa_store_remove(w->store, id);
-	c = install_of(w, 1);
-	assert_int_equal(sa_store_add(w->store, &c, &id), 0);
-	assert_int_equal(w->maps.tunnels.map[w->child[1].tunnel].mtu, 1346);
-}
-
 /* The interface's MTU changes under the SA. */
 static void test_route_mtu(void **state)
 {
@@ -118,7 +100,7 @@ static void test_route_mtu(void **state)
 
 	add(w, 1);
 	m = too_big_about(w, 1, 1400);
-	w->path_mtu = 9000;
+	w->route_mtu = 9000;
 	for (uint32_t i = 0; i < 64 && t->path_mtu != 9000; i++)
 		sa_store_check_routes(w->store);
 	assert_int_equal(t->path_mtu, 9000);
@@ -127,11 +109,11 @@ static void test_route_mtu(void **state)
 	assert_int_equal(w->maps.out[1].path_mtu, 9000);
 	assert_int_equal(sa_store_too_big(w->store, &m, 100), 1);
 	assert_int_equal(t->path_mtu, 1400); /* and less by a router's word stays less */
-	w->path_mtu = 1500;
+	w->route_mtu = 1500;
 	for (uint32_t i = 0; i < 64 && w->maps.out[1].path_mtu != 1500; i++)
 		sa_store_check_routes(w->store);
 	assert_int_equal(t->path_mtu, 1400);
-	w->path_mtu = 1300;
+	w->route_mtu = 1300;
 	for (uint32_t i = 0; i < 64 && t->path_mtu != 1300; i++)
 		sa_store_check_routes(w->store);
 	assert_int_equal(t->path_mtu, 1300);
@@ -194,7 +176,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(test_mtu),
 		STORE_TEST(test_path_mtu),
-		STORE_TEST(test_mtu_of_the_ends),
 		STORE_TEST(test_route_mtu),
 		STORE_TEST(test_move_path),
 	};

@@ -9,6 +9,7 @@
 #include "../lib/instance.h"
 #include "config_load.h"
 #include "impair.h"
+#include "route_mtu.h"
 #include "vici_control.h"
 #include "vici_handlers.h"
 #include "vici_log.h"
@@ -293,9 +294,9 @@ static int open_sockets(struct daemon *d)
 	return err ? err : daemon_addresses_open(d);
 }
 
-static uint32_t path_mtu(void *ctx, const struct endpoint *local, const struct endpoint *remote, bool learned)
+static uint32_t ask_route_mtu(void *ctx, const struct addr *local, const struct addr *remote)
 {
-	return learned ? udp_path_mtu(&local->addr, &remote->addr) : udp_link_mtu(&local->addr, &remote->addr);
+	return route_mtu(local, remote);
 }
 
 static bool keep_selectors(void *ctx, uint32_t tunnel)
@@ -357,7 +358,7 @@ void daemon_set_wanted(struct daemon *d, const struct gateway_conf *conf)
 static int make_parts(struct daemon *d)
 {
 	struct sa_store_config store = {
-		.path_mtu = path_mtu,
+		.route_mtu = ask_route_mtu,
 		.path_mtu_floor = d->gateway.path_mtu_floor,
 		.ctx = d,
 	};

@@ -45,38 +45,14 @@ static void header_set_path(struct xswan_sa *sa, const struct endpoint *from, co
 	sa->dport = udp ? htons(to->port) : 0;
 }
 
-static bool covers(const struct xswan_ts *ts, int count, const struct addr *addr)
-{
-	struct xswan_ts host = { .family = addr->family, .port_max = UINT16_MAX }, both;
-
-	memcpy(host.addr_min, addr->ip, sizeof(host.addr_min));
-	memcpy(host.addr_max, addr->ip, sizeof(host.addr_max));
-	for (int i = 0; i < count; i++)
-		if (ts_intersect(&both, &host, &ts[i]))
-			return true;
-	return false;
-}
-
-/*
- * What the kernel has learned of the path to the peer counts, unless it may have learned it from the dataplane: where the
- * SA carries what the two ends send each other, its MTU would become the path's, and the next SA's smaller again.
- */
-static bool carries_ends(const struct sa_pair *pair, const struct child_path *path)
-{
-	return covers(pair->local_ts, pair->local_ts_count, &path->local.addr) &&
-	       covers(pair->remote_ts, pair->remote_ts_count, &path->remote.addr);
-}
-
 void sa_pair_set_path(struct sa_pair *pair, const struct child_path *path)
 {
 	const uint8_t udp = path->encap ? XSWAN_SA_UDP_ENCAP : 0;
 
 	if (path->directions & CHILD_IN)
 		header_set_path(&pair->in, &path->remote, &path->local, udp | (path->follow ? XSWAN_SA_FOLLOW : 0));
-	if (!(path->directions & CHILD_OUT))
-		return;
-	header_set_path(&pair->out, &path->local, &path->remote, udp);
-	pair->between_ends = carries_ends(pair, path);
+	if (path->directions & CHILD_OUT)
+		header_set_path(&pair->out, &path->local, &path->remote, udp);
 }
 
 static void init_headers(struct sa_pair *pair, const struct child_install *c, const uint64_t uid[static 2])

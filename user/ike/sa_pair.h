@@ -15,7 +15,6 @@ struct sa_pair {
 	struct table_entry by_spi_out; /* its key: the outbound SPI, which the peer chose */
 	uint32_t slot_in, slot_out, tunnel, stat_map_id;
 	struct xswan_sa in, out; /* LIVE, as in the maps */
-	bool between_ends; /* it carries what the two ends send each other */
 	unsigned int unmoved; /* directions in which xswan-dp has not heard of the last move */
 	uint32_t replay_window, dummy_rate;
 	struct child_limits limits; /* their time: when */

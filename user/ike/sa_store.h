@@ -51,8 +51,8 @@ struct sa_store_dp {
 
 struct sa_store_config {
 	struct sa_store_dp dp;
-	/* MTU of the path between two outer addresses, as far as it is known; not `learned`: of the link alone. */
-	uint32_t (*path_mtu)(void *ctx, const struct endpoint *local, const struct endpoint *remote, bool learned);
+	/* MTU of the route between two outer addresses, without what anybody says of the path; 0: unknown. */
+	uint32_t (*route_mtu)(void *ctx, const struct addr *local, const struct addr *remote);
 	uint32_t path_mtu_floor; /* over IPv4 no router talks us into smaller packets */
 	void *ctx;
 };

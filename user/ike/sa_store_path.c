@@ -14,13 +14,13 @@
 
 static uint32_t route_mtu(const struct sa_store *store, const struct sa_pair *pair)
 {
-	struct endpoint local = { .addr.family = pair->out.family }, remote = local;
+	struct addr local = { .family = pair->out.family }, remote = local;
 	uint32_t mtu = PATH_MTU_DEFAULT;
 
-	memcpy(local.addr.ip, pair->out.src, sizeof(local.addr.ip));
-	memcpy(remote.addr.ip, pair->out.dst, sizeof(remote.addr.ip));
-	if (store->config.path_mtu)
-		mtu = store->config.path_mtu(store->config.ctx, &local, &remote, !pair->between_ends);
+	memcpy(local.ip, pair->out.src, sizeof(local.ip));
+	memcpy(remote.ip, pair->out.dst, sizeof(remote.ip));
+	if (store->config.route_mtu)
+		mtu = store->config.route_mtu(store->config.ctx, &local, &remote);
 	if (!mtu)
 		mtu = PATH_MTU_DEFAULT;
 	return mtu < PATH_MTU_MAX ? mtu : PATH_MTU_MAX;

@@ -2,13 +2,10 @@
 #include "udp.h"
 
 #include <errno.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -322,38 +319,20 @@ uint16_t udp_wire_port(const struct udp *udp, uint16_t local_port)
 }
 
 /* A connected socket is the kernel's own answer about a route: nothing is sent. */
-static int connect_probe(const struct addr *local, const struct addr *remote)
+int udp_local_address(const struct addr *remote, struct addr *local)
 {
-	const struct endpoint from = { .addr = *local }, to = { .addr = *remote, .port = UDP_IKE_PORT };
+	const struct endpoint to = { .addr = *remote, .port = UDP_IKE_PORT };
 	struct sockaddr_storage address;
-	socklen_t len = endpoint_to_sockaddr(&from, &address);
-	int fd = socket(remote->family == 4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int err = 0;
+	socklen_t len = endpoint_to_sockaddr(&to, &address);
+	int fd = socket(remote->family == 4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0), err = 0;
+	struct endpoint found;
 
 	if (fd < 0)
 		return -errno;
-	if (local->family && bind(fd, (struct sockaddr *)&address, len))
+	if (connect(fd, (struct sockaddr *)&address, len))
 		err = -errno;
-	len = endpoint_to_sockaddr(&to, &address);
-	if (!err && connect(fd, (struct sockaddr *)&address, len))
-		err = -errno;
-	if (!err)
-		return fd;
-	close(fd);
-	return err;
-}
-
-int udp_local_address(const struct addr *remote, struct addr *local)
-{
-	const struct addr any = { 0 };
-	struct sockaddr_storage address;
-	socklen_t len = sizeof(address);
-	struct endpoint found;
-	int fd = connect_probe(&any, remote), err = 0;
-
-	if (fd < 0)
-		return fd;
-	if (getsockname(fd, (struct sockaddr *)&address, &len))
+	len = sizeof(address);
+	if (!err && getsockname(fd, (struct sockaddr *)&address, &len))
 		err = -errno;
 	close(fd);
 	if (!err)
@@ -361,54 +340,4 @@ int udp_local_address(const struct addr *remote, struct addr *local)
 	if (!err)
 		*local = found.addr;
 	return err;
-}
-
-uint32_t udp_path_mtu(const struct addr *local, const struct addr *remote)
-{
-	int fd = connect_probe(local, remote), mtu = 0;
-	socklen_t len = sizeof(mtu);
-
-	if (fd < 0)
-		return 0;
-	if (getsockopt(fd, remote->family == 4 ? IPPROTO_IP : IPPROTO_IPV6, remote->family == 4 ? IP_MTU : IPV6_MTU,
-		       &mtu, &len))
-		mtu = 0;
-	close(fd);
-	return mtu > 0 ? mtu : 0;
-}
-
-static uint32_t interface_mtu(const char *name)
-{
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), mtu = 0;
-	struct ifreq ifr = { 0 };
-
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
-	if (fd >= 0 && !ioctl(fd, SIOCGIFMTU, &ifr))
-		mtu = ifr.ifr_mtu;
-	if (fd >= 0)
-		close(fd);
-	return mtu > 0 ? mtu : 0;
-}
-
-uint32_t udp_link_mtu(const struct addr *local, const struct addr *remote)
-{
-	struct sockaddr_storage address;
-	struct addr own = *local;
-	struct ifaddrs *all;
-	struct endpoint on;
-	uint32_t mtu = 0;
-
-	if ((!own.family && udp_local_address(remote, &own)) || getifaddrs(&all))
-		return 0;
-	for (const struct ifaddrs *ifa = all; ifa && !mtu; ifa = ifa->ifa_next) {
-		const int family = ifa->ifa_addr ? ifa->ifa_addr->sa_family : AF_UNSPEC;
-
-		if (family != AF_INET && family != AF_INET6)
-			continue;
-		memcpy(&address, ifa->ifa_addr, family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
-		if (!endpoint_from_sockaddr(&on, &address) && addr_equal(&on.addr, &own))
-			mtu = interface_mtu(ifa->ifa_name);
-	}
-	freeifaddrs(all);
-	return mtu;
 }

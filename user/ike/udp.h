@@ -44,9 +44,5 @@ uint16_t udp_wire_port(const struct udp *udp, uint16_t local_port); /* what our 
 
 /* The address the kernel would send from; local->port is left alone. 0 or -errno (-ENETUNREACH, …). */
 int udp_local_address(const struct addr *remote, struct addr *local);
-/* MTU of the route, with what the kernel has learned about the path; 0: unknown. */
-uint32_t udp_path_mtu(const struct addr *local, const struct addr *remote);
-/* Of the interface that has the local address; 0 when none has. */
-uint32_t udp_link_mtu(const struct addr *local, const struct addr *remote);
 
 #endif

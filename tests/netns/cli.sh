@@ -18,6 +18,14 @@ offered()
 		- "$COMPLETION" xswan -i "$RUN_ID-a" "$@" | tee /dev/stderr
 }
 
+every_option()
+{
+	local name
+
+	for name in $("$BUILD/xswan" help --json | jq -r '.commands[].name'); do
+		equal "$(offered "$name" --)" "$({ "$BUILD/xswan" help --json | jq -r '.options[]' && "$BUILD/xswan" help "$name" --json | jq -r '.options[]'; })" || return
+	done
+}
 
 need "topology" topology_up
 need "gateways" gateways_up
@@ -58,7 +66,10 @@ check "explain says why, and what to change" eval 'xswan a explain site | tee /d
 check "explain --json" eval 'xswan a --json explain site | jq -e ".[0].up == false and (.[0].failure | length > 0)"'
 
 check "completion: commands" eval '[ "$(offered re | sort | tr "\n" " ")" = "rekey restart " ]'
-check "completion: options" eval 'offered --fo | grep -qx -- --follow'
-check "completion: connections" eval '[ "$(offered down "")" = site ]'
+check "completion: every command" eval 'equal "$(offered "" | sort)" "$("$BUILD/xswan" help --json | jq -r ".commands[].name" | sort)"'
+check "completion: every option, and of each command its own" every_option
+check "completion: values of options" eval 'equal "$(offered log --level "" | tr "\n" " ")" "error warning info debug " && offered --color = al | grep -qx always &&
+	offered -i "$RUN_ID" | grep -qx -- "$RUN_ID-b"'
+check "completion: connections" eval '[ "$(offered down "")" = site ] && [ "$(offered log --lines 5 "")" = site ] && ! offered down site "" | grep .'
 check "completion: children" eval 'offered up site/ | grep -qx site/net'
 check_end

@@ -104,8 +104,8 @@ for command in "up net" "down site" "rekey site" "restart site" diff apply confi
 done
 check "version, and nobody is there" shows 0 version
 check "help" shows 0 help
-for word in "" sideways "status net" "up" "up a b" "--frob status" "status --watch" "up net --timeout x" "--color=red status" "log --since x" \
-	"log --level x" "trace host" "help sideways" "-i ../x status" "apply --confirm 0" "sas --lines 3"; do
+for word in "" sideways "certs net" "up" "up a b" "--frob status" "status --watch" "up net --timeout x" "--color=red status" "log --since x" \
+	"log --level x" "trace host" "help sideways" "-i ../x status" "apply --confirm 0" "sas --lines 3" "status a b"; do
 	# shellcheck disable=SC2086
 	check "wrong usage: xswan $word" ends 2 $word
 done
@@ -121,6 +121,8 @@ check "up of what is up" ends 0 up site/net
 check "up of what is not configured" shows 1 up nothing
 need "the tunnel is up" tunnel_up
 check "status" shows 0 status
+check "status of one" shows 0 status site
+check "status of one that is not there" ends 1 status nothing
 check "sas" shows 0 sas
 check "sas of one" shows 0 sas site
 check "sas of one that is not there" ends 1 sas nothing
@@ -149,6 +151,8 @@ check "confirm" eval 'xswan a --json confirm >"$STATE/json" && shape confirm'
 check "apply of another directory" shows 1 apply "$STATE/empty"
 check "version" shows 0 version
 check "down" eval 'AGAIN="xswan a up net" shows 0 down site'
+check "up of a connection" eval 'AGAIN="xswan a down site" shows 0 up site'
+check "down of a child" eval 'ends 0 down site/net && xswan a --json status | jq -e ".connections[0].ike_sas | length == 1" && AGAIN="xswan a up net" ends 0 down site'
 check "down of what is down" shows 1 down site
 check "an attempt that fails" eval 'sed -i "s/esp_proposals = .*/esp_proposals = aes128gcm16/" "$STATE/b/swanctl.conf" && kill -HUP "$(pid_of b-ike)" &&
 	wait_for 5 log_says b-ike reloaded && shows 1 up net'
@@ -157,6 +161,17 @@ check "explain" shows 0 explain site/net
 check "explain of what is not configured" ends 1 explain nothing
 check "status, with one down and the reason" shows 0 status
 check "every command has been tried" all_tried
+# on_terminal COMMAND...: what it writes there, standard error too
+on_terminal()
+{
+	TERM=xterm script -qec "$BUILD/xswan -i $RUN_ID-a $*" /dev/null </dev/null
+}
+
+check "colour on a terminal" eval 'on_terminal status | grep -q $'"'\033.31m'"
+check "but not with NO_COLOR" eval '! NO_COLOR=1 on_terminal status | grep $'"'\033'"
+check "nor with --color=never" eval '! on_terminal status --color=never | grep $'"'\033'"
+check "progress on a terminal" eval 'on_terminal up net --timeout 2 | grep -q "waiting for net: 1 s of 2"'
+check "and nowhere else" eval '! xswan a up net --timeout 2 2>&1 | grep "waiting for"'
 check "colour where it is asked for" eval 'xswan a status --color=always | grep -q $'"'\\033'"
 check "and never in a pipe by itself" eval '! xswan a status | grep -q $'"'\\033'"
 check_end

@@ -96,6 +96,7 @@ static void test_status(void **state)
 	snprintf(want, sizeof(want),
 		 "xswan " XSWAN_VERSION ", instance no-such-instance\n"
 		 "xswan-ike  running     version 9.9.9, up 2 hours, 4 IKE SAs, 1 half-open\n"
+		 "           2 children up, 2 down\n"
 		 "xswan-dp   running     pid %d, 2 workers, crypto ipsec-mb\n"
 		 "  eth0         outside   XDP native\n"
 		 "    queue 0    zero-copy   worker 0\n"
@@ -118,6 +119,18 @@ static void test_status_colour(void **state)
 	assert_non_null(strstr(w->out, "  dmz        \033[31mDOWN        \033[0m10.1.9.0/24"));
 	assert_non_null(strstr(w->out, "  any        \033[33mREKEYED     \033[0m0.0.0.0/0"));
 	assert_non_null(strstr(w->out, "ev\"il\\ ?[31m x")); /* the peer still paints nothing */
+}
+
+static void test_status_of_one(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(run(w, "status", "old", NULL), CLI_OK);
+	assert_non_null(strstr(w->out, "\nold: no longer configured\n"));
+	assert_null(strstr(w->out, "\nsite-b: "));
+	assert_int_equal(run(w, "status", "none", NULL), CLI_FAILED);
+	assert_string_equal(w->out, "");
+	assert_string_equal(w->err, "xswan: no connection none is configured or up\n");
 }
 
 static void test_status_without_dataplane(void **state)
@@ -293,12 +306,23 @@ static void test_up(void **state)
 	assert_int_equal(run(w, "up", "road/net", NULL), CLI_FAILED); /* the connection was sent, too */
 	assert_int_equal(run(w, "up", "nosuch", NULL), CLI_FAILED);
 	assert_string_equal(w->out, "");
-	assert_string_equal(w->err, "[IKE] initiating\nxswan: CHILD_SA config 'nosuch' not found\n");
+	assert_string_equal(w->err, "[IKE] initiating\nxswan: no child and no connection 'nosuch' is configured\n");
 	assert_int_equal(run(w, "--json", "up", "nosuch", NULL), CLI_FAILED);
 	assert_non_null(strstr(w->out, "\"success\": false"));
-	assert_non_null(strstr(w->out, "\"error\": \"CHILD_SA config 'nosuch' not found\""));
+	assert_non_null(strstr(w->out, "\"error\": \"no child and no connection 'nosuch' is configured\""));
 	assert_int_equal(run(w, "--json", "up", "net", NULL), CLI_OK);
 	assert_string_equal(w->out, "{\n  \"success\": true\n}\n");
+}
+
+/* All its children are tried, and the one that fails is what is said; policies are none. */
+static void test_up_connection(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(run(w, "up", "site-b", NULL), CLI_FAILED);
+	assert_string_equal(w->err, "[IKE] initiating\n[IKE] initiating\n[IKE] CHILD_SA net established ?[1mbold\n[IKE] initiating\n"
+				    "xswan: CHILD_SA config 'dmz' not found\n");
+	assert_string_equal(w->out, "");
 }
 
 static void test_up_in_time(void **state)
@@ -309,6 +333,20 @@ static void test_up_in_time(void **state)
 	assert_int_equal(run(w, "up", "slow", "--timeout", "1", NULL), CLI_FAILED);
 	assert_non_null(strstr(w->err, "not established after 1000ms"));
 	assert_in_range(time(NULL) - start, 1, 3);
+	assert_null(strchr(w->err, '\r')); /* progress is for terminals */
+}
+
+static void test_up_with_progress(void **state)
+{
+	struct world *w = *state;
+
+	w->cli.err_terminal = true;
+	assert_int_equal(run(w, "up", "slow", "--timeout", "2", NULL), CLI_FAILED);
+	assert_non_null(strstr(w->err, "[IKE] initiating\n\r\033[Kwaiting for slow: 1 s of 2"));
+	assert_non_null(strstr(w->err, "\r\033[Kxswan: CHILD_SA 'slow' not established after 1000ms\n"));
+	assert_string_equal(w->out, "");
+	assert_int_equal(run(w, "up", "net", NULL), CLI_OK); /* what is quick has none */
+	assert_null(strchr(w->err, '\r'));
 }
 
 static void test_silence(void **state)
@@ -364,6 +402,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_status),
 		TEST(test_status_colour),
+		TEST(test_status_of_one),
 		TEST(test_status_without_dataplane),
 		TEST(test_status_without_ports),
 		TEST(test_status_without_ike),
@@ -371,7 +410,9 @@ int main(void)
 		cmocka_unit_test(test_counters),
 		TEST(test_status_json),
 		TEST(test_up),
+		TEST(test_up_connection),
 		TEST(test_up_in_time),
+		TEST(test_up_with_progress),
 		TEST(test_silence),
 		TEST(test_down),
 		TEST(test_version),

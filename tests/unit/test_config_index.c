@@ -75,13 +75,27 @@ static struct conf_conn *make_conn(int number)
 	return conn;
 }
 
+static struct conf_shunt *make_shunt(void)
+{
+	struct conf_shunt *shunt = calloc(1, sizeof(*shunt));
+	char name[16];
+
+	snprintf(name, sizeof(name), "conn%u", upto(14));
+	shunt->conn = strdup(name);
+	shunt->name = strdup("shunt");
+	return shunt;
+}
+
 static struct config *make_config(void)
 {
 	struct config *cfg = calloc(1, sizeof(*cfg));
 	struct conf_conn **conn = &cfg->conns;
 	struct conf_secret **secret = &cfg->secrets;
+	struct conf_shunt **shunt = &cfg->shunts;
 
 	cfg->refs = 1;
+	for (int i = upto(20); i--; shunt = &(*shunt)->next)
+		*shunt = make_shunt();
 	for (int i = upto(12); i--; conn = &(*conn)->next)
 		*conn = make_conn(i);
 	for (int i = upto(8); i--; secret = &(*secret)->next) {
@@ -117,6 +131,7 @@ static struct addr received_addr(void)
 struct answers {
 	const struct conf_conn *init, *nearest, *by_ids, *by_name;
 	const struct conf_secret *secret;
+	const struct conf_shunt *shunts[20]; /* of that name, in their order */
 };
 
 struct question {
@@ -150,6 +165,7 @@ static struct question ask_for(struct config *cfg)
 static struct answers answer(struct config *cfg, struct question *q)
 {
 	struct answers a = { 0 };
+	struct shunt_search shunts;
 	struct suite suite;
 
 	q->offer.data = q->wire;
@@ -160,13 +176,16 @@ static struct answers answer(struct config *cfg, struct question *q)
 		a.by_ids = connection_for_ids(&q->sa, &q->peer, &q->asked, AUTH_BY_PSK);
 	}
 	a.by_name = config_find_conn(cfg, q->name);
+	shunts = config_shunts_of(cfg, q->name);
+	for (int i = 0; (a.shunts[i] = config_next_shunt(&shunts)); i++)
+		assert_string_equal(a.shunts[i]->conn, q->name);
 	a.secret = config_find_psk(cfg, &q->local, &q->peer);
 	return a;
 }
 
 static void changes_no_answer(void **state)
 {
-	unsigned int found = 0;
+	unsigned int found = 0, shunts = 0;
 
 	for (unsigned int round = 0; round < 3000; round++) {
 		struct config *cfg;
@@ -184,15 +203,16 @@ static void changes_no_answer(void **state)
 			config_index(cfg);
 			with = answer(cfg, &q);
 			if (memcmp(&with, &without, sizeof(with)))
-				fail_msg("round %u, question %d: init %d, nearest %d, ids %d, name %d, secret %d", round, i,
+				fail_msg("round %u, question %d: init %d, nearest %d, ids %d, name %d, secret %d, or shunts", round, i,
 					 with.init == without.init, with.nearest == without.nearest,
 					 with.by_ids == without.by_ids, with.by_name == without.by_name,
 					 with.secret == without.secret);
 			found += with.by_ids && with.secret;
+			shunts += with.shunts[0] && with.shunts[1];
 		}
 		config_unref(cfg);
 	}
-	assert_true(found > 1000); /* it was about something */
+	assert_true(found > 1000 && shunts > 1000); /* it was about something */
 }
 
 int main(void)

@@ -11,6 +11,7 @@
 
 #include "../lib/paint.h"
 #include "../vici/text.h"
+#include "progress.h"
 #include "tree.h"
 
 #define DIFF_TIMEOUT 120000 /* milliseconds; reading many thousand connections takes its time */
@@ -19,6 +20,7 @@ enum diff_exit { DIFF_SAME, DIFF_CHANGES, DIFF_REFUSED }; /* and CLI_UNREACHABLE
 
 struct changes {
 	struct cli *cli;
+	struct progress progress;
 	json_t *conns, *settings;
 	char dir[PATH_MAX];
 	uint64_t changed, unchanged, confirm_left;
@@ -181,10 +183,13 @@ static void on_change(void *ctx, const struct vici_message *msg)
 		if (e.type != VICI_SECTION)
 			continue;
 		conn = conn_json(text_clean(e.name, TEXT_ONE_LINE), &e.body);
+		c->progress.count++;
 		if (c->cli->json) {
+			progress_show(&c->progress);
 			json_array_append_new(c->conns, conn);
 			continue;
 		}
+		progress_clear(&c->progress);
 		print_conn(c->cli, conn);
 		json_decref(conn);
 	}
@@ -196,7 +201,13 @@ static int ask(struct changes *c, struct vici_client *client, const char *comman
 	int err;
 
 	client->timeout = DIFF_TIMEOUT;
+	progress_begin(&c->progress, c->cli, "xswan-ike reads the configuration");
+	c->progress.unit = "connections";
+	client->idle = progress_show;
+	client->idle_ctx = &c->progress;
 	err = vici_client_request(client, command, args, "xswan-change", on_change, c, &reply);
+	client->idle = NULL;
+	progress_clear(&c->progress);
 	if (!err)
 		err = vici_client_check(client, &reply);
 	if (err)

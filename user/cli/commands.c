@@ -4,9 +4,9 @@
 #include <string.h>
 
 const struct command commands[] = {
-	{ "status", cli_status, NULL, ONE, "daemons, tunnels, traffic and drops on one screen",
+	{ "status", cli_status, "CONN", OPTIONAL, "daemons, tunnels, traffic and drops on one screen",
 	  "Shows whether xswan-ike and xswan-dp run and how each port and queue is attached, then\n"
-	  "every configured connection: its IKE SA, and per child the selectors, algorithms, SPIs and\n"
+	  "every configured connection, or one: its IKE SA, and per child the selectors, algorithms, SPIs and\n"
 	  "traffic, or why it is down. Then every reason for drops that has been counted.\n"
 	  "\n"
 	  "With --json the same as one object, described in xswan(8); for scripts.\n"
@@ -73,9 +73,10 @@ const struct command commands[] = {
 	  "\n"
 	  "  xswan trace host 10.2.0.2 and icmp\n"
 	  "  xswan trace drop and not drop replay\n" },
-	{ "up", cli_up, "CHILD", ONE, "bring up a child of a connection, and wait for it",
+	{ "up", cli_up, "CHILD|CONN", ONE, "bring up a child, or those of a connection, and wait",
 	  "CHILD is the name of a child in swanctl.conf, or CONN/CHILD where two connections have a\n"
-	  "child of that name. The negotiation is shown on standard error while it goes on, the\n"
+	  "child of that name; CONN that of a connection, whose children are brought up one after the\n"
+	  "other, if no child is called so. The negotiation is shown on standard error while it goes on, the\n"
 	  "result on standard output. If it fails, the last lines say what was received, what is\n"
 	  "configured, and what to change.\n"
 	  "\n"
@@ -94,11 +95,12 @@ const struct command commands[] = {
 	  "\n"
 	  "  xswan rekey site-b\n"
 	  "  xswan rekey site-b/net\n" },
-	{ "down", cli_down, "CONN", ONE, "close a connection and its children, and wait for it",
+	{ "down", cli_down, "CONN[/CHILD]", ONE, "close a connection and its children, or a child, and wait for it",
 	  "CONN is the name of a connection in swanctl.conf. The peer is told. What selectors protect\n"
-	  "is dropped from then on, not sent in clear, until the connection is up again.\n"
+	  "is dropped from then on, not sent in clear, until the connection, or the CHILD, is up again.\n"
 	  "\n"
-	  "  xswan down site-b\n" },
+	  "  xswan down site-b\n"
+	  "  xswan down site-b/net\n" },
 	{ "check", cli_check, "DIR", OPTIONAL, "what is wrong with a configuration, without a daemon",
 	  "Reads swanctl.conf, what lies beside it, and xswan.conf from DIR (/etc/xswan), as xswan-ike would, and\n"
 	  "says all that is wrong with it, by file, line and key; warns of what is likely not meant: certificates\n"

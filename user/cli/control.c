@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "../vici/text.h"
+#include "progress.h"
 
 /* The daemon reports its own timeout; waiting longer than it does tells a timeout from silence. */
 #define GRACE 5u
@@ -16,10 +17,12 @@
 /* Lines of the daemon's log about this negotiation. The peer may have chosen parts of them. */
 static void on_control_log(void *ctx, const struct vici_message *msg)
 {
+	struct progress *progress = ctx;
+	const struct cli *cli = progress->cli;
 	struct vici_element line;
-	struct cli *cli = ctx;
 	char group[16], *text;
 
+	progress_clear(progress);
 	if (!vici_find_value(msg, "msg", &line))
 		return;
 	if (vici_get(msg, "group", group, sizeof(group)))
@@ -53,20 +56,150 @@ static bool reach(struct cli *cli, struct vici_client *client, int *status)
 }
 
 /* Runs initiate or terminate, showing control-log lines meanwhile. Leaves the connection open. */
-static int control(struct cli *cli, struct vici_client *client, const char *command, struct vici_builder *args)
+static int control(struct cli *cli, struct vici_client *client, const char *command, const char *about,
+		   struct vici_builder *args)
 {
+	struct progress progress;
 	struct vici_message reply;
 	int err;
 
 	vici_putf(args, "timeout", "%u", cli->timeout * 1000);
 	vici_put(args, "loglevel", "1");
 	client->timeout = cli->timeout ? (cli->timeout + GRACE) * 1000 : 0;
-	err = vici_client_request(client, command, args, "control-log", on_control_log, cli, &reply);
+	progress_begin(&progress, cli, "waiting for %s", about);
+	progress.limit = cli->timeout;
+	client->idle = progress_show;
+	client->idle_ctx = &progress;
+	err = vici_client_request(client, command, args, "control-log", on_control_log, &progress, &reply);
+	client->idle = NULL;
+	progress_clear(&progress);
 	return err ? err : vici_client_check(client, &reply);
 }
 
-/* A child, or of a connection one: initiate; restart takes a connection, too. */
-static int begin(struct cli *cli, const char *operand, const char *command, const char *lone)
+/* CONN, or CONN/CHILD */
+static void put_names(struct vici_builder *args, const char *operand, const char *slash)
+{
+	vici_put_data(args, "ike", operand, slash ? (size_t)(slash - operand) : strlen(operand));
+	if (slash)
+		vici_put(args, "child", slash + 1);
+}
+
+struct children {
+	const char *conn;
+	json_t *names;
+};
+
+static bool is_policy(const struct vici_message *child)
+{
+	char mode[16] = "";
+
+	vici_get(child, "mode", mode, sizeof(mode));
+	return !strcmp(mode, "PASS") || !strcmp(mode, "DROP");
+}
+
+static void on_conn(void *ctx, const struct vici_message *msg)
+{
+	const struct children *c = ctx;
+	struct vici_message conn, children;
+	struct vici_cursor cursor;
+	struct vici_element e;
+
+	if (!vici_find_section(msg, c->conn, &conn) || !vici_find_section(&conn, "children", &children))
+		return;
+	cursor = vici_iterate(&children);
+	while (vici_next(&cursor, &e))
+		if (e.type == VICI_SECTION && !is_policy(&e.body))
+			json_array_append_new(c->names, json_string(e.name));
+}
+
+static int up_one(struct cli *cli, struct vici_client *client, const char *conn, size_t conn_len, const char *child)
+{
+	struct vici_builder args = { 0 };
+	char about[600];
+	int err;
+
+	if (conn)
+		vici_put_data(&args, "ike", conn, conn_len);
+	vici_put(&args, "child", child);
+	snprintf(about, sizeof(about), "%.*s%s%s", (int)conn_len, conn ? conn : "", conn ? "/" : "", child);
+	err = control(cli, client, "initiate", about, &args);
+	vici_builder_free(&args);
+	return err;
+}
+
+/* Every child of a connection, one after the other, whatever became of the others. The worst, with its reason. */
+static int up_all(struct cli *cli, struct vici_client *client, const char *conn, const json_t *children)
+{
+	char why[sizeof(client->error)] = "";
+	const json_t *child;
+	int worst = 0, err;
+	size_t i;
+
+	json_array_foreach(children, i, child) {
+		err = up_one(cli, client, conn, strlen(conn), json_string_value(child));
+		if (err)
+			snprintf(why, sizeof(why), "%s", client->error);
+		if (err)
+			worst = err;
+		if (err && err != -EREMOTEIO)
+			break; /* the connection is out of step */
+	}
+	snprintf(client->error, sizeof(client->error), "%s", why);
+	return worst;
+}
+
+/* Nothing is called so that could be brought up but, perhaps, a connection; in strongSwan's words. */
+static bool is_no_child(const struct vici_client *client, int err, const char *name)
+{
+	char text[400];
+
+	snprintf(text, sizeof(text), "CHILD_SA config '%s' not found", name);
+	return err == -EREMOTEIO && !strcmp(client->error, text);
+}
+
+static int nothing_called(struct vici_client *client, const char *name)
+{
+	snprintf(client->error, sizeof(client->error), "no child and no connection '%s' is configured", name);
+	return -EREMOTEIO;
+}
+
+static int up_conn(struct cli *cli, struct vici_client *client, const char *conn)
+{
+	struct vici_builder args = { 0 };
+	struct children children = { conn, json_array() };
+	struct vici_message reply;
+	int err;
+
+	vici_put(&args, "ike", conn);
+	err = vici_client_request(client, "list-conns", &args, "list-conn", on_conn, &children, &reply);
+	vici_builder_free(&args);
+	if (!err && json_array_size(children.names))
+		err = up_all(cli, client, conn, children.names);
+	else if (!err)
+		err = nothing_called(client, conn);
+	json_decref(children.names);
+	return err;
+}
+
+int cli_up(struct cli *cli, const char *operand)
+{
+	const char *slash = strchr(operand, '/');
+	struct vici_client client;
+	char text[600];
+	int err;
+
+	if (!reach(cli, &client, &err))
+		return err;
+	err = up_one(cli, &client, slash ? operand : NULL, slash ? slash - operand : 0, slash ? slash + 1 : operand);
+	if (!slash && is_no_child(&client, err, operand))
+		err = up_conn(cli, &client, operand);
+	snprintf(text, sizeof(text), "%s is up", operand);
+	err = report(cli, &client, err, text);
+	vici_client_close(&client);
+	return err;
+}
+
+int cli_restart(struct cli *cli, const char *operand)
 {
 	const char *slash = strchr(operand, '/');
 	struct vici_builder args = { 0 };
@@ -76,25 +209,13 @@ static int begin(struct cli *cli, const char *operand, const char *command, cons
 
 	if (!reach(cli, &client, &err))
 		return err;
-	if (slash)
-		vici_put_data(&args, "ike", operand, slash - operand);
-	vici_put(&args, slash ? "child" : lone, slash ? slash + 1 : operand);
-	err = control(cli, &client, command, &args);
+	put_names(&args, operand, slash);
+	err = control(cli, &client, "xswan-restart", operand, &args);
 	snprintf(text, sizeof(text), "%s is up", operand);
 	err = report(cli, &client, err, text);
 	vici_builder_free(&args);
 	vici_client_close(&client);
 	return err;
-}
-
-int cli_up(struct cli *cli, const char *operand)
-{
-	return begin(cli, operand, "initiate", "child");
-}
-
-int cli_restart(struct cli *cli, const char *operand)
-{
-	return begin(cli, operand, "xswan-restart", "ike");
 }
 
 /* The answer comes when it has begun; the peer has not been heard yet. */
@@ -109,9 +230,7 @@ int cli_rekey(struct cli *cli, const char *operand)
 
 	if (!reach(cli, &client, &err))
 		return err;
-	vici_put_data(&args, "ike", operand, slash ? (size_t)(slash - operand) : strlen(operand));
-	if (slash)
-		vici_put(&args, "child", slash + 1);
+	put_names(&args, operand, slash);
 	err = vici_client_request(&client, "rekey", &args, NULL, NULL, NULL, &reply);
 	if (!err)
 		err = vici_client_check(&client, &reply);
@@ -140,6 +259,7 @@ int cli_confirm(struct cli *cli, const char *operand)
 
 int cli_down(struct cli *cli, const char *operand)
 {
+	const char *slash = strchr(operand, '/');
 	struct vici_builder args = { 0 };
 	struct vici_client client;
 	char text[600];
@@ -147,8 +267,8 @@ int cli_down(struct cli *cli, const char *operand)
 
 	if (!reach(cli, &client, &err))
 		return err;
-	vici_put(&args, "ike", operand);
-	err = control(cli, &client, "terminate", &args);
+	put_names(&args, operand, slash);
+	err = control(cli, &client, "terminate", operand, &args);
 	snprintf(text, sizeof(text), "%s is down", operand);
 	err = report(cli, &client, err, text);
 	vici_builder_free(&args);

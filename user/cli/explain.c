@@ -45,6 +45,10 @@ static void print_child(const struct cli *cli, const struct gateway_conn *conn, 
 	char age[DURATION_TEXT];
 
 	fprintf(out, "%s/%s: ", conn->name, child->name);
+	if (gateway_child_is_policy(child)) {
+		fprintf(out, "a policy, %s: it stands, and there is nothing to negotiate\n", child->mode);
+		return;
+	}
 	paint_printf(out, cli->colour, up ? PAINT_GOOD : PAINT_BAD, up ? "up" : "down");
 	if (!*child->failure) {
 		fputs(up ? "\n" : ", and no attempt has failed: nothing has asked for it yet (xswan up)\n", out);

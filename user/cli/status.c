@@ -24,6 +24,19 @@ static void gather(struct status *s, struct cli *cli)
 	s->counters_error = counters_read_ike(cli->instance, s->counters);
 }
 
+/* What is said of one connection alone. False: there is none. */
+static bool keep_only(struct gateway *gw, const char *name)
+{
+	struct gateway_conn *conn = gw->conns;
+
+	while (conn && strcmp(conn->name, name))
+		conn = conn->next;
+	gw->conns = conn;
+	if (conn)
+		conn->next = NULL;
+	return conn;
+}
+
 int cli_status(struct cli *cli, const char *operand)
 {
 	struct status *s = calloc(1, sizeof(*s));
@@ -34,7 +47,10 @@ int cli_status(struct cli *cli, const char *operand)
 		return CLI_FAILED;
 	}
 	gather(s, cli);
-	if (cli->json)
+	if (operand && !keep_only(&s->gw, operand) && !s->ike_error) {
+		fprintf(cli->err, "xswan: no connection %s is configured or up\n", operand);
+		exit = CLI_FAILED;
+	} else if (cli->json)
 		exit = cli_print_json(cli, status_json(s), JSON_INDENT(2));
 	else
 		status_print(s, cli->out, cli->colour);

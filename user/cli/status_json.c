@@ -79,8 +79,9 @@ static json_t *child_object(const struct gateway_child *child)
 
 	for (const struct gateway_child_sa *sa = child->sas; sa; sa = sa->next)
 		json_array_append_new(sas, child_sa(sa));
-	return json_pack("{s:s, s:b, s:b, s:o, s:o, s:o, s:o}", //
+	return json_pack("{s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o}", //
 			 "name", child->name, //
+			 "mode", child->mode, //
 			 "configured", child->configured, //
 			 "up", gateway_child_up(child), //
 			 "local_ts", texts(child->local_ts), //

@@ -39,6 +39,26 @@ static void put_selectors(const struct page *p, const struct gateway_text *local
 
 /* ---- daemons ---- */
 
+/* "           3 children up, 1 down": of a list that may be long, what it comes to. */
+static void print_summary(const struct page *p, const struct gateway_conn *conns)
+{
+	unsigned int up = 0, down = 0;
+
+	for (const struct gateway_conn *conn = conns; conn; conn = conn->next)
+		for (const struct gateway_child *child = conn->children; child; child = child->next) {
+			if (!child->configured || gateway_child_is_policy(child))
+				continue;
+			up += gateway_child_up(child);
+			down += !gateway_child_up(child);
+		}
+	if (!up && !down)
+		return;
+	fprintf(p->out, "           %u %s up", up, up == 1 ? "child" : "children");
+	fputs(", ", p->out);
+	paint_printf(p->out, p->colour, down ? PAINT_BAD : PAINT_PLAIN, "%u down", down);
+	putc('\n', p->out);
+}
+
 static void print_ike_daemon(const struct page *p, const struct status *s)
 {
 	fputs("xswan-ike  ", p->out);
@@ -53,6 +73,7 @@ static void print_ike_daemon(const struct page *p, const struct status *s)
 	if (s->gw.half_open)
 		fprintf(p->out, ", %" PRIu64 " half-open", s->gw.half_open);
 	putc('\n', p->out);
+	print_summary(p, s->gw.conns);
 	if (!s->gw.confirm_left)
 		return;
 	fputs("           ", p->out);
@@ -265,7 +286,7 @@ static void print_child(const struct page *p, const struct gateway_child *child)
 	if (child->sas || !child->configured)
 		return;
 	fprintf(p->out, "  %-10s ", child->name);
-	put_state(p, PAINT_BAD, "DOWN");
+	put_state(p, gateway_child_is_policy(child) ? PAINT_PLAIN : PAINT_BAD, gateway_child_is_policy(child) ? child->mode : "DOWN");
 	put_selectors(p, child->local_ts, child->remote_ts);
 	if (child->failure[0])
 		print_failure(p, child);

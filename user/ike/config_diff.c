@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 
 #include "cert.h"
+#include "config_index.h"
 
 static const char *const words[] = { [CHANGE_NONE] = "none",           [CHANGE_UPDATE] = "update",
 				     [CHANGE_REKEY] = "rekey",         [CHANGE_RECONNECT] = "reconnect",
@@ -55,10 +56,11 @@ bool config_child_asks_same(const struct conf_child *a, const struct conf_child 
 
 const struct conf_shunt *config_find_shunt(const struct config *cfg, const char *conn, const char *name)
 {
-	const struct conf_shunt *s = cfg->shunts;
+	struct shunt_search search = config_shunts_of(cfg, conn);
+	const struct conf_shunt *s;
 
-	while (s && (strcmp(s->conn, conn) || strcmp(s->name, name)))
-		s = s->next;
+	while ((s = config_next_shunt(&search)) && strcmp(s->name, name))
+		;
 	return s;
 }
 

@@ -7,15 +7,19 @@
 
 #include "../lib/table.h"
 
-/* A connection under its name, its remote identity or one of its addresses, or a secret under one of its owners. */
+/*
+ * A connection under its name, its remote identity or one of its addresses, a secret under one of its owners, or a shunt under
+ * its connection's name.
+ */
 struct named {
 	struct table_entry entry;
 	struct conn_ref ref;
 	const struct conf_secret *secret;
+	const struct conf_shunt *shunt;
 };
 
 struct config_index {
-	struct table by_name, by_id, by_addr, by_owner, looks;
+	struct table by_name, by_id, by_addr, by_owner, by_shunt, looks;
 	struct named *named;
 	size_t named_count;
 	struct conn_ref *any_id, *any_addr;
@@ -76,7 +80,7 @@ static uint64_t look_key(const struct conf_conn *conn)
 /* ---- making it ---- */
 
 struct sizes {
-	size_t conns, secrets, named;
+	size_t conns, secrets, shunts, named;
 };
 
 static struct sizes count(const struct config *cfg)
@@ -91,6 +95,9 @@ static struct sizes count(const struct config *cfg)
 		n.secrets++;
 		n.named += s->id_count;
 	}
+	for (const struct conf_shunt *s = cfg->shunts; s; s = s->next)
+		n.shunts++;
+	n.named += n.shunts;
 	return n;
 }
 
@@ -106,7 +113,7 @@ static struct config_index *index_new(const struct sizes *n)
 	index->any_owner = calloc(n->secrets + 1, sizeof(index->any_owner[0]));
 	if (index->named && index->any_id && index->any_addr && index->any_owner && !table_init(&index->by_name) &&
 	    !table_init(&index->by_id) && !table_init(&index->by_addr) && !table_init(&index->by_owner) &&
-	    !table_init(&index->looks))
+	    !table_init(&index->by_shunt) && !table_init(&index->looks))
 		return index;
 	config_index_free(index);
 	return NULL;
@@ -120,6 +127,7 @@ void config_index_free(struct config_index *index)
 	table_free(&index->by_id);
 	table_free(&index->by_addr);
 	table_free(&index->by_owner);
+	table_free(&index->by_shunt);
 	table_free(&index->looks);
 	free(index->named);
 	free(index->any_id);
@@ -167,6 +175,17 @@ static void enter_secret(struct config_index *index, const struct conf_secret *s
 			enter(index, &index->by_owner, identity_key(&s->ids[i]), (struct conn_ref){ 0 }, s);
 }
 
+/* In the configuration's order, as what comes last is found first. */
+static void enter_shunts(struct config_index *index, const struct conf_shunt *shunts, size_t count)
+{
+	struct named *named = &index->named[index->named_count += count];
+
+	for (const struct conf_shunt *s = shunts; s; s = s->next)
+		*--named = (struct named){ .shunt = s };
+	for (size_t i = 0; i < count; i++, named++)
+		table_add(&index->by_shunt, &named->entry, table_hash_text(0, named->shunt->conn));
+}
+
 static bool is_for_many(const struct conf_secret *s)
 {
 	for (int i = 0; i < s->id_count; i++)
@@ -211,6 +230,7 @@ void config_index(struct config *cfg)
 		for (const struct conf_secret *s = cfg->secrets; s; s = s->next)
 			secrets[i++] = s;
 		enter_all(index, conns, n.conns, secrets, n.secrets);
+		enter_shunts(index, cfg->shunts, n.shunts);
 		cfg->index = index;
 	}
 	free(conns);
@@ -271,6 +291,29 @@ const struct conf_conn *config_next_conn(struct conn_search *s)
 		conn = s->others++->conn;
 	}
 	return conn;
+}
+
+/* ---- shunts ---- */
+
+struct shunt_search config_shunts_of(const struct config *cfg, const char *conn)
+{
+	if (!cfg->index)
+		return (struct shunt_search){ .conn = conn, .all = cfg->shunts };
+	return (struct shunt_search){ .conn = conn, .named = table_find(&cfg->index->by_shunt, table_hash_text(0, conn)) };
+}
+
+const struct conf_shunt *config_next_shunt(struct shunt_search *search)
+{
+	const struct conf_shunt *s;
+
+	do {
+		s = search->named ? named_of(search->named)->shunt : search->all;
+		if (search->named)
+			search->named = table_next(search->named);
+		else if (s)
+			search->all = s->next;
+	} while (s && strcmp(s->conn, search->conn));
+	return s;
 }
 
 /* ---- secrets ---- */

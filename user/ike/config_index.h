@@ -33,4 +33,13 @@ struct conn_search config_conns_for_id(const struct config *cfg, const struct id
 struct conn_search config_conns_for_addr(const struct config *cfg, const struct addr *remote);
 const struct conf_conn *config_next_conn(struct conn_search *s);
 
+/* Those of one connection, in the configuration's order. */
+struct shunt_search {
+	const char *conn;
+	const struct table_entry *named;
+	const struct conf_shunt *all; /* without an index */
+};
+struct shunt_search config_shunts_of(const struct config *cfg, const char *conn);
+const struct conf_shunt *config_next_shunt(struct shunt_search *search);
+
 #endif

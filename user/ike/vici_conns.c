@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cert.h"
+#include "config_index.h"
 #include "daemon.h"
 #include "vici_handlers.h"
 
@@ -95,6 +96,8 @@ static void put_conn(struct vici_builder *b, const struct config *cfg, const str
 					      [UNIQUE_NEVER] = "UNIQUE_NEVER",
 					      [UNIQUE_REPLACE] = "UNIQUE_REPLACE",
 					      [UNIQUE_KEEP] = "UNIQUE_KEEP" };
+	struct shunt_search shunts = config_shunts_of(cfg, conn->name);
+	const struct conf_shunt *shunt;
 
 	vici_begin_section(b, conn->name);
 	put_addrs(b, "local_addrs", conn->local_addrs, conn->local_addr_count);
@@ -111,9 +114,8 @@ static void put_conn(struct vici_builder *b, const struct config *cfg, const str
 	vici_begin_section(b, "children");
 	for (const struct conf_child *child = conn->children; child; child = child->next)
 		put_child(b, child);
-	for (const struct conf_shunt *shunt = cfg->shunts; shunt; shunt = shunt->next)
-		if (!strcmp(shunt->conn, conn->name))
-			put_shunt(b, shunt);
+	while ((shunt = config_next_shunt(&shunts)))
+		put_shunt(b, shunt);
 	vici_end_section(b);
 	vici_end_section(b);
 }

@@ -107,8 +107,9 @@ static void end_by_force(struct waiting *w)
 	struct daemon *d = w->control->d;
 
 	unlink_waiting(w);
-	for (int i = 0; i < w->left; i++)
-		engine_destroy_ike(d->engine, w->ids.list[i], daemon_now());
+	for (int i = 0; i < w->ids.count; i++)
+		if (w->ids.list[i])
+			engine_destroy_ike(d->engine, w->ids.list[i], daemon_now());
 	w->left = 0;
 	finish_down(w, NULL);
 	daemon_pump(d);
@@ -182,18 +183,25 @@ static void event_for_down(struct waiting *w, const struct ike_event *event)
 	const bool children = vici_selects_children(&w->about);
 	uint32_t *ids = w->ids.list, uniqueid;
 
-	for (int i = 0; event->kind == IKE_EVENT_IKE_REKEYED && !children && i < w->left; i++)
+	for (int i = 0; event->kind == IKE_EVENT_IKE_REKEYED && !children && i < w->ids.count; i++)
 		if (ids[i] == event->old_sa->uniqueid) /* it goes on, and ends, as another */
 			ids[i] = event->sa->uniqueid;
 	if (!is_end(w, event))
 		return;
 	uniqueid = children ? event->child->uniqueid : event->sa->uniqueid;
-	for (int i = 0; i < w->left; i++) {
+	for (int i = 0; i < w->ids.count; i++) {
 		if (ids[i] != uniqueid)
 			continue;
-		ids[i] = ids[--w->left];
-		break;
+		ids[i] = 0;
+		w->left--;
 	}
+	if (!w->left && !w->beginning)
+		finish_down(w, NULL);
+}
+
+void waiting_begun(struct waiting *w)
+{
+	w->beginning = false;
 	if (!w->left)
 		finish_down(w, NULL);
 }

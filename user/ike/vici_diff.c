@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "config_diff.h"
+#include "config_index.h"
 #include "daemon.h"
 #include "vici_handlers.h"
 
@@ -79,6 +80,8 @@ static bool put_children(struct diff *x, struct vici_builder *b, const char *nam
 {
 	const struct conf_conn *conn = config_find_conn(of, name), *other_conn = other ? config_find_conn(other, name) : NULL;
 	const struct conf_conn *old = config_find_conn(x->old, name), *now = config_find_conn(x->now, name);
+	struct shunt_search shunts = config_shunts_of(of, name);
+	const struct conf_shunt *s;
 	bool changed = false;
 
 	for (const struct conf_child *c = conn ? conn->children : NULL; c; c = c->next) {
@@ -88,12 +91,9 @@ static bool put_children(struct diff *x, struct vici_builder *b, const char *nam
 			changed |= put_named(b, c->name, find_child(x->old, old, name, c->name),
 					     find_child(x->now, now, name, c->name));
 	}
-	for (const struct conf_shunt *s = of->shunts; s; s = s->next) {
-		struct named_child there;
+	while ((s = config_next_shunt(&shunts))) {
+		const struct named_child there = other ? find_child(other, other_conn, name, s->name) : (struct named_child){ 0 };
 
-		if (strcmp(s->conn, name))
-			continue;
-		there = other ? find_child(other, other_conn, name, s->name) : (struct named_child){ 0 };
 		if (!there.child && !there.shunt)
 			changed |= put_named(b, s->name, find_child(x->old, old, name, s->name),
 					     find_child(x->now, now, name, s->name));
@@ -115,13 +115,10 @@ static bool put_secret(struct diff *x, struct vici_builder *b, const struct conf
 static const char *origin_of(const struct config *cfg, const char *name)
 {
 	const struct conf_conn *conn = config_find_conn(cfg, name);
+	struct shunt_search search = config_shunts_of(cfg, name);
+	const struct conf_shunt *s = conn ? NULL : config_next_shunt(&search);
 
-	if (conn)
-		return conn->origin;
-	for (const struct conf_shunt *s = cfg->shunts; s; s = s->next)
-		if (!strcmp(s->conn, name))
-			return s->origin;
-	return NULL;
+	return conn ? conn->origin : s ? s->origin : NULL;
 }
 
 static enum config_change conn_change(const struct diff *x, const char *name)

@@ -70,16 +70,20 @@ static int terminate_one(struct daemon *d, const struct waiting *w, uint32_t id)
 	return w->timeout > 0;
 }
 
-/* What cannot be terminated, since it is ending already, or has ended by force, raises no event of ours to wait for. */
+/*
+ * What cannot be terminated, since it is ending already, or has ended by force, raises no event of ours to wait for. What ends
+ * at once raises it here.
+ */
 static void terminate_all(struct daemon *d, struct waiting *w)
 {
-	w->matches = w->ids.count;
-	w->left = 0;
-	for (int i = 0; i < w->matches; i++) {
+	w->matches = w->left = w->ids.count;
+	for (int i = 0; i < w->ids.count; i++) {
 		const uint32_t id = w->ids.list[i];
 
-		if (terminate_one(d, w, id))
-			w->ids.list[w->left++] = id;
+		if (!id || terminate_one(d, w, id) || !w->ids.list[i])
+			continue;
+		w->ids.list[i] = 0;
+		w->left--;
 	}
 }
 
@@ -121,12 +125,15 @@ enum vici_verdict vici_control_terminate(void *daemon, struct vici_request *req,
 	if (!w) {
 		vici_put_failure(reply, "out of memory");
 	} else if (!refuse(d, w, reply)) {
-		terminate_all(d, w);
-		if (w->timeout != VICI_NO_WAIT && w->left) {
+		w->beginning = w->timeout != VICI_NO_WAIT;
+		if (w->beginning)
 			waiting_begin(d->control, w, req);
-			verdict = VICI_LATER;
-		} else {
+		terminate_all(d, w);
+		if (!w->beginning) {
 			reply_at_once(reply, w);
+		} else {
+			waiting_begun(w);
+			verdict = VICI_LATER;
 		}
 	}
 	if (verdict == VICI_REPLY)

@@ -2,6 +2,7 @@
 #include "client.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +17,8 @@
 
 #include "../lib/instance.h"
 #include "text.h"
+
+#define IDLE_MS 250
 
 static int fail(struct vici_client *c, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
@@ -114,12 +117,15 @@ static int wait_for(struct vici_client *c, short events, int64_t deadline)
 {
 	struct pollfd pfd = { .fd = c->fd, .events = events };
 	int64_t left;
-	int n;
+	int n, wait;
 
 	do {
-		left = deadline - now_ms();
-		n = poll(&pfd, 1, !c->timeout ? -1 : left > 0 ? left : 0);
-	} while (n < 0 && errno == EINTR);
+		left = !c->timeout ? INT_MAX : deadline - now_ms();
+		wait = left < 0 ? 0 : c->idle && left > IDLE_MS ? IDLE_MS : left < INT_MAX ? left : -1;
+		n = poll(&pfd, 1, wait);
+		if (!n && c->idle)
+			c->idle(c->idle_ctx);
+	} while ((n < 0 && errno == EINTR) || (!n && left > wait));
 	if (n < 0)
 		return fail(c, -errno, "waiting for xswan-ike failed: %s", strerror(errno));
 	if (n == 0)

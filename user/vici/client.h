@@ -16,6 +16,8 @@
 struct vici_client {
 	int fd;
 	int timeout; /* milliseconds that the daemon may be silent within a command; 0: any time */
+	void (*idle)(void *ctx); /* NULL, or called some times a second while it is silent */
+	void *idle_ctx;
 	uint8_t *packet; /* the last one received */
 	size_t cap;
 	char error[2048]; /* a sentence about the last failure */

@@ -306,8 +306,15 @@ bool gateway_child_sa_up(const struct gateway_child_sa *sa)
 	return !strcmp(sa->state, "INSTALLED") || !strcmp(sa->state, "REKEYING") || !strcmp(sa->state, "UPDATING");
 }
 
+bool gateway_child_is_policy(const struct gateway_child *child)
+{
+	return !strcmp(child->mode, "PASS") || !strcmp(child->mode, "DROP");
+}
+
 bool gateway_child_up(const struct gateway_child *child)
 {
+	if (gateway_child_is_policy(child))
+		return true;
 	for (const struct gateway_child_sa *sa = child->sas; sa; sa = sa->next)
 		if (gateway_child_sa_up(sa))
 			return true;

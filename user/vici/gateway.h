@@ -65,7 +65,7 @@ struct gateway_child {
 	struct gateway_child *next;
 	const char *name;
 	bool configured; /* false: only an SA still has this name */
-	const char *mode;
+	const char *mode; /* "TUNNEL", "TRANSPORT", "PASS", "DROP" */
 	struct gateway_text *local_ts, *remote_ts; /* as configured */
 	struct gateway_child_sa *sas, **sas_end;
 	struct gateway_ended *ended;
@@ -124,7 +124,8 @@ int gateway_load(struct gateway *gw, struct vici_client *client) __attribute__((
 int gateway_load_outcomes(struct gateway *gw, struct vici_client *client) __attribute__((warn_unused_result));
 void gateway_free(struct gateway *gw);
 
-/* Does it carry packets, and is there one of that kind? */
+bool gateway_child_is_policy(const struct gateway_child *child); /* packets pass or are dropped: there is no SA to it */
+/* Does it carry packets, and is there one of that kind? A policy stands from the start. */
 bool gateway_child_sa_up(const struct gateway_child_sa *sa);
 bool gateway_child_up(const struct gateway_child *child);
 

@@ -95,7 +95,7 @@ const struct command commands[] = {
 	  "\n"
 	  "  xswan rekey site-b\n"
 	  "  xswan rekey site-b/net\n" },
-	{ "down", cli_down, "CONN[/CHILD]", ONE, "close a connection and its children, or a child, and wait for it",
+	{ "down", cli_down, "CONN[/CHILD]", ONE, "close a connection and its children, or one child",
 	  "CONN is the name of a connection in swanctl.conf. The peer is told. What selectors protect\n"
 	  "is dropped from then on, not sent in clear, until the connection, or the CHILD, is up again.\n"
 	  "\n"

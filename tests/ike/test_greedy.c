@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a peer that has authenticated can make us keep: as much as peers need, and no more. */
+/* What a peer that has authenticated can make us have: as much as peers need, and nothing that is lost sight of. */
 #define SLOTS 2048
 #include "../../user/ike/child_create.h"
 #include "../../user/ike/engine_state.h"
@@ -10,15 +10,14 @@
 
 static const struct suite suite = { .number = 1, .encr = 20, .encr_bits = 256 };
 
-/* A request of a's with valid keys and message ID, whatever a's engine thinks of it. */
-static void begin(struct world *w, struct message *m)
+/* A request of the peer's with valid keys and message ID, whatever its engine thinks of it. */
+static void begin(const struct ike_sa *sa, struct message *m)
 {
-	const struct ike_sa *sa = w->b.e->sas;
 	const struct ike_header h = { .spi_i = sa->spi_i,
 				      .spi_r = sa->spi_r,
 				      .exchange = CREATE_CHILD_SA,
 				      .id = sa->window.expected_id,
-				      .flags = IKE_FLAG_INITIATOR };
+				      .flags = sa->initiator ? 0 : IKE_FLAG_INITIATOR };
 
 	message_begin(m, &h);
 	message_begin_sk(m);
@@ -34,43 +33,45 @@ static void write_selectors(struct message *m, uint8_t type, const char *text)
 	chain_end(&m->chain);
 }
 
-/* The type of b's answer's first payload. */
-static uint8_t exchange(struct world *w, struct message *m)
+/* The type of the answer's first payload. */
+static uint8_t exchange(struct world *w, struct ike_sa *sa, struct message *m)
 {
-	struct ike_sa *sa = w->b.e->sas;
+	struct engine *e = sa->engine;
 	struct ike_keys keys = sa->keys;
 	struct blob sealed = { 0 };
 	struct ike_datagram d, answer = { 0 };
 	uint8_t first;
 
 	keys.iv = world_random(w);
-	assert_int_equal(message_seal(m, &keys, true, 0, &sealed), 0);
-	engine_input(w->b.e, &w->b.addr, &w->a.addr, sealed.data, sealed.len, w->now);
+	assert_int_equal(message_seal(m, &keys, !sa->initiator, 0, &sealed), 0);
+	engine_input(e, &sa->local, &sa->remote, sealed.data, sealed.len, w->now);
 	blob_free(&sealed);
-	assert_true(engine_output(w->b.e, &answer, w->now));
+	assert_true(engine_output(e, &answer, w->now));
 	first = answer.data[IKE_HEADER];
-	while (engine_output(w->b.e, &d, w->now))
+	while (engine_output(e, &d, w->now))
 		;
 	return first;
 }
 
-/* In the place of the Child SA with which a sends by old_spi, one by spi. True: b has it. */
-static bool rekey(struct world *w, uint32_t old_spi, uint32_t spi)
+/* A Child SA that the peer receives on by spi, in the place of that by old_spi, if there is one. True: it is there. */
+static bool ask(struct world *w, struct ike_sa *sa, uint32_t old_spi, uint32_t spi)
 {
 	static const uint8_t nonce[NONCE_LEN] = { 1 };
+	const bool of_b = sa->engine == w->b.e;
 	struct message m;
 
-	begin(w, &m);
-	chain_notify_spi(&m.chain, NOTIFY_REKEY_SA, old_spi, (struct span){ 0 });
+	begin(sa, &m);
+	if (old_spi)
+		chain_notify_spi(&m.chain, NOTIFY_REKEY_SA, old_spi, (struct span){ 0 });
 	chain_begin(&m.chain, PAYLOAD_TYPE_SA);
 	suite_write(&m.w, PROTOCOL_ESP, spi, &suite);
 	chain_end(&m.chain);
 	chain_begin(&m.chain, PAYLOAD_TYPE_NONCE);
 	writer_bytes(&m.w, nonce, sizeof(nonce));
 	chain_end(&m.chain);
-	write_selectors(&m, PAYLOAD_TYPE_TSI, "10.1.0.0/16");
-	write_selectors(&m, PAYLOAD_TYPE_TSR, "10.2.0.0/16");
-	return exchange(w, &m) == PAYLOAD_TYPE_SA;
+	write_selectors(&m, PAYLOAD_TYPE_TSI, of_b ? "10.1.0.0/16" : "10.2.0.0/16");
+	write_selectors(&m, PAYLOAD_TYPE_TSR, of_b ? "10.2.0.0/16" : "10.1.0.0/16");
+	return exchange(w, sa, &m) == PAYLOAD_TYPE_SA;
 }
 
 /* Each is rekeyed as soon as it is there, and none of them deleted. */
@@ -83,7 +84,7 @@ static void rekeys_without_end(void **state)
 	bring_up(w);
 	spi = only_sa(&w->a)->spi_in;
 	w->cut = true;
-	while (made < SLOTS - 2 && rekey(w, spi, spi + 1)) {
+	while (made < SLOTS - 2 && ask(w, w->b.e->sas, spi, spi + 1)) {
 		made++;
 		spi++;
 	}
@@ -93,10 +94,45 @@ static void rekeys_without_end(void **state)
 	world_free(w);
 }
 
+/* Of two IKE SAs in the place of one, that which is one too many, and the peer's to delete. */
+static struct ike_sa *find_redundant(struct side *s)
+{
+	struct ike_sa *sa = s->e->sas;
+
+	while (sa && !(ike_sa_in(sa, PHASE_REKEY_ANSWERED) && !sa->replaces))
+		sa = sa->next;
+	return sa;
+}
+
+/* The peer uses it instead. Nobody has been told of it, so nothing may come up with it, or somebody would miss its end. */
+static void use_of_what_is_redundant(void **state)
+{
+	struct world *w = world_new();
+	struct ike_sa *sa;
+	struct side *s;
+
+	bring_up(w);
+	assert_int_equal(engine_rekey_ike(w->a.e, "gw", 0, false, w->now), 1);
+	assert_int_equal(engine_rekey_ike(w->b.e, "gw", 0, false, w->now), 1);
+	world_run(w, 2 * LATENCY + LATENCY / 2);
+	s = find_redundant(&w->a) ? &w->a : &w->b;
+	sa = find_redundant(s);
+	assert_non_null(sa);
+	w->cut = true;
+	assert_false(ask(w, sa, 0, 0x1000));
+	assert_int_equal(sink_count(s), 1);
+	world_run(w, 100 * SEC);
+	assert_int_equal(count_events(s, IKE_EVENT_CHILD_UP), 1);
+	assert_int_equal(list_sas(s).count, 1);
+	assert_int_equal(s->e->sa_count, 1);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rekeys_without_end),
+		cmocka_unit_test(use_of_what_is_redundant),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -369,7 +369,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_changes), cmocka_unit_test(dpd_delay),	      cmocka_unit_test(proposals_of_child),
 		cmocka_unit_test(selectors),	   cmocka_unit_test(reconnect),	      cmocka_unit_test(removed),
-		cmocka_unit_test(removed_child),   cmocka_unit_test(no_child_of_what_is_gone), cmocka_unit_test(attempt),	      cmocka_unit_test(half_open),
+		cmocka_unit_test(removed_child),   cmocka_unit_test(no_child_of_what_is_gone),
+		cmocka_unit_test(attempt),	      cmocka_unit_test(half_open),
 		cmocka_unit_test(child_under_way), cmocka_unit_test(there_and_back),
 	};
 

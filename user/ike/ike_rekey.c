@@ -174,7 +174,10 @@ static bool deletes_ike(const struct payloads *in)
 	return false;
 }
 
-/* With the new one. Does the peer delete it, the one that our own exchange makes is the other. */
+/*
+ * With the new one. Does the peer delete it, the one that our own exchange makes is the other. Where that is so already,
+ * it is good for nothing else: nobody has been told of it.
+ */
 static void sign_with_new(struct ike_sa *sa, const struct payloads *in)
 {
 	struct ike_sa *old = sa->replaces;
@@ -183,8 +186,8 @@ static void sign_with_new(struct ike_sa *sa, const struct payloads *in)
 		if (old)
 			old->rekey->theirs = NULL;
 		sa->replaces = NULL;
-		sa->phase = PHASE_ESTABLISHED;
-		sa->act_at = sa->engine->now + PATIENCE; /* in any case */
+		sa->phase = PHASE_DELETING;
+		window_want(sa, exchange_delete);
 		return;
 	}
 	take_theirs(old);

@@ -23,8 +23,8 @@ struct ike_sa *ike_sa_of_conn(const struct engine *e, const char *conn, const st
 struct ike_sa *ike_sa_of_addr(const struct engine *e, const struct addr *remote, const struct ike_sa *after);
 
 /*
- * Those that may be to the same peer as `of`, itself among them; see ike_sa_same_peer. named: both ends' identities are known
- * to be those in `of`, though it is not up yet.
+ * Those that may be to the same peer as `of`, itself among them; see ike_sa_same_peer. named: the identities of both are
+ * known to be those in `of`, though it is not up yet.
  */
 struct peer_search {
 	const struct ike_sa *of;

@@ -3,12 +3,13 @@
  * What a peer gone mad sends: content of SK payloads and fragments, sealed with the right keys. A record's operation:
  * to whom (bit 0), a response (1), a fragment whose numbers are the content's first two bytes (2), a second passes afterwards
  * (3), another message ID than is due (4), instead of new content the other side's own last message, edited (5), and that the
- * receiver has a request of its own under way, a DELETE (6). Then come exchange and first payload's type; or edits, of five
- * bytes each: where, how many bytes go, how many come, and which.
+ * receiver has a request of its own under way (6), a DELETE or a rekey, as the length of the content says, which has come to
+ * the other side, and its answer was lost (7). Then come exchange and first payload's type; or edits, of five bytes each:
+ * where, how many bytes go, how many come, and which.
  */
 #include "fuzz_ike.h"
 
-enum { TO_A = 1, RESPONSE = 2, FRAGMENT = 4, WAIT = 8, OTHER_ID = 16, EDIT = 32, ASK = 64 };
+enum { TO_A = 1, RESPONSE = 2, FRAGMENT = 4, WAIT = 8, OTHER_ID = 16, EDIT = 32, ASK = 64, ARRIVES = 128 };
 
 struct plain {
 	uint8_t exchange, first;
@@ -133,6 +134,25 @@ static void send_whole(struct world *w, struct side *to, struct side *from, cons
 	blob_free(&sealed);
 }
 
+static void ask(struct world *w, struct side *s, size_t what)
+{
+	switch (what % 4) {
+	case 0:
+		engine_terminate_child(s->e, "gw", "net", 0, w->now);
+		break;
+	case 1:
+		engine_terminate_ike(s->e, "gw", 0, w->now);
+		break;
+	case 2:
+		engine_rekey_child(s->e, "gw", "net", 0, w->now);
+		break;
+	case 3:
+		engine_rekey_ike(s->e, "gw", 0, false, w->now);
+		break;
+	}
+	collect_output(w, s);
+}
+
 static void say(struct world *w, uint8_t op, struct span content)
 {
 	struct side *to = op & TO_A ? &w->a : &w->b, *from = op & TO_A ? &w->b : &w->a;
@@ -142,11 +162,9 @@ static void say(struct world *w, uint8_t op, struct span content)
 	struct ike_header h;
 
 	if (op & ASK) {
-		if (content.len % 2)
-			engine_terminate_ike(to->e, "gw", 0, w->now);
-		else
-			engine_terminate_child(to->e, "gw", "net", 0, w->now);
-		collect_output(w, to);
+		ask(w, to, content.len);
+		if (op & ARRIVES)
+			fuzz_deliver(w);
 		fuzz_lose(w);
 	}
 	if (!to->e->sas || !from->e->sas || !to->e->sas->keys.alg || !from->e->sas->keys.alg)

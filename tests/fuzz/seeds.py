@@ -264,6 +264,9 @@ def ike_peer():
         for op in (0x20, 0x23, 0x28):
             yield f"again-{state}-{op}", bytes([state]) + record(op, b"")
             yield f"edit-{state}-{op}", bytes([state]) + record(op, bytes([0, 60, 1, 1, 7]) + bytes([0, 90, 2, 4, 0])) * 2
+    for what in range(4):  # a request of the receiver's own has arrived, and the answer comes edited
+        edits = bytes([0, 40, 0, 0, 7]) * 4 + bytes(what)
+        yield f"answer-{what}", b"\2" + record(0xe2, edits) + record(0xe3, edits) + record(8, b"\3\0")
 
 
 # every command, with every key of its request

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -307,6 +308,55 @@ static void test_refused_sa(void **state)
 	assert_string_equal(tunnels_to(w, "10.3.0.9"), all);
 }
 
+/* Ranges of 38 prefixes each, that no peer needs: with all of them nobody else would find room. */
+static int add_ranges(struct world *w, int local_count, int remote_count, uint64_t id)
+{
+	struct xswan_ts local[CONF_TS], remote[CONF_TS];
+	const struct child_install sa = { .conn = &w->conn,
+					  .child = &w->none,
+					  .local_ts = local,
+					  .remote_ts = remote,
+					  .local_ts_count = local_count,
+					  .remote_ts_count = remote_count };
+	char text[64];
+
+	for (int i = 0; i < CONF_TS; i++) {
+		snprintf(text, sizeof(text), "10.%d.0.1-10.%d.255.254", 16 * i, 16 * i + 15);
+		local[i] = remote[i] = ts(text);
+	}
+	return policy_add(w->policy, &sa, id);
+}
+
+static void test_greedy_peer(void **state)
+{
+	struct world *w = *state;
+
+	need_bpf(w);
+	set_ts(&w->none, "10.0.0.0/8", "10.0.0.0/8");
+	assert_int_equal(policy_configure(w->policy, &w->cfg), 0);
+	assert_int_equal(add_ranges(w, CONF_TS, CONF_TS, 1), -E2BIG);
+	assert_int_equal(add_ranges(w, 1, 1, 1), -E2BIG);
+	assert_string_equal(tunnels_to(w, "10.17.0.9"), "");
+	assert_int_equal(add(w, &w->none, "10.1.0.1-10.1.0.254", "10.16.0.1-10.31.255.254", 1), 0); /* 14 times 38 */
+	assert_string_equal(tunnels_to(w, "10.17.0.9"), "2");
+	for (uint64_t id = 2; id < 300; id++) /* one takes the other's place */
+		assert_int_equal(add(w, &w->none, "10.1.0.1-10.1.0.254", "10.16.0.1-10.31.255.254", id), 0);
+	assert_int_equal(add(w, &w->none, "10.1.0.1-10.1.1.254", "10.16.0.1-10.31.255.254", 300), 0); /* and has more */
+	assert_int_equal(add(w, &w->none, "10.1.0.1-10.1.2.254", "10.16.0.1-10.31.255.254", 301), 0);
+	assert_int_equal(add(w, &w->none, "10.1.0.1-10.1.3.254", "10.16.0.1-10.31.255.254", 302), -E2BIG); /* and on and on */
+	for (uint64_t id = 1; id < 300; id++)
+		policy_remove(w->policy, id);
+	assert_string_equal(tunnels_to(w, "10.17.0.9"), "2");
+	assert_int_equal(add(w, &w->none, "10.1.0.1-10.1.3.254", "10.16.0.1-10.31.255.254", 302), 0);
+	for (uint64_t id = 300; id < 303; id++)
+		policy_remove(w->policy, id);
+	assert_string_equal(tunnels_to(w, "10.17.0.9"), "");
+
+	set_ts(&w->none, "10.0.0.1-10.15.255.254", "10.16.0.1-10.31.255.254"); /* what is configured may be had */
+	assert_int_equal(policy_configure(w->policy, &w->cfg), 0);
+	assert_int_equal(add_ranges(w, 1, 1, 1), 0);
+}
+
 static void test_check(void **state)
 {
 	struct world *w = *state;
@@ -524,7 +574,7 @@ int main(void)
 		TEST(test_orphans),       TEST(test_refused_sa),
 		TEST(test_check),         TEST(test_check_shunt),
 		TEST(test_shunts),        TEST(test_ipv6),
-		TEST(test_alone),
+		TEST(test_alone),         TEST(test_greedy_peer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,8 @@ const char *child_install_error(int err)
 		return "another peer has this child now, and it can carry the traffic of one";
 	case -EEXIST:
 		return "this peer has it already, with other traffic selectors";
+	case -E2BIG:
+		return "its traffic selectors are ranges that make too many prefixes";
 	case -ESTALE:
 		return "this child is not configured any more";
 	case -ENOMEM:

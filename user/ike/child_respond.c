@@ -170,7 +170,7 @@ struct child *child_make(struct ike_sa *sa, const struct child_choice *choice, c
 	ike_sa_log(sa, LOG_LEVEL_WARN, "Child SA '%s', which the peer asks for, could not be installed: %s",
 		   choice->conf->name, child_install_error(ret));
 	/* else it would be wanted, there is just no room */
-	*refusal = ret == -EEXIST ? NOTIFY_TS_UNACCEPTABLE : NOTIFY_NO_ADDITIONAL_SAS;
+	*refusal = ret == -EEXIST || ret == -E2BIG ? NOTIFY_TS_UNACCEPTABLE : NOTIFY_NO_ADDITIONAL_SAS;
 	return NULL;
 }
 

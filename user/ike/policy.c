@@ -10,6 +10,8 @@
 #include "../lib/table.h"
 #include "policy_alone.h"
 
+#define PAIRS_MAX 1024 /* of prefixes, that a peer may narrow a child down to whose configuration makes no more itself */
+
 struct active { /* a Child SA */
 	struct active *next, **at; /* at: what points to it */
 	struct table_entry by_id;
@@ -30,6 +32,8 @@ struct policy {
 	struct config *cfg;
 	struct active *active;
 	struct table by_id; /* the same */
+	struct negotiated *variants[XSWAN_TUNNELS];
+	unsigned int round; /* of collecting */
 	struct alone alone;
 	struct selector_table installed; /* besides what stands alone */
 	enum { TRAP_AS_CONFIGURED, TRAP_INSTALLED, TRAP_UNINSTALLED } trap[XSWAN_TUNNELS]; /* by policy_trap */
@@ -50,14 +54,25 @@ struct policy *policy_new(bool (*keep)(void *ctx, uint32_t tunnel), void *ctx)
 	return p;
 }
 
+static void release(struct policy *p, struct negotiated *n)
+{
+	struct negotiated **at = &p->variants[n->tunnel];
+
+	if (--n->refs)
+		return;
+	while (*at != n)
+		at = &(*at)->next;
+	*at = n->next;
+	free(n);
+}
+
 static void active_free(struct policy *p, struct active *a)
 {
 	*a->at = a->next;
 	if (a->next)
 		a->next->at = a->at;
 	table_remove(&p->by_id, &a->by_id);
-	if (!--a->what->refs)
-		free(a->what);
+	release(p, a->what);
 	free(a);
 }
 
@@ -224,9 +239,13 @@ static int collect(struct policy *p, struct selector_set *set, const void **owne
 {
 	int err;
 
+	p->round++;
 	memset(p->covered, 0, sizeof(p->covered));
 	err = p->cfg ? collect_configured(p, set, owner) : 0;
 	for (const struct active *a = p->active; a && !err; a = a->next) {
+		if (a->what->collected == p->round)
+			continue;
+		a->what->collected = p->round;
 		*owner = a->what;
 		if (a->what->alone && p->covered[a->what->tunnel])
 			err = absorb(p, a->what);
@@ -415,35 +434,70 @@ static bool erase_alone(struct policy *p, struct negotiated *n)
 	return !err;
 }
 
-/* The same as what stands alone already: a Child SA that takes another's place. NULL: there is no such. */
-static struct negotiated *find_alike(struct policy *p, const struct negotiated *n)
+/* Room and time are everybody's: what a peer makes of a child must not take more of them than its configuration would. */
+static size_t pairs_allowed(const struct child_install *sa)
 {
-	struct prefix remote[RANGE_PREFIXES];
-	struct negotiated *alike;
+	struct configured c;
+	size_t pairs = 0;
 
-	if (!n->remote_ts_count)
-		return NULL;
-	prefixes_of_ts(&n->ts[n->local_ts_count], remote);
-	alike = alone_meets(&p->alone, &remote[0]);
-	return alike && negotiated_equal(alike, n) ? alike : NULL;
+	if (configured_ts(&c, sa->conn, sa->child))
+		pairs = prefixes_pairs(c.local_ts, c.local_ts_count, c.remote_ts, c.remote_ts_count);
+	return pairs > PAIRS_MAX ? pairs : PAIRS_MAX;
 }
 
-static struct active *active_new(struct policy *p, const struct child_install *sa, uint64_t id)
+/* With those of the same tunnel whose place it takes. */
+static int check_size(const struct policy *p, const struct child_install *sa, struct negotiated *what)
+{
+	const size_t allowed = pairs_allowed(sa);
+	size_t before = 0;
+
+	for (const struct negotiated *n = p->variants[what->tunnel]; n; n = n->next)
+		before += n->pairs;
+	what->pairs = prefixes_pairs(sa->local_ts, sa->local_ts_count, sa->remote_ts, sa->remote_ts_count);
+	if (what->pairs <= allowed && before + what->pairs <= 2 * allowed)
+		return 0;
+	log_warn("'%s': the ranges that the peer narrowed the selectors down to make %zu pairs of prefixes, after %zu: more "
+		 "than %zu; to change: `local_ts` and `remote_ts`, here or there",
+		 what->name, what->pairs, before, allowed);
+	return -E2BIG;
+}
+
+/* The same as what another Child SA of the tunnel has, whose place this one takes; or in the tunnel's list from now on. */
+static int share(struct policy *p, const struct child_install *sa, struct negotiated **what)
+{
+	struct negotiated **list = &p->variants[(*what)->tunnel], *n = *list;
+	int err;
+
+	while (n && !negotiated_equal(n, *what))
+		n = n->next;
+	if (n) {
+		free(*what);
+		*what = n;
+		n->refs++;
+		return 0;
+	}
+	err = p->covered[(*what)->tunnel] ? 0 : check_size(p, sa, *what);
+	if (err)
+		return err;
+	(*what)->next = *list;
+	*list = *what;
+	return 0;
+}
+
+static int active_new(struct policy *p, const struct child_install *sa, uint64_t id, struct active **out)
 {
 	struct active *a = calloc(1, sizeof(*a));
-	struct negotiated *alike;
+	int err = -ENOMEM;
 
 	if (a)
 		a->what = negotiated_new(sa);
-	if (!a || !a->what) {
+	if (a && a->what)
+		err = share(p, sa, &a->what);
+	if (err) {
+		if (a)
+			free(a->what);
 		free(a);
-		return NULL;
-	}
-	alike = find_alike(p, a->what);
-	if (alike) {
-		free(a->what);
-		a->what = alike;
-		alike->refs++;
+		return err;
 	}
 	a->next = p->active;
 	a->at = &p->active;
@@ -451,17 +505,18 @@ static struct active *active_new(struct policy *p, const struct child_install *s
 		a->next->at = &a->next;
 	p->active = a;
 	table_add(&p->by_id, &a->by_id, id);
-	return a;
+	*out = a;
+	return 0;
 }
 
 int policy_add(struct policy *p, const struct child_install *sa, uint64_t id)
 {
-	struct active *a = active_new(p, sa, id);
-	int err;
+	struct active *a;
+	int err = active_new(p, sa, id, &a);
 
-	if (!a)
-		return -ENOMEM;
-	if (p->covered[a->what->tunnel] || a->what->alone || write_alone(p, a->what))
+	if (err)
+		return err;
+	if (p->covered[a->what->tunnel] || a->what->refs > 1 || write_alone(p, a->what))
 		return 0;
 	err = policy_refresh(p);
 	if (err)
@@ -489,7 +544,7 @@ void policy_remove(struct policy *p, uint64_t id)
 	if (a->what->alone)
 		refresh = last && !erase_alone(p, a->what);
 	else
-		refresh = !p->covered[a->what->tunnel];
+		refresh = last && !p->covered[a->what->tunnel];
 	active_free(p, a);
 	if (refresh)
 		policy_refresh(p);

@@ -11,7 +11,10 @@
 #include "selectors.h"
 
 struct negotiated {
+	struct negotiated *next; /* of the same tunnel */
 	unsigned int refs; /* Child SAs that have it: more than one while one takes the other's place */
+	unsigned int collected; /* in which round: once is enough for all that have it */
+	size_t pairs; /* of prefixes, as its selectors have them; 0: where the configuration's stand */
 	bool alone;
 	uint32_t tunnel, priority;
 	char name[XSWAN_NAME_LEN]; /* "conn/child" */

@@ -49,6 +49,23 @@ int prefixes_of_ts(const struct xswan_ts *ts, struct prefix out[static RANGE_PRE
 	}
 }
 
+static size_t count(const struct xswan_ts *ts, int ts_count, uint8_t family)
+{
+	struct prefix unused[RANGE_PREFIXES];
+	size_t total = 0;
+
+	for (int i = 0; i < ts_count; i++)
+		if (ts[i].family == family && memcmp(ts[i].addr_min, ts[i].addr_max, sizeof(ts[i].addr_min)) <= 0)
+			total += (size_t)prefixes_of_ts(&ts[i], unused);
+	return total;
+}
+
+size_t prefixes_pairs(const struct xswan_ts *local, int local_count, const struct xswan_ts *remote, int remote_count)
+{
+	return count(local, local_count, 4) * count(remote, remote_count, 4) +
+	       count(local, local_count, 6) * count(remote, remote_count, 6);
+}
+
 int prefix_compare(const struct prefix *a, const struct prefix *b)
 {
 	int order = memcmp(a->addr, b->addr, sizeof(a->addr));

@@ -4,6 +4,7 @@
 #define XSWAN_IKE_PREFIX_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "../lib/addr.h"
@@ -19,6 +20,8 @@ struct prefix {
 
 /* The fewest prefixes that make up the addresses of a selector, in order. Returns how many. */
 int prefixes_of_ts(const struct xswan_ts *ts, struct prefix out[static RANGE_PREFIXES]);
+/* How many pairs of them, local and remote, such selectors make. */
+size_t prefixes_pairs(const struct xswan_ts *local, int local_count, const struct xswan_ts *remote, int remote_count);
 /* By family, address, length: so a prefix comes right before those inside it. */
 int prefix_compare(const struct prefix *a, const struct prefix *b);
 bool prefix_covers(const struct prefix *outer, const struct prefix *inner);

@@ -72,9 +72,32 @@ plaintext_passes()
 	fails plaintext_free clear
 }
 
+egress_guarded()
+{
+	ga tc filter show dev wan egress 2>/dev/null | grep -q egress
+}
+
+# Whoever may configure interfaces may do this, and some programs do.
+somebody_removes_it()
+{
+	ga tc qdisc del dev wan clsact && fails egress_guarded
+}
+
+from_inside()
+{
+	capture inside || return
+	ga ping -n -c 5 -i 0.05 -W 0.3 -I $A_INSIDE $SERVER
+	capture_end inside
+	plaintext_free inside
+}
+
 begin native
 carries native native
 check "native: as the kernel sees it" attached_as xdp
+need "native: somebody removes the TC filters" somebody_removes_it
+check "native: they are back" wait_for 3 egress_guarded
+check "native: that is said" log_says a-dp "wan: its TC filters had been removed"
+check "native: no plaintext leaves" from_inside
 check "native: xswan-dp ends" stop a-dp
 check "native: its programs stay, and nothing passes" fails pings client $SERVER 2
 check "native: xswan-ike ends" stop a-ike

@@ -189,12 +189,15 @@ out:
 	return err;
 }
 
+static const char *ingress_name(const struct port *port)
+{
+	return port->role == XSWAN_ROLE_OUTSIDE ? "vnet_outside" : "vnet_inside";
+}
+
 /* Decides as the XDP program does; without a device of backend = vnet, what is for a worker ends there. */
 static int attach_ingress(struct programs *p, const struct port *port, char *why, size_t why_size)
 {
-	const char *name = port->role == XSWAN_ROLE_OUTSIDE ? "vnet_outside" : "vnet_inside";
-
-	return attach_tc(p, port, port->ifindex, BPF_TC_INGRESS, name, why, why_size);
+	return attach_tc(p, port, port->ifindex, BPF_TC_INGRESS, ingress_name(port), why, why_size);
 }
 
 static void detach_tc(int ifindex, enum bpf_tc_attach_point point)
@@ -283,6 +286,30 @@ int attach_vnet(struct programs *p, struct port *port, char *why, size_t why_siz
 	port->attach = "tc";
 	remove_link(link_path(p->instance, port->device, path));
 	return 0;
+}
+
+/* Told by the id alone, which takes no capability that is not in effect any more. */
+static bool has_filter(const struct programs *p, int ifindex, enum bpf_tc_attach_point point, const char *name)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = point);
+	LIBBPF_OPTS(bpf_tc_opts, query, .handle = 1, .priority = 1);
+	const struct bpf_program *prog = bpf_object__find_program_by_name(p->obj, name);
+	struct bpf_prog_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	return prog && !bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len) && !bpf_tc_query(&hook, &query) &&
+	       query.prog_id == info.id;
+}
+
+int attach_again(struct programs *p, const struct port *port, char *why, size_t why_size)
+{
+	const bool egress = port->role != XSWAN_ROLE_OUTSIDE || has_filter(p, port->ifindex, BPF_TC_EGRESS, EGRESS_NAME);
+	const bool ingress = !port->vnet || has_filter(p, port->ifindex, BPF_TC_INGRESS, ingress_name(port));
+	int err = egress ? 0 : attach_egress(p, port, why, why_size);
+
+	if (!err && !ingress)
+		err = attach_ingress(p, port, why, why_size);
+	return err ? err : !egress || !ingress;
 }
 
 static bool is_kept(const struct port *keep, int count, int ifindex)

@@ -18,6 +18,12 @@ int attach_port(struct programs *p, struct port *port, enum attach_mode attach, 
 /* The same for a port whose back-end is vnet: TC programs, here and on its device. */
 int attach_vnet(struct programs *p, struct port *port, char *why, size_t why_size);
 
+/*
+ * TC filters belong to nobody: whoever takes the clsact qdisc away lets plaintext out. Puts the port's back where they are
+ * missing. 0: none was; 1: they are back; -errno with a sentence in why.
+ */
+int attach_again(struct programs *p, const struct port *port, char *why, size_t why_size);
+
 /* Takes the programs off interfaces that the instance once had, except those in `keep`. */
 void attach_prune(const char *instance, const struct port *keep, int keep_count);
 

@@ -270,10 +270,24 @@ static void check_forwarding(struct dataplane *dp)
 	dp->forwarding6_off = off6;
 }
 
+/* Once, not every second. */
+static void keep_filters(struct dataplane *dp, struct port *port)
+{
+	char why[192] = "";
+	const int err = attach_again(&dp->programs, port, why, sizeof(why));
+
+	if (err > 0)
+		log_warn("%s: its TC filters had been removed, and plaintext could leave: they are back", port->device);
+	else if (err && !port->unfiltered)
+		log_error("%s; until then plaintext may leave", why);
+	port->unfiltered = err < 0;
+}
+
 static void refresh_port(struct dataplane *dp, struct port *port)
 {
 	char why[192];
 
+	keep_filters(dp, port);
 	if (port_refresh(port) && programs_set_port(&dp->programs, port, dp->host.ifindex, why, sizeof(why)))
 		log_warn("%s", why);
 }

@@ -40,6 +40,7 @@ struct port {
 	int vnet_ifindex; /* of that device */
 	const char *attach; /* "native", "generic", "external", "tc" */
 	bool generic; /* whoever attached it */
+	bool unfiltered; /* TC filters are missing, and it has been said */
 	char note[192]; /* why it is not faster; empty: as fast as it gets */
 };
 

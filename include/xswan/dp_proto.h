@@ -49,6 +49,7 @@ enum xswan_dp_op {
 	XSWAN_DP_SA_MOVE, /* struct xswan_dp_sa_move */
 	XSWAN_DP_STRAY, /* struct xswan_dp_stray: from xswan-dp, without a request */
 	XSWAN_DP_GET_MAPS, /* struct xswan_dp_get_maps; descriptors come with the reply */
+	XSWAN_DP_CAPTURE, /* struct xswan_dp_capture: root's, not the controller's; a descriptor comes with the reply */
 };
 
 enum xswan_dp_dir {
@@ -93,6 +94,13 @@ enum xswan_dp_map {
 
 struct xswan_dp_get_maps {
 	struct xswan_dp_header h;
+};
+
+/* Copies of inner packets (include/xswan/capture.h) until this connection ends. One at a time. */
+struct xswan_dp_capture {
+	struct xswan_dp_header h;
+	__u32 snaplen; /* bytes of each packet; 0: all */
+	__u32 reserved;
 };
 
 /* Traffic selector (RFC 7296 section 3.13.1); ports in host order. */
@@ -205,6 +213,7 @@ struct xswan_dp_reply {
 };
 
 XSWAN_ASSERT_SIZE(struct xswan_dp_hello, 16);
+XSWAN_ASSERT_SIZE(struct xswan_dp_capture, 16);
 XSWAN_ASSERT_SIZE(struct xswan_ts, 40);
 XSWAN_ASSERT_SIZE(struct xswan_dp_sa_add, 1536);
 XSWAN_ASSERT_SIZE(struct xswan_dp_sa_remove, 24);

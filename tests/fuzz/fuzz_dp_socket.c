@@ -24,6 +24,7 @@ static void end(void)
 
 static void start(void)
 {
+	static struct capture_slot capture;
 	int maps[XSWAN_DP_MAP_COUNT];
 	struct xswan_sa_stat *in = calloc(XSWAN_SA_SLOTS, sizeof(*in)), *out = calloc(XSWAN_SA_SLOTS, sizeof(*out));
 
@@ -35,7 +36,8 @@ static void start(void)
 	control = control_new(base, &(struct control_config){ .path = addr.sun_path,
 							      .sas = sa_table_new(crypto_backend_find(NULL), in, out),
 							      .stat_map_id = 1,
-							      .maps = maps });
+							      .maps = maps,
+							      .capture = &capture });
 	if (!base || !in || !out || !control)
 		abort();
 	atexit(end);

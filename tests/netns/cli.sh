@@ -72,4 +72,5 @@ check "completion: values of options" eval 'equal "$(offered log --level "" | tr
 	offered -i "$RUN_ID" | grep -qx -- "$RUN_ID-b"'
 check "completion: connections" eval '[ "$(offered down "")" = site ] && [ "$(offered log --lines 5 "")" = site ] && ! offered down site "" | grep .'
 check "completion: children" eval 'offered up site/ | grep -qx site/net'
+check "completion: files" eval 'offered capture net -o "$STATE/a-dp.l" | grep -qx "$STATE/a-dp.log"'
 check_end

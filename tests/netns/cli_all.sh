@@ -94,7 +94,7 @@ gateway_changes()
 need "topology" topology_up
 GATEWAY=a
 check "status, and nobody is there" shows 3 status
-for command in sas conns certs "explain site" log "up net" "down site" "rekey site" "restart site" diff apply confirm drops trace; do
+for command in sas conns certs "explain site" log "up net" "down site" "rekey site" "restart site" diff apply confirm drops trace "capture net"; do
 	# shellcheck disable=SC2086 # command and operand
 	check "$command, and nobody is there" ends 3 $command
 done
@@ -105,7 +105,7 @@ done
 check "version, and nobody is there" shows 0 version
 check "help" shows 0 help
 for word in "" sideways "certs net" "up" "up a b" "--frob status" "status --watch" "up net --timeout x" "--color=red status" "log --since x" \
-	"log --level x" "trace host" "help sideways" "-i ../x status" "apply --confirm 0" "sas --lines 3" "status a b"; do
+	"log --level x" "trace host" "help sideways" "-i ../x status" "apply --confirm 0" "sas --lines 3" "status a b" "capture net --json" "sas --count 3"; do
 	# shellcheck disable=SC2086
 	check "wrong usage: xswan $word" ends 2 $word
 done
@@ -136,6 +136,8 @@ check "restart of what is not configured" shows 1 restart nothing
 check "drops" shows 0 drops
 check "drops, again and again" streams 130 3 drops --watch
 check "trace" traced
+check "capture" shows 0 capture net --seconds 1 -o "$STATE/net.pcapng"
+check "capture of what is not configured" ends 1 capture nothing
 check "log" eval 'ends 0 log && xswan a --json log >"$STATE/json" && shape log lines && tried+=" log"'
 check "log --follow" streams 130 1 log --follow
 check "log of what never was: nothing" eval 'xswan a --json log nobody >"$STATE/json" && nothing_said'

@@ -30,6 +30,7 @@ static struct fixture {
 	char dir[32], path[64];
 	int maps[XSWAN_DP_MAP_COUNT];
 	struct account account;
+	struct capture_slot capture;
 	int fd;
 } f;
 
@@ -44,6 +45,7 @@ static int set_up(void **state)
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 
 	memset(&f, 0, sizeof(f));
+	f.capture.rings = 2;
 	f.account = (struct account){ .uid = 54321, .gid = getegid() };
 	strcpy(f.dir, "/tmp/xswan-control-XXXXXX");
 	assert_non_null(mkdtemp(f.dir));
@@ -56,7 +58,8 @@ static int set_up(void **state)
 								  .sas = f.sas,
 								  .stat_map_id = 4711,
 								  .maps = f.maps,
-								  .controller = &f.account });
+								  .controller = &f.account,
+								  .capture = &f.capture });
 	assert_non_null(f.control);
 	f.fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	strcpy(addr.sun_path, f.path);
@@ -459,6 +462,88 @@ static void test_maps(void **state)
 }
 
 /* Root, and the controller's group. */
+/* The descriptor with the answer, or the error. */
+static int ask_capture(int to)
+{
+	const struct xswan_dp_capture request = { .h = { .op = XSWAN_DP_CAPTURE, .id = 8 } };
+	struct xswan_dp_reply reply;
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { &reply, sizeof(reply) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	int fd;
+
+	assert_int_equal(send(to, &request, sizeof(request), MSG_NOSIGNAL), sizeof(request));
+	spin();
+	assert_int_equal(recvmsg(to, &m, MSG_DONTWAIT), sizeof(reply));
+	assert_int_equal(m.msg_controllen > 0, !reply.error);
+	if (reply.error)
+		return reply.error;
+	memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
+	return fd;
+}
+
+static int connect_one_more(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	const int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+
+	strcpy(addr.sun_path, f.path);
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	spin();
+	return fd;
+}
+
+/* Of an asked-for capture nothing is left when the connection ends, and its memory's size is nobody's to change. */
+static void test_capture(void **state)
+{
+	const int first = connect_one_more();
+	int second, fd = ask_capture(first);
+
+	if (geteuid()) {
+		assert_int_equal(fd, -EPERM);
+		close(first);
+		return;
+	}
+	assert_true(fd >= 0);
+	assert_non_null(f.capture.now);
+	assert_int_equal(ftruncate(fd, 4096), -1);
+	close(fd);
+	assert_int_equal(ask_capture(f.fd), -EBUSY);
+	assert_non_null(f.capture.now);
+	close(first);
+	spin();
+	assert_null(f.capture.now);
+
+	second = connect_one_more();
+	fd = ask_capture(second);
+	assert_true(fd >= 0);
+	close(fd);
+	send(second, "x", 1, MSG_NOSIGNAL); /* a record that nobody can read ends it, too */
+	spin();
+	assert_null(f.capture.now);
+	close(second);
+}
+
+/* The controller's user may connect, and gets none. */
+static void test_capture_refused(void **state)
+{
+	int fd;
+
+	if (geteuid()) {
+		skip();
+		return;
+	}
+	assert_int_equal(chmod(f.dir, 0711) | chmod(f.path, 0666) | seteuid(f.account.uid), 0);
+	fd = connect_one_more();
+	assert_int_equal(seteuid(0), 0);
+	assert_int_equal(ask_capture(fd), -EPERM);
+	assert_null(f.capture.now);
+	close(fd);
+}
+
 static void test_mode(void **state)
 {
 	struct stat st;
@@ -474,6 +559,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_hello, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_maps, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_mode, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_capture, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_capture_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_add_and_remove, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_window_floor, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_expired, set_up, tear_down),

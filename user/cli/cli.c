@@ -135,13 +135,17 @@ int cli_run(struct cli *cli, int argc, char **argv)
 		{ 't', "timeout", OPTION_NUMBER, "SECONDS", &cli->timeout, 86400, "how long to wait (30; 0: for ever)" },
 		{ 'c', "confirm", OPTION_NUMBER, "SECONDS", &cli->confirm, 86400,
 		  "back to what was before, unless confirmed in time" },
+		{ 'o', "output", OPTION_TEXT, "FILE", &cli->output, 0, "not to standard output" },
+		{ 0, "count", OPTION_NUMBER, "NUMBER", &cli->count, 1000000000, "end after so many packets" },
+		{ 0, "seconds", OPTION_NUMBER, "NUMBER", &cli->seconds, 86400, "end after so long" },
+		{ 0, "snaplen", OPTION_NUMBER, "BYTES", &cli->snaplen, 65535, "so much of each packet; else all" },
 		{ .name = NULL },
 	};
 	const struct command *cmd;
 	char why[160];
 	int operands;
 
-	cli->lines = cli->timeout = cli->confirm = CLI_UNSET;
+	cli->lines = cli->timeout = cli->confirm = cli->count = cli->seconds = cli->snaplen = CLI_UNSET;
 	operands = options_parse(options, argc, argv, why, sizeof(why));
 	if (operands < 0)
 		return usage_error(cli, why, NULL);

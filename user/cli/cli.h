@@ -25,6 +25,8 @@ struct cli {
 	unsigned int confirm; /* seconds; of apply; 0: at once and for good */
 	unsigned int lines; /* of log; or CLI_UNSET */
 	const char *since, *level; /* of log; or NULL */
+	const char *output; /* of capture; NULL: out */
+	unsigned int count, seconds, snaplen; /* of capture; or CLI_UNSET */
 	FILE *out, *err;
 	/* where the instance's daemons are; filled from `instance` where empty */
 	char vici_path[INSTANCE_PATH], ports_path[INSTANCE_PATH], dp_pid_path[INSTANCE_PATH];
@@ -44,6 +46,7 @@ int cli_print_json(struct cli *cli, json_t *json, size_t flags);
 /* The commands; `operand` is what follows the name, or NULL. */
 int cli_status(struct cli *cli, const char *operand);
 int cli_drops(struct cli *cli, const char *operand);
+int cli_capture(struct cli *cli, const char *operand);
 int cli_trace(struct cli *cli, const char *operand);
 int cli_up(struct cli *cli, const char *operand);
 int cli_restart(struct cli *cli, const char *operand);

@@ -73,6 +73,18 @@ const struct command commands[] = {
 	  "\n"
 	  "  xswan trace host 10.2.0.2 and icmp\n"
 	  "  xswan trace drop and not drop replay\n" },
+	{ "capture", cli_capture, "CONN[/CHILD]", ONE, "what a tunnel carries, in clear, for tcpdump or Wireshark",
+	  "Inner packets of a connection, or of one child, as pcapng: those that come in once they have been opened\n"
+	  "and are within the selectors, those that go out before they are sealed. Each child is an interface of\n"
+	  "that name; each packet has its direction, nanoseconds, and SPI and sequence number as a comment.\n"
+	  "\n"
+	  "Written to standard output, or with -o to a file that root alone can read, until interrupted, or until\n"
+	  "--count or --seconds is over; --snaplen cuts packets. What comes too fast is counted, and said at the end.\n"
+	  "\n"
+	  "With --json, which takes -o, the figures at the end are one object. Needs root.\n"
+	  "\n"
+	  "  xswan capture net | tcpdump -nr -\n"
+	  "  xswan capture site-b/net -o net.pcapng --seconds 60\n" },
 	{ "up", cli_up, "CHILD|CONN", ONE, "bring up a child, or those of a connection, and wait",
 	  "CHILD is the name of a child in swanctl.conf, or CONN/CHILD where two connections have a\n"
 	  "child of that name; CONN that of a connection, whose children are brought up one after the\n"
@@ -161,6 +173,10 @@ static const struct {
 	{ "level", " log " },
 	{ "timeout", " up restart down " },
 	{ "confirm", " apply " },
+	{ "output", " capture " },
+	{ "count", " capture " },
+	{ "seconds", " capture " },
+	{ "snaplen", " capture " },
 };
 
 /* NULL: of all. */

@@ -9,6 +9,7 @@
 #include <linux/if_ether.h>
 #include <string.h>
 
+#include "capture.h"
 #include "fragment.h"
 #include "tcp_mss.h"
 #include "trace.h"
@@ -198,6 +199,28 @@ void batch_add(struct worker *w, struct queue *q, const struct xdp_desc *desc)
 	batch_add_frame(w, q, desc, &meta);
 }
 
+static unsigned int seal_begin(struct worker *w, struct batch *b)
+{
+	struct capture *c = capture_now(&w->dp->capture);
+	unsigned int ops;
+
+	if (__builtin_expect(!c, true))
+		return esp_seal_begin(b->shared.esp, b->packets, b->count);
+	capture_sealing(c, w->id, b->packets, b->count);
+	ops = esp_seal_begin(b->shared.esp, b->packets, b->count);
+	capture_sealed(c, w->id, b->packets, b->count);
+	return ops;
+}
+
+static void open_end(struct worker *w, struct batch *b)
+{
+	struct capture *c = capture_now(&w->dp->capture);
+
+	esp_open_end(b->shared.esp, b->packets, b->count);
+	if (__builtin_expect(c != NULL, false))
+		capture_opened(c, w->id, b->packets, b->count);
+}
+
 static void land_one(struct worker *w)
 {
 	struct batch *b = w->flying[w->landed++ % FLIGHT];
@@ -210,7 +233,7 @@ static void land_one(struct worker *w)
 	if (b->direction == ESP_SEAL)
 		esp_seal_end(b->shared.esp, b->packets, b->count);
 	else
-		esp_open_end(b->shared.esp, b->packets, b->count);
+		open_end(w, b);
 	for (uint32_t i = 0; i < b->count; i++) {
 		if (b->traced)
 			trace_land(w, b, i, send);
@@ -241,7 +264,7 @@ void batch_launch(struct worker *w, enum esp_direction direction)
 	if (b->traced)
 		trace_batch(b);
 	if (direction == ESP_SEAL)
-		b->ops = esp_seal_begin(b->shared.esp, b->packets, b->count);
+		b->ops = seal_begin(w, b);
 	else
 		b->ops = esp_open_begin(b->shared.esp, b->packets, b->count);
 	b->offered = worker_wants_help(w);

@@ -22,6 +22,8 @@ struct client {
 	struct event *event;
 	int fd;
 	uint64_t greeted; /* HELLO: the how manieth of all; 0: not yet */
+	struct ucred peer;
+	bool captures;
 };
 
 struct control {
@@ -33,6 +35,7 @@ struct control {
 	uint32_t stat_map_id;
 	int maps[XSWAN_DP_MAP_COUNT];
 	uid_t controller;
+	struct capture_slot *capture;
 	uint64_t epoch;
 	uint64_t greetings;
 	struct client clients[CLIENTS];
@@ -45,11 +48,17 @@ union request {
 	struct xswan_dp_sa_remove remove;
 	struct xswan_dp_sa_move move;
 	struct xswan_dp_get_maps get_maps;
+	struct xswan_dp_capture capture;
 	uint8_t bytes[sizeof(struct xswan_dp_sa_add) + 1]; /* one more: a longer record shows */
 };
 
 static void client_close(struct client *c)
 {
+	if (c->captures) {
+		capture_end(c->control->capture);
+		log_info("process %d captures no more", (int)c->peer.pid);
+	}
+	c->captures = false;
 	if (c->event)
 		event_free(c->event);
 	if (c->fd >= 0)
@@ -114,8 +123,24 @@ static int check_length(const union request *r, size_t len, size_t want, char *w
 	return -EMSGSIZE;
 }
 
-static int serve(struct control *c, const union request *r, size_t len, char *why, size_t why_size)
+/* *fd: the memory's, to be sent and closed. */
+static int capture(struct client *client, const struct xswan_dp_capture *m, int *fd, char *why, size_t why_size)
 {
+	if (client->peer.uid) {
+		snprintf(why, why_size, "what tunnels carry is shown to root alone");
+		return -EPERM;
+	}
+	*fd = capture_begin(client->control->capture, m->snaplen, why, why_size);
+	if (*fd < 0)
+		return *fd;
+	client->captures = true;
+	log_info("process %d captures what tunnels carry", (int)client->peer.pid);
+	return 0;
+}
+
+static int serve(struct client *client, const union request *r, size_t len, int *fd, char *why, size_t why_size)
+{
+	struct control *c = client->control;
 	int err;
 
 	switch (r->h.op) {
@@ -138,30 +163,45 @@ static int serve(struct control *c, const union request *r, size_t len, char *wh
 		return err ? err : sa_table_move(c->sas, &r->move, why, why_size);
 	case XSWAN_DP_GET_MAPS:
 		return check_length(r, len, sizeof(r->get_maps), why, why_size);
+	case XSWAN_DP_CAPTURE:
+		err = check_length(r, len, sizeof(r->capture), why, why_size);
+		return err ? err : capture(client, &r->capture, fd, why, why_size);
 	default:
 		snprintf(why, why_size, "unknown request %u", r->h.op);
 		return -EOPNOTSUPP;
 	}
 }
 
-/* With the maps, if that is what was asked for. */
-static bool send_reply(const struct client *client, const struct xswan_dp_reply *reply)
+/* With descriptors, if there are any. */
+static bool send_reply(const struct client *client, const struct xswan_dp_reply *reply, const int *fds, size_t count)
 {
 	union {
 		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(client->control->maps))];
-	} control = { .header = { .cmsg_len = CMSG_LEN(sizeof(client->control->maps)),
+		char room[CMSG_SPACE(XSWAN_DP_MAP_COUNT * sizeof(*fds))];
+	} control = { .header = { .cmsg_len = CMSG_LEN(count * sizeof(*fds)),
 				  .cmsg_level = SOL_SOCKET,
 				  .cmsg_type = SCM_RIGHTS } };
 	struct iovec iov = { (void *)reply, sizeof(*reply) };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 
-	if (reply->h.op == XSWAN_DP_GET_MAPS && !reply->error) {
-		memcpy(CMSG_DATA(&control.header), client->control->maps, sizeof(client->control->maps));
+	if (count) {
+		memcpy(CMSG_DATA(&control.header), fds, count * sizeof(*fds));
 		m.msg_control = &control;
-		m.msg_controllen = sizeof(control);
+		m.msg_controllen = CMSG_SPACE(count * sizeof(*fds));
 	}
 	return sendmsg(client->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(*reply);
+}
+
+static bool answer(const struct client *client, const struct xswan_dp_reply *reply, int fd)
+{
+	bool sent;
+
+	if (reply->h.op == XSWAN_DP_GET_MAPS && !reply->error)
+		return send_reply(client, reply, client->control->maps, XSWAN_DP_MAP_COUNT);
+	sent = send_reply(client, reply, &fd, fd >= 0);
+	if (fd >= 0)
+		close(fd);
+	return sent;
 }
 
 static void on_request(evutil_socket_t fd, short what, void *arg)
@@ -171,6 +211,7 @@ static void on_request(evutil_socket_t fd, short what, void *arg)
 	struct xswan_dp_reply reply = { .version = XSWAN_DP_VERSION };
 	union request r;
 	ssize_t len = recv(fd, &r, sizeof(r), MSG_DONTWAIT);
+	int passed = -1;
 
 	if (len < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -181,13 +222,13 @@ static void on_request(evutil_socket_t fd, short what, void *arg)
 		goto out;
 	}
 	reply.h = r.h;
-	reply.error = serve(c, &r, len, reply.text, sizeof(reply.text));
+	reply.error = serve(client, &r, len, &passed, reply.text, sizeof(reply.text));
 	reply.epoch = c->epoch;
 	reply.stat_map_id = c->stat_map_id;
 	reply.sa_count = sa_table_count(c->sas);
 	if (reply.error)
-		log_warn("request %u of the controller refused: %s", r.h.op, reply.text);
-	if (!send_reply(client, &reply))
+		log_warn("request %u of process %d refused: %s", r.h.op, (int)client->peer.pid, reply.text);
+	if (!answer(client, &reply, passed))
 		client_leave(client);
 	else if (r.h.op == XSWAN_DP_HELLO && !reply.error)
 		greet(client);
@@ -195,23 +236,23 @@ out:
 	explicit_bzero(&r, sizeof(r));
 }
 
-static bool peer_allowed(const struct control *c, int fd)
+static bool peer_allowed(const struct control *c, int fd, struct ucred *peer)
 {
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
+	socklen_t len = sizeof(*peer);
 
-	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) && 
-	       (cred.uid == 0 || cred.uid == geteuid() || cred.uid == c->controller);
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &len) &&
+	       (peer->uid == 0 || peer->uid == geteuid() || peer->uid == c->controller);
 }
 
 static void on_connect(evutil_socket_t listener, short what, void *arg)
 {
 	struct control *c = arg;
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct ucred peer;
 
 	if (fd < 0)
 		return;
-	for (int i = 0; i < CLIENTS && peer_allowed(c, fd); i++) {
+	for (int i = 0; i < CLIENTS && peer_allowed(c, fd, &peer); i++) {
 		struct client *client = &c->clients[i];
 
 		if (client->fd >= 0)
@@ -220,6 +261,7 @@ static void on_connect(evutil_socket_t listener, short what, void *arg)
 		if (!client->event)
 			break;
 		client->fd = fd;
+		client->peer = peer;
 		event_add(client->event, NULL);
 		return;
 	}
@@ -273,6 +315,7 @@ struct control *control_new(struct event_base *base, const struct control_config
 	c->base = base;
 	c->sas = config->sas;
 	c->stat_map_id = config->stat_map_id;
+	c->capture = config->capture;
 	memcpy(c->maps, config->maps, sizeof(c->maps));
 	for (int i = 0; i < CLIENTS; i++)
 		c->clients[i] = (struct client){ .control = c, .fd = -1 };

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "../lib/account.h"
+#include "capture.h"
 #include "sa_table.h"
 
 struct control;
@@ -17,6 +18,7 @@ struct control_config {
 	uint32_t stat_map_id;
 	const int *maps; /* XSWAN_DP_MAP_COUNT descriptors; copied, and they stay the caller's */
 	const struct account *controller; /* besides root, who may connect; NULL: nobody */
+	struct capture_slot *capture; /* for root alone: whoever parses what strangers send does not get plaintext */
 };
 
 /* Listens on path, mode 0600, or 0660 with the controller's group. NULL and errno on error. */

@@ -161,6 +161,7 @@ int dataplane_open(struct dataplane *dp, const struct gateway_conf *conf, const 
 	if (err)
 		return err;
 	choose_workers(dp, conf);
+	dp->capture.rings = dp->owner_count;
 	err = add_tunnel_port(dp, conf, why, why_size);
 	if (err)
 		return err;

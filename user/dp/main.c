@@ -152,6 +152,7 @@ static int loop(struct service *s)
 		.stat_map_id = s->dp->programs.stat_map_id,
 		.maps = s->dp->programs.controller_fds,
 		.controller = has_controller ? &controller : NULL,
+		.capture = &s->dp->capture,
 	};
 	struct control *control = control_new(s->base, &config);
 	int err = -ENOMEM;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "assist.h"
+#include "capture.h"
 #include "crypto.h"
 #include "placement.h"
 #include "port.h"
@@ -35,6 +36,7 @@ struct dataplane {
 	struct programs programs;
 	struct sa_table *sas;
 	struct assist *assist;
+	struct capture_slot capture;
 	const struct crypto_backend *crypto;
 	struct worker **workers;
 	uint32_t worker_count;

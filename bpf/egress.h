@@ -109,8 +109,7 @@ static __always_inline int egress_without_policy(struct __sk_buff *skb, const st
 /* Sealed it would not get through either: the peer knows our addresses as none of the tunnel's. */
 static __always_inline int egress_uncovered(struct __sk_buff *skb, const struct frame *f)
 {
-	if (is_icmp_error(f) &&
-	    icmp_error_is_covered(skb, f->flow.family, (f->l4_offset & L4_OFFSET_MASK) + ICMP_LEN))
+	if (is_icmp_error(f) && icmp_error_is_covered(skb, f->flow.family, copied_at(f)))
 		return egress_drop(skb, f, XSWAN_DROP_PROTECTED_LEAK);
 	return TC_ACT_UNSPEC;
 }

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
- * An ICMP error begins with a copy of the packet that it is about, and that may have come out of a tunnel: "host
- * unreachable" or "time exceeded" for a host behind the peer, from whatever address of ours the kernel chooses. RFC 4301
- * section 6.2 has such an error take the SA of the packets that answer the copied one; at least it must not leave in clear.
+ * An ICMP error begins with a copy of the packet that it is about. Is that one of a tunnel?
+ *
+ * On the way out it has come out of the tunnel: "host unreachable" or "time exceeded" for a host behind the peer, from
+ * whatever address of ours the kernel chooses. RFC 4301 section 6.2 has such an error take the SA of the packets that
+ * answer the copied one; at least it must not leave in clear.
+ *
+ * On the way in nobody outside has ever seen the packet: whoever writes about it makes it up, to slow a flow or end it.
  */
 #ifndef XSWAN_BPF_ICMP_ERROR_H
 #define XSWAN_BPF_ICMP_ERROR_H
@@ -29,57 +33,114 @@ static __always_inline bool is_icmp_error(const struct frame *f)
 	       (type == ICMP_EXCEEDED || type == ICMP_PARAMETER || (type >= ICMP_UNREACHABLE && type <= ICMP_REDIRECT));
 }
 
-static __always_inline bool read_copied_ipv4(struct frame *copy, struct __sk_buff *skb, __u32 at)
-{
-	struct iphdr ip;
+/* Where the copy is, for the helpers of either type of context. */
+struct copied {
+	void *ctx;
+	bool xdp; /* a constant wherever it is asked for: no program has both helpers */
+	__u32 at;
+};
 
-	if (bpf_skb_load_bytes(skb, at, &ip, sizeof(ip)) || ip.version != 4)
-		return false;
-	copy->flow.family = 4;
-	copy->flow.proto = ip.protocol;
-	copy->flow.src[0] = ip.saddr;
-	copy->flow.dst[0] = ip.daddr;
-	copy->fragment = ip.frag_off & bpf_htons(IP_OFFSET_MASK) ? FRAGMENT_LATER : FRAGMENT_NONE;
-	copy->l4_offset = at + ip.ihl * 4;
-	return true;
+static __always_inline bool load_copied(const struct copied *c, __u32 at, void *to, __u32 len)
+{
+	return !(c->xdp ? bpf_xdp_load_bytes(c->ctx, at, to, len) : bpf_skb_load_bytes(c->ctx, at, to, len));
+}
+
+/* Returns where the IP header ends; 0: it is none. Little stack is left here: words, no structs. */
+static __always_inline __u32 read_copied_ipv4(struct flow *flow, const struct copied *c, bool *later)
+{
+	__be32 word[5];
+	__u32 first;
+
+	if (!load_copied(c, c->at, word, sizeof(word)))
+		return 0;
+	first = bpf_ntohl(word[0]);
+	if (first >> 28 != 4)
+		return 0;
+	flow->proto = bpf_ntohl(word[2]) >> 16;
+	flow->src[0] = word[3];
+	flow->dst[0] = word[4];
+	*later = bpf_ntohl(word[1]) & IP_OFFSET_MASK;
+	return c->at + (first >> 24 & 0xf) * 4;
+}
+
+static __always_inline __u32 read_copied_ipv6(struct flow *flow, const struct copied *c)
+{
+	__be32 word[2];
+
+	/* source and destination lie side by side in a flow, too */
+	if (!load_copied(c, c->at, word, sizeof(word)) || bpf_ntohl(word[0]) >> 28 != 6 ||
+	    !load_copied(c, c->at + sizeof(word), flow->src, sizeof(flow->src) + sizeof(flow->dst)))
+		return 0;
+	flow->proto = bpf_ntohl(word[1]) >> 8;
+	return c->at + sizeof(struct ipv6hdr);
 }
 
 /* Extension headers are not followed: what is behind them counts as hidden. */
-static __always_inline bool read_copied_ipv6(struct frame *copy, struct __sk_buff *skb, __u32 at)
+static __always_inline bool read_copied(struct flow *flow, const struct copied *c, __u32 family)
 {
-	struct ipv6hdr ip6;
+	bool later = false;
+	__be32 first;
+	__u32 l4;
 
-	if (bpf_skb_load_bytes(skb, at, &ip6, sizeof(ip6)) || ip6.version != 6)
+	*flow = (struct flow){ .family = family };
+	l4 = family == 6 ? read_copied_ipv6(flow, c) : read_copied_ipv4(flow, c, &later);
+	if (!l4)
 		return false;
-	copy->flow.family = 6;
-	copy->flow.proto = ip6.nexthdr;
-	__builtin_memcpy(copy->flow.src, &ip6.saddr, sizeof(copy->flow.src));
-	__builtin_memcpy(copy->flow.dst, &ip6.daddr, sizeof(copy->flow.dst));
-	copy->proto_hidden = is_extension(ip6.nexthdr);
-	copy->l4_offset = at + sizeof(ip6);
+	flow->visible = family == 6 && is_extension(flow->proto) ? PROTO_HIDDEN
+			: has_ports(flow->proto)		  ? PORTS_HIDDEN
+								  : PORTS_NONE;
+	if (flow->visible == PORTS_HIDDEN && !later && load_copied(c, l4, &first, sizeof(first)))
+		set_ports(flow, first);
 	return true;
 }
 
 static __always_inline bool is_covered(const struct flow *flow)
 {
-	const struct policy policy = policy_lookup(flow);
+	const struct policy policy = policy_lookup_apart(flow);
 
 	return policy.action == XSWAN_ACTION_PROTECT || policy.action == XSWAN_ACTION_DROP;
+}
+
+/* IPsec's own packets have been outside, and routers may say so. */
+static __always_inline bool is_of_ipsec(const struct flow *flow)
+{
+	return flow->proto == IPPROTO_ESP ||
+	       (flow->proto == IPPROTO_UDP && flow->visible == PORTS_KNOWN &&
+		(flow->sport == IKE_PORT || flow->sport == IKE_NAT_PORT));
 }
 
 /* Global, as others in policy.h. `at`: where the copied packet begins. 1: a rule covers it, or what answers it. */
 __noinline int icmp_error_is_covered(struct __sk_buff *skb, __u32 family, __u32 at)
 {
-	struct frame copy = { .ethertype = 0 };
-	struct flow answer;
+	const struct copied c = { .ctx = skb, .at = at };
+	struct flow copy, answer;
 
-	if (!(family == 6 ? read_copied_ipv6(&copy, skb, at) : read_copied_ipv4(&copy, skb, at)))
+	if (!read_copied(&copy, &c, family))
 		return 0;
-	if (!bpf_skb_load_bytes(skb, copy.l4_offset, &copy.first, sizeof(copy.first)))
-		copy.seen = copy.payload = sizeof(copy.first);
-	read_ports(&copy);
-	answer = flow_reversed(&copy.flow);
-	return is_covered(&answer) || is_covered(&copy.flow);
+	answer = flow_reversed(&copy);
+	return is_covered(&answer) || is_covered(&copy);
+}
+
+/* The same of what comes in: 1: a rule covers the copied packet, and it is none of IPsec's own. */
+__noinline int icmp_error_is_forged(struct __sk_buff *skb, __u32 family, __u32 at)
+{
+	const struct copied c = { .ctx = skb, .at = at };
+	struct flow copy;
+
+	return read_copied(&copy, &c, family) && !is_of_ipsec(&copy) && is_covered(&copy);
+}
+
+__noinline int icmp_error_is_forged_xdp(struct xdp_md *xdp, __u32 family, __u32 at)
+{
+	const struct copied c = { .ctx = xdp, .xdp = true, .at = at };
+	struct flow copy;
+
+	return read_copied(&copy, &c, family) && !is_of_ipsec(&copy) && is_covered(&copy);
+}
+
+static __always_inline __u32 copied_at(const struct frame *f)
+{
+	return (f->l4_offset & L4_OFFSET_MASK) + ICMP_LEN;
 }
 
 #endif

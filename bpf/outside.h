@@ -15,6 +15,7 @@
 
 #include "flood.h"
 #include "handover.h"
+#include "icmp_error.h"
 
 #define NAT_KEEPALIVE 0xff /* RFC 3948 section 2.3 */
 
@@ -159,13 +160,11 @@ static __always_inline bool is_ipsec(const struct frame *f)
 /* RFC 4301 section 5.2: cleartext that the policy wants protected is not let in. */
 static __always_inline struct fate admit_cleartext(const struct arrival *at, const struct frame *f)
 {
-	struct policy policy;
-	struct flow reply;
+	struct policy policy = { .action = 0 };
 
 	if (stays_on_link(f))
 		return fate_pass();
-	reply = flow_reversed(&f->flow);
-	policy = policy_lookup(&reply);
+	policy_of_answer(&f->flow, &policy);
 	if (!policy.action && !policy_is_known())
 		return is_ipsec(f) || !is_transit(at, f) ? fate_pass() : fate_drop(XSWAN_DROP_NO_POLICY);
 	if (policy.action != XSWAN_ACTION_PROTECT && policy.action != XSWAN_ACTION_DROP)
@@ -234,6 +233,8 @@ int outside(struct xdp_md *ctx)
 		return XDP_PASS;
 	fate = decide_outside(&at, &f, port);
 	limit_ike(&fate, &f, cursor_over_xdp(ctx));
+	if (fate.kind == FATE_PASS && is_icmp_error(&f) && icmp_error_is_forged_xdp(ctx, f.flow.family, copied_at(&f)))
+		fate = fate_drop(XSWAN_DROP_POLICY);
 	return carry_out_traced(ctx, port, &f, XSWAN_TRACE_OUTSIDE, &fate);
 }
 

@@ -161,21 +161,26 @@ static __always_inline bool has_ports(__u8 proto)
 	       proto == IPPROTO_SCTP || proto == IPPROTO_UDPLITE || proto == IPPROTO_DCCP;
 }
 
-/* The ports, where TCP, UDP, UDP-Lite, SCTP and DCCP all have them, and ICMP its type and code. */
+/* The ports, where TCP, UDP, UDP-Lite, SCTP and DCCP all have them, and ICMP its type and code: its first word. */
+static __always_inline void set_ports(struct flow *flow, __be32 word)
+{
+	const __u32 first = bpf_ntohl(word);
+
+	flow->visible = PORTS_KNOWN;
+	flow->sport = first >> 16;
+	flow->dport = flow->proto == IPPROTO_ICMP || flow->proto == IPPROTO_ICMPV6 ? first >> 16 : first;
+}
+
 static __always_inline void read_ports(struct frame *f)
 {
 	struct flow *flow = &f->flow;
-	__u32 first;
 
 	if (f->seen > f->payload)
 		f->seen = f->payload;
 	flow->visible = f->proto_hidden ? PROTO_HIDDEN : has_ports(flow->proto) ? PORTS_HIDDEN : PORTS_NONE;
 	if (flow->visible != PORTS_HIDDEN || f->fragment == FRAGMENT_LATER || f->seen < sizeof(f->first))
 		return;
-	flow->visible = PORTS_KNOWN;
-	first = bpf_ntohl(f->first);
-	flow->sport = first >> 16;
-	flow->dport = flow->proto == IPPROTO_ICMP || flow->proto == IPPROTO_ICMPV6 ? first >> 16 : first;
+	set_ports(flow, f->first);
 }
 
 /*

@@ -229,4 +229,30 @@ static __always_inline struct policy policy_lookup(const struct flow *flow)
 	return policy;
 }
 
+/*
+ * The same for the sake of the stack, not of the nanoseconds: kernels before 6.8 count 32 bytes for each begun 32 of every
+ * function that may be under way, 512 in all.
+ */
+static __always_inline struct policy policy_lookup_apart(const struct flow *flow)
+{
+	const struct xswan_selector *levels = find_selector(flow);
+	struct policy policy = { .action = 0 };
+
+	if (levels)
+		policy_search(flow, levels, &policy);
+	return policy;
+}
+
+/* What the policy says of the packets that answer this one. Global for the same reason. */
+__noinline int policy_of_answer(const struct flow *flow, struct policy *policy)
+{
+	struct flow answer;
+
+	if (!flow || !policy)
+		return -1;
+	answer = flow_reversed(flow);
+	*policy = policy_lookup_apart(&answer);
+	return 0;
+}
+
 #endif

@@ -54,6 +54,8 @@ int vnet_outside(struct __sk_buff *skb)
 		return TC_ACT_UNSPEC;
 	fate = decide_outside(&at, &f, port_of(at.ifindex));
 	limit_ike(&fate, &f, cursor_over_skb(skb));
+	if (fate.kind == FATE_PASS && is_icmp_error(&f) && icmp_error_is_forged(skb, f.flow.family, copied_at(&f)))
+		fate = fate_drop(XSWAN_DROP_POLICY);
 	return carry_out_tc(skb, &f, XSWAN_TRACE_OUTSIDE, &fate);
 }
 

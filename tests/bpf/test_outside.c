@@ -37,6 +37,16 @@
 #define ANOTHERS "\x0a\x01\0\x05"
 #define TOO_BIG4 .version = 4, FROM_TO("10.6.0.1", US), .proto = IPPROTO_ICMP, .sport = 3, .dport = 4
 #define TOO_BIG6 .v6 = true, FROM_TO("10.6.0.1", US), .proto = IPPROTO_ICMPV6, .sport = 2
+/* To a host behind us, of a router or a liar. The packet is said to be from 10.1.0.5 to 10.2.0.5, with these 8 bytes behind its header. */
+#define COPY4(proto, dst, bytes) "\x45\0\x05\xdc\0\0\x40\0\x40" proto "\0\0\x0a\x01\0\x05" dst bytes, .payload_len = 28
+#define COPY6(next, dst, bytes) \
+	"\x60\0\0\0\x05\xb4" next "\x40\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\x0a\x01\0\x05" \
+	"\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0" dst bytes, .payload_len = 48
+#define ERROR4(type) FROM_TO(ELSEWHERE, "10.1.0.5"), .version = 4, .proto = IPPROTO_ICMP, .sport = type
+#define ERROR6(type) .v6 = true, FROM_TO(ELSEWHERE, "10.1.0.5"), .proto = IPPROTO_ICMPV6, .sport = type
+#define BEHIND_PEER "\x0a\x02\0\x05"
+#define UNCOVERED "\x0a\x09\0\x05"
+#define ANY_PORTS "\x0f\xa0\0\x50\0\0\0\1"
 #define ND(type) .proto = IPPROTO_ICMPV6, .sport = type, .ttl = 255
 
 static const struct xdp_table table = { "outside", "out0", XSWAN_ROLE_OUTSIDE, XSWAN_META_OPEN };
@@ -181,6 +191,22 @@ static const struct xdp_row rows[] = {
 	{ "fragment of ESP from there",
 	  { FROM_TO("10.6.0.1", US), .proto = IPPROTO_ESP, .spi = 0xa5c00100, .frag = IP_MF }, PASSED },
 	{ "anything else from there", { FROM_TO("10.6.0.1", US), UDP(53, 53), .payload = "dns" }, DROPPED(POLICY) },
+
+	/* errors about what nobody outside has seen */
+	{ "too big: a packet of the tunnel", { ERROR4(3), .dport = 4, .payload = COPY4("\x11", BEHIND_PEER, ANY_PORTS) }, DROPPED(POLICY) },
+	{ "time exceeded: a packet of the tunnel", { ERROR4(11), .payload = COPY4("\x06", BEHIND_PEER, ANY_PORTS) }, DROPPED(POLICY) },
+	{ "redirect: a packet of the tunnel", { ERROR4(5), .payload = COPY4("\x01", BEHIND_PEER, ANY_PORTS) }, DROPPED(POLICY) },
+	{ "behind a tag", { ERROR4(3), .tags = 1, .payload = COPY4("\x11", BEHIND_PEER, ANY_PORTS) }, DROPPED(POLICY) },
+	{ "another packet", { ERROR4(3), .payload = COPY4("\x11", UNCOVERED, ANY_PORTS) }, PASSED },
+	{ "ESP of a host behind us to there", { ERROR4(3), .payload = COPY4("\x32", BEHIND_PEER, ANY_PORTS) }, PASSED },
+	{ "ESP in UDP of such a host", { ERROR4(3), .payload = COPY4("\x11", BEHIND_PEER, "\x11\x94\x11\x94\0\0\0\1") }, PASSED },
+	{ "no error, though it looks like one", { ERROR4(8), .payload = COPY4("\x11", BEHIND_PEER, ANY_PORTS) }, PASSED },
+	{ "cut off before the ports, which no rule asks for", { ERROR4(3), .payload = COPY4("\x11", BEHIND_PEER, ANY_PORTS), .cut = 8 }, DROPPED(POLICY) },
+	{ "cut off within the IP header", { ERROR4(3), .payload = COPY4("\x11", BEHIND_PEER, ANY_PORTS), .cut = 9 }, PASSED },
+	{ "ICMPv6, too big: a packet of the tunnel", { ERROR6(2), .payload = COPY6("\x11", BEHIND_PEER, ANY_PORTS) }, DROPPED(POLICY) },
+	{ "ICMPv6, unreachable: behind extension headers", { ERROR6(1), .payload = COPY6("\x3c", BEHIND_PEER, ANY_PORTS) }, DROPPED(POLICY) },
+	{ "ICMPv6: another packet", { ERROR6(2), .payload = COPY6("\x11", UNCOVERED, ANY_PORTS) }, PASSED },
+	{ "ICMPv6: no error", { ERROR6(128), .payload = COPY6("\x11", BEHIND_PEER, ANY_PORTS) }, PASSED },
 
 	/* IPv6 alone */
 	{ "ESP behind extension headers", { V6(ESP_PEER), .spi = SPI_PLAIN + V6_SLOTS, .headers = "hdrddd" }, WORKER(7 + V6_SLOTS) },

@@ -52,6 +52,9 @@ static const struct tc_row outside_rows[] = {
 	{ "outside: keepalive", { .src = PEER, .dst = US, UDP(4500, 4500), .payload = "\xff" }, SHOT(NONE) },
 	{ "outside: plaintext that must come protected",
 	  { .src = "10.2.0.5", .dst = "10.1.0.5", TCP(80, 4000) }, SHOT(POLICY) },
+	{ "outside: an ICMP error about what nobody has seen there",
+	  { .src = PEER, .dst = "10.1.0.5", .proto = IPPROTO_ICMP, .sport = 3, .payload_len = 28,
+	    .payload = "\x45\0\x05\xdc\0\0\x40\0\x40\x11\0\0\x0a\x01\0\x05\x0a\x02\0\x05" "\x0f\xa0\0\x50\0\0\0\1" }, SHOT(POLICY) },
 	{ "outside: other traffic", { .src = PEER, .dst = US, TCP(80, 4000) }, LEFT },
 	{ "outside: no device", { .src = PEER, .dst = US, .proto = IPPROTO_ESP, .spi = SPI }, SHOT(NO_SOCKET), .no_device = true },
 };

@@ -2,111 +2,16 @@
 #include "offloads.h"
 
 #include <errno.h>
-#include <linux/ethtool.h>
-#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <jansson.h>
 
+#include "../lib/ethtool.h"
 #include "../lib/instance.h"
 #include "../lib/log.h"
-
-/* As the kernel calls them, and as ethtool -K does. */
-static const struct {
-	const char *feature, *option;
-} unwanted[] = {
-	{ "rx-vlan-hw-parse", "rxvlan" },
-	{ "rx-vlan-stag-hw-parse", "rx-vlan-stag-hw-parse" },
-	{ "rx-lro", "lro" },
-	{ "rx-gro-hw", "rx-gro-hw" },
-};
-#define UNWANTED (sizeof(unwanted) / sizeof(unwanted[0]))
-
-#define FEATURES_MAX 256u
-#define BLOCKS (FEATURES_MAX / 32)
-
-/* The features of this kernel, whose numbers are its own business. */
-struct features {
-	uint32_t count;
-	char name[FEATURES_MAX][ETH_GSTRING_LEN];
-};
-
-static int ethtool(const char *device, void *request)
-{
-	struct ifreq ifr = { .ifr_data = request };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err;
-
-	if (fd < 0)
-		return -errno;
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", device);
-	err = ioctl(fd, SIOCETHTOOL, &ifr) ? -errno : 0;
-	close(fd);
-	return err;
-}
-
-static int read_names(const char *device, struct features *f)
-{
-	struct {
-		struct ethtool_sset_info info;
-		uint32_t count;
-	} set = { .info = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ull << ETH_SS_FEATURES } };
-	struct ethtool_gstrings *strings;
-	int err = ethtool(device, &set);
-
-	if (err)
-		return err;
-	if (!set.info.sset_mask || set.count > FEATURES_MAX)
-		return -EOPNOTSUPP;
-	strings = calloc(1, sizeof(*strings) + (size_t)set.count * ETH_GSTRING_LEN);
-	if (!strings)
-		return -ENOMEM;
-	*strings = (struct ethtool_gstrings){ .cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_FEATURES, .len = set.count };
-	err = ethtool(device, strings);
-	if (!err) {
-		f->count = strings->len < set.count ? strings->len : set.count;
-		memcpy(f->name, strings->data, (size_t)f->count * ETH_GSTRING_LEN);
-	}
-	free(strings);
-	return err;
-}
-
-/* The number of a feature, or -1. */
-static int number_of(const struct features *f, const char *name)
-{
-	for (uint32_t i = 0; i < f->count; i++)
-		if (!strncmp(f->name[i], name, ETH_GSTRING_LEN))
-			return (int)i;
-	return -1;
-}
-
-static int read_state(const char *device, const struct features *f, struct ethtool_get_features_block blocks[BLOCKS])
-{
-	struct {
-		struct ethtool_gfeatures head;
-		struct ethtool_get_features_block block[BLOCKS];
-	} get = { .head = { .cmd = ETHTOOL_GFEATURES, .size = (f->count + 31) / 32 } };
-	int err = ethtool(device, &get);
-
-	memcpy(blocks, get.block, sizeof(get.block));
-	return err;
-}
-
-static int set_feature(const char *device, const struct features *f, int number, bool on)
-{
-	struct {
-		struct ethtool_sfeatures head;
-		struct ethtool_set_features_block block[BLOCKS];
-	} set = { .head = { .cmd = ETHTOOL_SFEATURES, .size = (f->count + 31) / 32 } };
-	const uint32_t bit = 1u << number % 32;
-
-	set.block[number / 32] = (struct ethtool_set_features_block){ .valid = bit, .requested = on ? bit : 0 };
-	return ethtool(device, &set);
-}
 
 /* ---- what was switched off ---- */
 
@@ -155,26 +60,15 @@ out:
 
 /* ---- ports ---- */
 
-static bool is_on(const struct ethtool_get_features_block *blocks, int number)
+static bool switch_off(const char *instance, const char *device, struct ethtool_features *f, int number)
 {
-	return number >= 0 && blocks[number / 32].active & 1u << number % 32;
-}
-
-static bool is_changeable(const struct ethtool_get_features_block *blocks, int number)
-{
-	return blocks[number / 32].available & ~blocks[number / 32].never_changed & 1u << number % 32;
-}
-
-static bool switch_off(const char *instance, const char *device, const struct features *f, int number)
-{
-	struct ethtool_get_features_block blocks[BLOCKS];
 	int err = ledger_add(instance, device, f->name[number]);
 
 	if (err) /* what could not be undone is not done */
 		log_warn("%s: offloads.json: %s", device, strerror(-err));
 	else
-		err = set_feature(device, f, number, false);
-	if (err || read_state(device, f, blocks) || is_on(blocks, number))
+		err = ethtool_feature_set(device, f, number, false);
+	if (err || ethtool_features_read(f, device) || ethtool_feature_on(f, number))
 		return false;
 	log_info("%s: %s switched off, until xswan-dp --detach: XDP has to see frames as they came", device,
 		 f->name[number]);
@@ -192,21 +86,20 @@ static void note_kept(struct port *port, const char *feature, const char *option
 
 void offloads_apply(const char *instance, struct port *port, bool allowed)
 {
-	struct ethtool_get_features_block blocks[BLOCKS];
-	struct features *f = calloc(1, sizeof(*f));
+	struct ethtool_features *f = calloc(1, sizeof(*f));
 
 	port->offloads[0] = '\0';
-	if (!f || read_names(port->device, f) || read_state(port->device, f, blocks))
+	if (!f || ethtool_features_read(f, port->device))
 		goto out; /* a device without features has none of these */
-	for (size_t i = 0; i < UNWANTED; i++) {
-		const int number = number_of(f, unwanted[i].feature);
+	for (const struct ethtool_unwanted *u = ethtool_unwanted; u->feature; u++) {
+		const int number = ethtool_feature_number(f, u->feature);
 
-		if (!is_on(blocks, number))
+		if (!ethtool_feature_on(f, number))
 			continue;
 		if (!allowed)
-			note_kept(port, unwanted[i].feature, unwanted[i].option, "offloads = keep");
-		else if (!is_changeable(blocks, number) || !switch_off(instance, port->device, f, number))
-			note_kept(port, unwanted[i].feature, unwanted[i].option, "the driver keeps it");
+			note_kept(port, u->feature, u->option, "offloads = keep");
+		else if (!ethtool_feature_changeable(f, number) || !switch_off(instance, port->device, f, number))
+			note_kept(port, u->feature, u->option, "the driver keeps it");
 	}
 out:
 	free(f);
@@ -214,15 +107,15 @@ out:
 
 static void restore_port(const char *device, const json_t *features)
 {
-	struct features *f = calloc(1, sizeof(*f));
+	struct ethtool_features *f = calloc(1, sizeof(*f));
 	json_t *feature;
 	size_t i;
 
-	if (!f || read_names(device, f))
+	if (!f || ethtool_features_read(f, device))
 		goto out; /* the interface is gone */
 	json_array_foreach((json_t *)features, i, feature) {
-		const int number = json_is_string(feature) ? number_of(f, json_string_value(feature)) : -1;
-		int err = number < 0 ? -ENOENT : set_feature(device, f, number, true);
+		const int number = json_is_string(feature) ? ethtool_feature_number(f, json_string_value(feature)) : -1;
+		int err = number < 0 ? -ENOENT : ethtool_feature_set(device, f, number, true);
 
 		if (err < 0)
 			log_warn("%s: cannot switch an offload on again: %s", device, strerror(-err));

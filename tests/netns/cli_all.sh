@@ -19,7 +19,7 @@ ends()
 	status=$?
 	cat "$STATE/out" "$STATE/err"
 	equal "$status" "$want" && ! grep -q $'\033' "$STATE/out" "$STATE/err" || return
-	[ "$status" = 0 ] || [ "${1-}" = check ] || [ "${1-} $status" = "diff 1" ] || grep -q "^xswan: " "$STATE/err"
+	[ "$status" = 0 ] || [[ ${1-} =~ ^(check|doctor)$ ]] || [ "${1-} $status" = "diff 1" ] || grep -q "^xswan: " "$STATE/err"
 }
 
 shape()
@@ -114,6 +114,7 @@ need "configuration" eval 'gateway_conf a && gateway_conf b && certificate'
 need "gateways" eval 'gateway_start a && gateway_start b'
 check "check" shows 0 check "$STATE/a"
 check "check of what is wrong" eval 'mkdir "$STATE/empty" && shows 1 check "$STATE/empty"'
+check "doctor, of what is in another network namespace" shows 1 doctor "$STATE/a"
 check "status, with nothing up" shows 0 status
 check "explain, with no failure" shows 0 explain site
 check "up" shows 0 up net

@@ -115,6 +115,18 @@ links()
 	done
 }
 
+# The names of doctor's checks, as its table and its page have them.
+checks_told()
+{
+	local name
+
+	for name in $(sed -n 's/^\t{ "\([a-z0-9-]*\)", "[a-z]*", doctor_.*/\1/p' "$TOP/user/cli/doctor.c"); do
+		grep -Eq "^\.It Li (.* , )?$name( , .*)?$" "$TOP/docs/man/xswan.8" || { echo "$name is not in xswan(8)" && return 1; }
+	done
+	[ -n "$name" ]
+}
+
+check "doctor's checks are in its page" checks_told
 check "commands that pages name exist" all_commands
 check "each metric is in its page, and no other" metrics_are_explained
 check "reasons for failures" are_known "A tunnel does not come up" "$TOP/user/ike/reason.h"

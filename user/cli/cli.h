@@ -28,6 +28,7 @@ struct cli {
 	const char *output; /* of capture; NULL: out */
 	unsigned int count, seconds, snaplen; /* of capture; or CLI_UNSET */
 	FILE *out, *err;
+	const char *root; /* before the paths in /proc and /sys that doctor reads; NULL but in tests */
 	/* where the instance's daemons are; filled from `instance` where empty */
 	char vici_path[INSTANCE_PATH], ports_path[INSTANCE_PATH], dp_pid_path[INSTANCE_PATH];
 };
@@ -58,6 +59,7 @@ int cli_certs(struct cli *cli, const char *operand);
 int cli_log(struct cli *cli, const char *operand);
 int cli_explain(struct cli *cli, const char *operand);
 int cli_check(struct cli *cli, const char *operand);
+int cli_doctor(struct cli *cli, const char *operand);
 int cli_diff(struct cli *cli, const char *operand);
 int cli_apply(struct cli *cli, const char *operand);
 int cli_confirm(struct cli *cli, const char *operand);

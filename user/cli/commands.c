@@ -122,6 +122,16 @@ const struct command commands[] = {
 	  "\n"
 	  "  xswan check /root/new\n"
 	  "  xswan check && xswan apply\n" },
+	{ "doctor", cli_doctor, "DIR", OPTIONAL, "what is wrong on this machine, and what mends it",
+	  "Looks at kernel, network cards and queues, daemons, ports, sysctls, routes, MTUs, clock and certificates,\n"
+	  "with or without the daemons running. Each check is ok, warn or fail, or unknown where it cannot be asked\n"
+	  "just now, with the command that would make it ok. Nothing is changed or sent. As root it sees more.\n"
+	  "DIR is where xswan.conf is (/etc/xswan).\n"
+	  "\n"
+	  "With --json one object, described in xswan(8). Exit status 1 if any check fails.\n"
+	  "\n"
+	  "  xswan doctor\n"
+	  "  xswan doctor --json | jq -r '.checks[] | select(.level == \"fail\") | .remedy'\n" },
 	{ "diff", cli_diff, "DIR", OPTIONAL, "what a reload would change, and at what cost",
 	  "Reads the configuration that xswan-ike was started with, or that in DIR, which its user has to be able\n"
 	  "to read, and compares it with the running one. For each connection and child: none; update (taken\n"

@@ -75,7 +75,7 @@ static char *report_text(const struct dataplane *dp)
 
 	for (int i = 0; i < dp->port_count; i++)
 		json_array_append_new(ports, port_json(dp, &dp->ports[i]));
-	root = json_pack("{s:i, s:i, s:s, s:b, s:o, s:o}", "workers", (int)dp->worker_count, "owners", (int)dp->owner_count,
+	root = json_pack("{s:s, s:i, s:i, s:s, s:b, s:o, s:o}", "version", XSWAN_VERSION, "workers", (int)dp->worker_count, "owners", (int)dp->owner_count,
 			 "crypto", dp->crypto->name, "hugepages", dp->umem.huge, "memory", memory_json(dp), "ports", ports);
 	text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
 	json_decref(root);

@@ -48,7 +48,8 @@ static int read_names(const char *device, struct ethtool_features *f)
 	strings = calloc(1, sizeof(*strings) + (size_t)set.count * ETH_GSTRING_LEN);
 	if (!strings)
 		return -ENOMEM;
-	*strings = (struct ethtool_gstrings){ .cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_FEATURES, .len = set.count };
+	*strings =
+		(struct ethtool_gstrings){ .cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_FEATURES, .len = set.count };
 	err = ethtool_request(device, strings);
 	if (!err) {
 		f->count = strings->len < set.count ? strings->len : set.count;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the ethtool interface of the kernel says of a network device, and the work of a card that XDP has to be spared. */
+/* What the ethtool interface of the kernel says of a network device, and the work of a card that XDP has to be spared.
+ */
 #ifndef XSWAN_LIB_ETHTOOL_H
 #define XSWAN_LIB_ETHTOOL_H
 
@@ -22,7 +23,8 @@ struct ethtool_features {
 	struct ethtool_get_features_block state[ETHTOOL_BLOCKS];
 };
 
-/* Work on received frames before XDP sees them: a VLAN tag taken off is gone, frames joined do not fit into a buffer. */
+/* Work on received frames before XDP sees them: a VLAN tag taken off is gone, frames joined do not fit into a buffer.
+ */
 struct ethtool_unwanted {
 	const char *feature, *option; /* as the kernel calls it, and as ethtool -K does */
 };
@@ -32,6 +34,7 @@ int ethtool_features_read(struct ethtool_features *f, const char *device); /* 0 
 int ethtool_feature_number(const struct ethtool_features *f, const char *name); /* -1: there is none */
 bool ethtool_feature_on(const struct ethtool_features *f, int number);
 bool ethtool_feature_changeable(const struct ethtool_features *f, int number);
-int ethtool_feature_set(const char *device, const struct ethtool_features *f, int number, bool on); /* does not change f */
+int ethtool_feature_set(const char *device, const struct ethtool_features *f, int number,
+			bool on); /* does not change f */
 
 #endif

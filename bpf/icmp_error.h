@@ -63,8 +63,10 @@ static __always_inline __u32 read_copied_ipv4(struct flow *flow, const struct co
 	return c->at + (first >> 24 & 0xf) * 4;
 }
 
-static __always_inline __u32 read_copied_ipv6(struct flow *flow, const struct copied *c)
+/* Of extension headers one is looked behind, which ESP has that was cut after sealing. */
+static __always_inline __u32 read_copied_ipv6(struct flow *flow, const struct copied *c, bool *later)
 {
+	__u32 end = c->at + sizeof(struct ipv6hdr);
 	__be32 word[2];
 
 	/* source and destination lie side by side in a flow, too */
@@ -72,10 +74,14 @@ static __always_inline __u32 read_copied_ipv6(struct flow *flow, const struct co
 	    !load_copied(c, c->at + sizeof(word), flow->src, sizeof(flow->src) + sizeof(flow->dst)))
 		return 0;
 	flow->proto = bpf_ntohl(word[1]) >> 8;
-	return c->at + sizeof(struct ipv6hdr);
+	if (flow->proto != NEXTHDR_FRAGMENT || !load_copied(c, end, word, sizeof(word)))
+		return end;
+	flow->proto = bpf_ntohl(word[0]) >> 24;
+	*later = bpf_ntohl(word[0]) & IP6_FRAG_OFFSET_MASK;
+	return end + sizeof(word);
 }
 
-/* Extension headers are not followed: what is behind them counts as hidden. */
+/* What is behind other extension headers counts as hidden. */
 static __always_inline bool read_copied(struct flow *flow, const struct copied *c, __u32 family)
 {
 	bool later = false;
@@ -83,7 +89,7 @@ static __always_inline bool read_copied(struct flow *flow, const struct copied *
 	__u32 l4;
 
 	*flow = (struct flow){ .family = family };
-	l4 = family == 6 ? read_copied_ipv6(flow, c) : read_copied_ipv4(flow, c, &later);
+	l4 = family == 6 ? read_copied_ipv6(flow, c, &later) : read_copied_ipv4(flow, c, &later);
 	if (!l4)
 		return false;
 	flow->visible = family == 6 && is_extension(flow->proto) ? PROTO_HIDDEN

@@ -205,6 +205,9 @@ static const struct xdp_row rows[] = {
 	{ "cut off within the IP header", { ERROR4(3), .payload = COPY4("\x11", BEHIND_PEER, ANY_PORTS), .cut = 9 }, PASSED },
 	{ "ICMPv6, too big: a packet of the tunnel", { ERROR6(2), .payload = COPY6("\x11", BEHIND_PEER, ANY_PORTS) }, DROPPED(POLICY) },
 	{ "ICMPv6, unreachable: behind extension headers", { ERROR6(1), .payload = COPY6("\x3c", BEHIND_PEER, ANY_PORTS) }, DROPPED(POLICY) },
+	{ "ICMPv6, too big: ESP that was cut", { ERROR6(2), .payload = COPY6("\x2c", BEHIND_PEER, "\x32\0\0\1\0\0\0\1") }, PASSED },
+	{ "ICMPv6, too big: a later part of it", { ERROR6(2), .payload = COPY6("\x2c", BEHIND_PEER, "\x32\0\5\1\0\0\0\1") }, PASSED },
+	{ "ICMPv6, too big: a fragment of something else", { ERROR6(2), .payload = COPY6("\x2c", BEHIND_PEER, "\x11\0\0\1\0\0\0\1") }, DROPPED(POLICY) },
 	{ "ICMPv6: another packet", { ERROR6(2), .payload = COPY6("\x11", UNCOVERED, ANY_PORTS) }, PASSED },
 	{ "ICMPv6: no error", { ERROR6(128), .payload = COPY6("\x11", BEHIND_PEER, ANY_PORTS) }, PASSED },
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes certificates for a test: pki.py DIRECTORY
+"""Makes certificates for a test: pki.py DIRECTORY [NAME:KEY:ISSUER…]
 
 root.pem, im.pem (issued by it), other.pem (of another CA), each without its key, which nobody needs any more.
 {a,b}-KEY.pem and .key for each kind of key: "C=CH, O=xswan, CN=a", also a.example.com, issued by root.
 {a,b}-chain.pem: the certificate, issued by im, and im. {a,b}-long.pem: nearly four kilobytes, issued by long2, by long1. b-revoked: in the revocation list crl.pem. b-expired, b-other.
+NAME.pem and .key: "C=CH, O=xswan, CN=NAME", also NAME.example.com, by root or im; by im: with im behind it.
 """
 import datetime
 import os
@@ -73,7 +74,7 @@ def long_chains(root):
         write_key(f"{host}-long.key", own)
 
 
-def main(directory):
+def main(directory, *more):
     os.makedirs(directory, exist_ok=True)
     os.chdir(directory)
     root_key, im_key, other_key = KEYS["p384"](), KEYS["p256"](), KEYS["p256"]()
@@ -102,6 +103,11 @@ def main(directory):
     }.items():
         write(f"b-{kind}.pem", cert)
         write_key(f"b-{kind}.key", key)
+    for host, kind, by in (word.split(":") for word in more):
+        key = KEYS[kind]()
+        cert = issue(host, key, root if by == "root" else ("im", im_key), names=[f"{host}.example.com"])
+        write(f"{host}.pem", cert, *([im] if by == "im" else []))
+        write_key(f"{host}.key", key)
     entry = x509.RevokedCertificateBuilder().serial_number(revoked.serial_number).revocation_date(NOW - DAY).build()
     crl = x509.CertificateRevocationListBuilder().issuer_name(name("root")).last_update(NOW - DAY)
     crl = crl.next_update(NOW + 9 * DAY).add_revoked_certificate(entry)
@@ -110,4 +116,4 @@ def main(directory):
     write("crl.pem", crl.sign(root_key, hashes.SHA256()))
 
 
-main(sys.argv[1])
+main(*sys.argv[1:])

@@ -164,6 +164,34 @@ static void every_key(void **state)
 				     "  remote {\n   auth = pubkey\n   %s\n  }\n  children {\n   net {\n   }\n  }\n }\n}\n" SECRET);
 }
 
+/* Sections of secrets and authorities: each of strongSwan's is taken, or has its own reason. */
+static void every_secret(void **state)
+{
+	static const char *const sections[][2] = {
+		{ "eap-x", "there is no EAP" },	 { "ntlm", "there is no EAP" },		    { "xauth-x", "there is no XAuth" },
+		{ "ppk", "post-quantum" },	 { "pkcs12-x", "PKCS#12 is not read" },	    { "token", "PKCS#11 tokens" },
+		{ "bliss-x", "spoken by nobody" }, { "nonsense", "pre-shared keys are in sections ike" },
+	};
+	char text[1024], words[256];
+
+	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+		snprintf(text, sizeof(text), "secrets {\n %s {\n  id = x\n  secret = y\n  file = z\n  pin = 1\n }\n}\n", sections[i][0]);
+		assert_int_equal(check_now(text), 1);
+		snprintf(words, sizeof(words), "error: swanctl.conf:2: secrets.%s: not supported: ", sections[i][0]);
+		says(words);
+		says(sections[i][1]);
+		says("errors: 1,");
+	}
+	for (size_t i = 0; i < 3; i++) {
+		static const char *const keys[] = { "handle", "slot", "module" };
+
+		snprintf(text, sizeof(text), "authorities {\n a {\n  %s = 1\n }\n}\n", keys[i]);
+		assert_int_equal(check_now(text), 1);
+		snprintf(words, sizeof(words), "swanctl.conf:3: authorities.a.%s: not supported: xswan has no use for PKCS#11", keys[i]);
+		says(words);
+	}
+}
+
 static int overlap_of(const char *a, const char *b)
 {
 	char conf[4096];
@@ -274,6 +302,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(likely_not_meant, begin, files_end),
 		cmocka_unit_test_setup_teardown(overlap, begin, files_end),
 		cmocka_unit_test_setup_teardown(every_key, begin, files_end),
+		cmocka_unit_test_setup_teardown(every_secret, begin, files_end),
 		cmocka_unit_test_setup_teardown(certificates, begin, files_end),
 		cmocka_unit_test(days),
 	};

@@ -368,8 +368,7 @@ static const struct {
 	  "\"C=CH, CN=gw\" or \"@#hex\" in quotes, or %any" },
 	{ { .secret = "file = x" }, "25: secrets.ike-gw.file: not supported" },
 	{ { .after = "secrets { eap-a { secret = geheim } }" },
-	  "28: secrets.eap-a: not supported: pre-shared keys are in sections ike<suffix>, passphrases of private "
-	  "keys in private<suffix>" },
+	  "28: secrets.eap-a: not supported: there is no EAP" },
 	{ { .after = "secrets { private-a { file = a.key } }" },
 	  "28: secrets.private-a: a passphrase has two lines: file and secret" },
 	{ { .conn = "send_cert = perhaps" },

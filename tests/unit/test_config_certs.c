@@ -226,6 +226,36 @@ static void other_ways(void **state)
 	config_unref(cfg);
 }
 
+/* As swanctl passes them on: with a path from the root, and beside certs. */
+static void sections(void **state)
+{
+	struct config *cfg;
+	char local[300], remote[900];
+
+	put_cert("away.pem", gw);
+	put_cert("ca.pem", ca);
+	put_cert("x509/peer.pem", peer);
+	snprintf(local, sizeof(local), "cert { file = %s/away.pem\n }", files_dir);
+	snprintf(remote, sizeof(remote), "certs = peer.pem\n cert-2 { file = %s\n }\n cacert1 { file = %s/ca.pem\n }",
+		 files_in("x509/gw.pem"), files_dir);
+	loads(&cfg, local, remote, NULL);
+	is_id(&cfg->conns->local_id, "C=CH, CN=gw");
+	assert_int_equal(cfg->conns->local_auth.cert_count, 1);
+	assert_int_equal(cfg->conns->remote_auth.cert_count, 2);
+	assert_int_equal(cfg->conns->remote_auth.cacert_count, 1);
+	config_unref(cfg);
+	refused("cert { file = gw.pem\n }", "", NULL,
+		"swanctl.conf:4: connections.gw.local.cert.file: 'gw.pem' is no path from the root: write one, or certs for a file in "
+		"x509");
+	refused("certs = gw.pem\n cert1 { handle = 1\n }", "", NULL,
+		"swanctl.conf:5: connections.gw.local.cert1.handle: not supported: xswan has no use for PKCS#11 tokens: write file (and "
+		"1 more problem)");
+	refused("cacert { file = /x\n }", "", NULL,
+		"swanctl.conf:4: connections.gw.local.cacert: not supported: it is about the peer's certificate: write it in remote");
+	refused("auth = psk", "auth = psk\n cert { file = /x\n }", NULL,
+		"swanctl.conf:8: connections.gw.remote.cert: not supported: only where certificates authenticate: auth = pubkey");
+}
+
 static void passphrases(void **state)
 {
 	struct config *cfg;
@@ -455,7 +485,7 @@ int main(void)
 		EACH(defaults),   EACH(all_keys),        EACH(bundle),
 		EACH(other_ways), EACH(passphrases),     EACH(names_are_sent_as_certified),
 		EACH(errors),     EACH(files_of_no_use), EACH(example),
-		EACH(authorities), EACH(expired),
+		EACH(authorities), EACH(expired),         EACH(sections),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,16 +12,19 @@
 #include "cert_identity.h"
 #include "cert.h"
 
+#define NO_CERTIFICATES "only where certificates authenticate: auth = pubkey"
+#define OF_PEER "it is about the peer's certificate: write it in remote"
+
 static const struct fixed_key secret_fixed[] = {
-	{ "certs", FIXED_REFUSED, "only where certificates authenticate: auth = pubkey", NULL },
-	{ "cacerts", FIXED_REFUSED, "only where certificates authenticate: auth = pubkey", NULL },
-	{ "revocation", FIXED_REFUSED, "only where certificates authenticate: auth = pubkey", NULL },
+	{ "certs", FIXED_REFUSED, NO_CERTIFICATES, NULL },
+	{ "cacerts", FIXED_REFUSED, NO_CERTIFICATES, NULL },
+	{ "revocation", FIXED_REFUSED, NO_CERTIFICATES, NULL },
 	{ NULL, 0, NULL, NULL },
 };
 
 static const struct fixed_key own_fixed[] = {
-	{ "cacerts", FIXED_REFUSED, "it is about the peer's certificate: write it in remote", NULL },
-	{ "revocation", FIXED_REFUSED, "it is about the peer's certificate: write it in remote", NULL },
+	{ "cacerts", FIXED_REFUSED, OF_PEER, NULL },
+	{ "revocation", FIXED_REFUSED, OF_PEER, NULL },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -79,25 +82,11 @@ static void load_method(struct section *s, struct conf_auth *auth, struct proble
 	config_check_fixed(s, auth_fixed, p);
 }
 
-static int load_list(struct loading *l, struct section *s, const char *key, bool ca, const struct cert **list,
-		     struct problems *p)
+static void refuse_certs(struct section *s, struct problems *p)
 {
-	struct setting *k = section_get(s, key);
-	char *copy = k ? strdup(k->value) : NULL, *rest = copy, *item;
-	int count = 0;
-
-	while ((item = config_next_item(&rest))) {
-		const struct cert *cert = config_load_cert(l, k, item, ca, p);
-
-		if (count == CONF_CERTS) {
-			problem_setting(p, k, "more than %d certificates", CONF_CERTS);
-			break;
-		}
-		if (cert)
-			list[count++] = cert;
-	}
-	free(copy);
-	return count;
+	config_check_fixed(s, secret_fixed, p);
+	config_refuse_certs(s, false, NO_CERTIFICATES, p);
+	config_refuse_certs(s, true, NO_CERTIFICATES, p);
 }
 
 /* ---- local ---- */
@@ -176,9 +165,9 @@ static void load_own_certs(struct loading *l, struct section *s, struct conf_aut
 			   struct problems *p)
 {
 	struct setting *k = section_get(s, "id");
-	bool named = section_get(s, "certs");
+	bool named = config_names_certs(s, false);
 
-	auth->cert_count = load_list(l, s, "certs", false, auth->certs, p);
+	auth->cert_count = config_load_certs(l, s, false, auth->certs, p);
 	if (named && !auth->cert_count)
 		return; /* said already */
 	if (!named)
@@ -208,7 +197,12 @@ static void load_local(struct loading *l, struct section *s, struct conf_conn *c
 		problem_setting(p, k, "'%s': what we are is one identity: no pattern", k->value);
 	else if (auth->kind == AUTH_BY_CERT)
 		load_own_certs(l, s, auth, &conn->local_id, p);
-	config_check_fixed(s, auth->kind == AUTH_BY_CERT ? own_fixed : secret_fixed, p);
+	if (auth->kind != AUTH_BY_CERT) {
+		refuse_certs(s, p);
+		return;
+	}
+	config_check_fixed(s, own_fixed, p);
+	config_refuse_certs(s, true, OF_PEER, p);
 }
 
 /* ---- remote ---- */
@@ -250,10 +244,10 @@ static void check_remote_id(struct section *s, const struct conf_auth *auth, con
 static void load_trust(struct loading *l, struct section *s, struct conf_conn *conn, struct problems *p)
 {
 	struct conf_auth *auth = &conn->remote_auth;
-	bool named = section_get(s, "certs") || section_get(s, "cacerts");
+	bool named = config_names_certs(s, false) || config_names_certs(s, true);
 
-	auth->cert_count = load_list(l, s, "certs", false, auth->certs, p);
-	auth->cacert_count = load_list(l, s, "cacerts", true, auth->cacerts, p);
+	auth->cert_count = config_load_certs(l, s, false, auth->certs, p);
+	auth->cacert_count = config_load_certs(l, s, true, auth->cacerts, p);
 	load_revocation(s, auth, p);
 	check_remote_id(s, auth, &conn->remote_id, p);
 	if (!named && l->cfg->credentials && !l->cfg->credentials->certs)
@@ -273,7 +267,7 @@ static void load_remote(struct loading *l, struct section *s, struct conf_conn *
 	if (conn->remote_auth.kind == AUTH_BY_CERT)
 		load_trust(l, s, conn, p);
 	else
-		config_check_fixed(s, secret_fixed, p);
+		refuse_certs(s, p);
 }
 
 void config_load_auth(struct loading *l, struct section *s, struct conf_conn *conn, bool needed, struct problems *p)

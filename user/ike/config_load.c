@@ -82,6 +82,27 @@ static void load_loaded_secrets(struct config *cfg, const struct loaded *loaded,
 	}
 }
 
+/* Why this section of secrets has no use here. */
+static const char *why_no_secret(const struct section *s)
+{
+	static const struct {
+		const char *prefix, *why;
+	} others[] = {
+		{ "eap", "there is no EAP" },
+		{ "ntlm", "there is no EAP" },
+		{ "xauth", "there is no XAuth, which is of IKEv1" },
+		{ "ppk", "there are no post-quantum preshared keys (RFC 8784) yet" },
+		{ "pkcs12", "PKCS#12 is not read: put the certificate into x509, the key into private" },
+		{ "token", "xswan has no use for PKCS#11 tokens: keys are files in private" },
+		{ "bliss", "this algorithm is spoken by nobody any more" },
+	};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (!strncmp(s->name, others[i].prefix, strlen(others[i].prefix)))
+			return others[i].why;
+	return "pre-shared keys are in sections ike<suffix>, passphrases of private keys in private<suffix>";
+}
+
 static void load_secrets(struct loading *l, struct section *root, struct problems *p)
 {
 	struct section *all = section_find(root, "secrets");
@@ -96,9 +117,7 @@ static void load_secrets(struct loading *l, struct section *root, struct problem
 			s->used = true;
 			for (struct setting *k = s->settings; k; k = k->next)
 				k->used = true;
-			problem_section(p, s,
-					"not supported: pre-shared keys are in sections ike<suffix>, passphrases of "
-					"private keys in private<suffix>");
+			problem_section(p, s, "not supported: %s", why_no_secret(s));
 			continue;
 		}
 		*end = config_load_secret(l, s, p);

@@ -68,6 +68,11 @@ void config_warn_idle_keys(const struct config *cfg); /* once connections have n
  */
 const struct cert *config_load_cert(struct loading *l, struct setting *k, const char *file, bool ca, struct problems *p);
 
+/* certs and sections cert<suffix>, or cacerts and cacert<suffix>: into a list of CONF_CERTS. How many. */
+int config_load_certs(struct loading *l, struct section *s, bool ca, const struct cert **certs, struct problems *p);
+bool config_names_certs(struct section *s, bool ca); /* is there any of these? */
+void config_refuse_certs(struct section *s, bool ca, const char *why, struct problems *p); /* such sections */
+
 /* The section authorities; what a client has loaded goes before one of the same name in a file. */
 void config_load_authorities(struct loading *l, struct section *root, struct problems *p);
 

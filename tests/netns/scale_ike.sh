@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Thousands of sites come up against one gateway, each with a connection, names and a secret of its own: how long it takes,
-# what the controllers spend on it and hold, and whether they answer meanwhile and afterwards. TUNNELS says how many.
+# what the controllers spend on it and hold, and whether they answer meanwhile and afterwards; how long a scrape of all takes,
+# and that packets do not suffer by it. TUNNELS says how many.
 set -u
 . "$(dirname "$0")/setup.sh"
 
@@ -109,6 +110,72 @@ updated()
 	[ "$(spis)" = "$before" ] && xswan a diff
 }
 
+exporter_answers()
+{
+	curl_metrics readyz
+}
+
+# curl_metrics PATH: of the gateway
+curl_metrics()
+{
+	gb python3 -c 'import sys, urllib.request as u
+sys.stdout.buffer.write(u.urlopen("http://127.0.0.1:9812/" + sys.argv[1], timeout=20).read())' "$1"
+}
+
+exporter_start()
+{
+	start exporter gb "$BUILD/xswan-exporter" -i "$RUN_ID-b" && wait_for 5 exporter_answers
+}
+
+# The best of five; the first has the memory to fetch.
+scraped()
+{
+	gb python3 "$here/scrape.py" "http://127.0.0.1:9812/metrics" 5 "$STATE/metrics.txt" >"$STATE/scrape.json"
+}
+
+# Each connection and child has its series, whichever page of the lists it was in; none comes twice.
+all_are_scraped()
+{
+	local family
+
+	for family in xswan_child_up xswan_connection_ike_sas 'xswan_connection_events_total{[^}]*,event="ike_up"}'; do
+		[[ $family == *\} ]] || family+='{[^}]*}'
+		equal "$(grep -c "^$family 1$" "$STATE/metrics.txt")" "$TUNNELS" || return
+	done
+	equal "$(grep -v '^#' "$STATE/metrics.txt" | sed 's/ [^ ]*$//' | sort | uniq -d | wc -l)" 0
+}
+
+# The client has an address of the first site's, too.
+first_site()
+{
+	client ip address add 10.16.0.2/32 dev lo && ga ip route add 10.16.0.2 via $CLIENT dev lan
+}
+
+# udp_lost: per cent of 2000 packets a second, as the receiver counts them, for five seconds
+udp_lost()
+{
+	client timeout 20 iperf3 -B 10.16.0.2 -c $SERVER -u -l 500 -b 8M -t 5 -J >"$STATE/iperf.json" || return
+	jq -e '.end.sum.packets > 5000' "$STATE/iperf.json" >/dev/null && jq '.end.sum.lost_percent' "$STATE/iperf.json"
+}
+
+scrape_on_and_on()
+{
+	# shellcheck disable=SC2016  # of the inner shell
+	start scraper gb sh -c 'while python3 "$0" http://127.0.0.1:9812/metrics 1 /dev/null; do :; done' "$here/scrape.py"
+}
+
+# As many packets are lost as without: none but what a busy machine does.
+not_disturbed()
+{
+	local alone scraped
+
+	alone=$(udp_lost) || return
+	scrape_on_and_on && scraped=$(udp_lost) || return
+	stop scraper
+	printf '# packets lost, %%: alone %s, while the gateway is scraped on and on %s\n' "$alone" "$scraped" >"$STATE/lost.txt"
+	[ "$(bc <<<"$scraped < $alone + 0.5")" = 1 ] || { cat "$STATE/lost.txt" && return 1; }
+}
+
 need "topology" topology_up
 need "two gateways are configured, $TUNNELS sites" configured
 need "their dataplanes start" dp_start a
@@ -122,6 +189,16 @@ check "the controller answered meanwhile" compare "$(jq '[.stats_ms, .list_sas_m
 printf '# the whole list, over vici: %s IKE SAs in %s ms\n' "$(figure b listed)" "$(figure b list_all_ms)"
 check "the whole list has them all" equal "$(figure b listed)" "$TUNNELS"
 check "all are listed" all_are_listed
+need "the gateway's exporter" exporter_start
+check "it is scraped" scraped
+check "all are in it" all_are_scraped
+printf '# a scrape of all: %s ms, %s MB, %s series\n' "$(jq .ms "$STATE/scrape.json")" "$(jq .megabytes "$STATE/scrape.json")" \
+	"$(jq .series "$STATE/scrape.json")"
+check "a host behind the first site" first_site
+check "pings the gateway's" pings client $SERVER 20 -I 10.16.0.2
+need "iperf" iperf_start server
+check "packets do not suffer by scrapes" not_disturbed
+cat "$STATE/lost.txt"
 check "a change of all of them that touches no SA" updated
 printf '# seconds: diff %s, apply %s\n' "$(cat "$STATE/diff.seconds")" "$(cat "$STATE/apply.seconds")"
 printf '# idle, liveness checks every 30 s, %% of a core: sites %s, gateway %s\n' "$(idle_cpu a)" "$(idle_cpu b)"

@@ -74,7 +74,7 @@ void text_as_openmetrics(FILE *out, const char *text)
 			fprintf(out, "%.*s%.*s\n", (int)(head + name - strlen(TOTAL)), line, (int)(len - head - name),
 				line + head + name);
 		else
-			fprintf(out, "%.*s\n", (int)len, line);
+			fwrite(line, 1, len + 1, out); /* each line has an end */
 		line += len + (line[len] == '\n');
 	}
 	fputs("# EOF\n", out);

@@ -19,6 +19,7 @@
 #include "text.h"
 
 #define IDLE_MS 250
+#define AHEAD_SIZE (64 * 1024)
 
 static int fail(struct vici_client *c, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
@@ -98,8 +99,9 @@ void vici_client_close(struct vici_client *c)
 	if (c->fd >= 0)
 		close(c->fd);
 	free(c->packet);
-	c->packet = NULL;
-	c->cap = 0;
+	free(c->ahead);
+	c->packet = c->ahead = NULL;
+	c->cap = c->ahead_at = c->ahead_len = 0;
 	c->fd = -1;
 }
 
@@ -156,26 +158,53 @@ static int send_all(struct vici_client *c, const void *data, size_t len, int64_t
 	return 0;
 }
 
-static int receive_all(struct vici_client *c, void *data, size_t len, int64_t deadline)
+/* Something, into the buffer, which is empty. Packets are small and many, and a call for each half would take longer. */
+static int receive_ahead(struct vici_client *c, int64_t deadline)
 {
-	uint8_t *p = data;
 	ssize_t n;
 	int err;
 
-	while (len) {
-		n = recv(c->fd, p, len, MSG_DONTWAIT);
+	if (!c->ahead)
+		c->ahead = malloc(AHEAD_SIZE);
+	if (!c->ahead)
+		return fail(c, -ENOMEM, "out of memory");
+	for (;;) {
+		n = recv(c->fd, c->ahead, AHEAD_SIZE, MSG_DONTWAIT);
 		if (n > 0) {
-			p += n;
-			len -= n;
-		} else if (n == 0) {
+			c->ahead_at = 0;
+			c->ahead_len = n;
+			return 0;
+		}
+		if (n == 0)
 			return fail(c, -ECONNRESET, "xswan-ike closed the connection: see its log");
-		} else if (errno == EAGAIN) {
+		if (errno == EAGAIN) {
 			err = wait_for(c, POLLIN, deadline);
 			if (err)
 				return err;
 		} else if (errno != EINTR) {
 			return fail(c, -errno, "receiving from xswan-ike failed: %s", strerror(errno));
 		}
+	}
+}
+
+static int receive_all(struct vici_client *c, void *data, size_t len, int64_t deadline)
+{
+	uint8_t *p = data;
+	size_t n;
+	int err;
+
+	while (len) {
+		if (!c->ahead_len) {
+			err = receive_ahead(c, deadline);
+			if (err)
+				return err;
+		}
+		n = len < c->ahead_len ? len : c->ahead_len;
+		memcpy(p, c->ahead + c->ahead_at, n);
+		c->ahead_at += n;
+		c->ahead_len -= n;
+		p += n;
+		len -= n;
 	}
 	return 0;
 }

@@ -20,6 +20,8 @@ struct vici_client {
 	void *idle_ctx;
 	uint8_t *packet; /* the last one received */
 	size_t cap;
+	uint8_t *ahead; /* received, and not yet taken: what is at ahead_at, ahead_len bytes */
+	size_t ahead_at, ahead_len;
 	char error[2048]; /* a sentence about the last failure */
 };
 

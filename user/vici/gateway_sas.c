@@ -1,15 +1,121 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* list-sas: what is up, and what ended SAs have carried. */
+#include <stddef.h>
+#include <string.h>
+
 #include "gateway_tree.h"
 
-static const char *const in[] = { "packets-in", "bytes-in", "use-in" };
-static const char *const out[] = { "packets-out", "bytes-out", "use-out" };
+enum kind { TEXT, NUMBER, FLAG };
 
-static void load_traffic(struct gateway_traffic *t, const struct vici_message *m, const char *const keys[3])
+/* A key of a section, and where its value goes. */
+struct field {
+	const char *key;
+	enum kind kind;
+	size_t offset;
+};
+
+#define FIELD(type, key, kind, member) { key, kind, offsetof(struct type, member) }
+#define COUNT(fields) (sizeof(fields) / sizeof((fields)[0]))
+
+/* in the order in which xswan-ike has them, which makes it quick; any other does, too */
+static const struct field ike_fields[] = {
+#define F(key, kind, member) FIELD(gateway_ike_sa, key, kind, member)
+	F("uniqueid", NUMBER, uniqueid),
+	F("version", TEXT, version),
+	F("state", TEXT, state),
+	F("local-host", TEXT, local_host),
+	F("local-port", TEXT, local_port),
+	F("local-id", TEXT, local_id),
+	F("remote-host", TEXT, remote_host),
+	F("remote-port", TEXT, remote_port),
+	F("remote-id", TEXT, remote_id),
+	F("initiator", FLAG, initiator),
+	F("initiator-spi", TEXT, spi_i),
+	F("responder-spi", TEXT, spi_r),
+	F("nat-local", FLAG, nat_local),
+	F("nat-remote", FLAG, nat_remote),
+	F("nat-fake", FLAG, nat_fake),
+	F("encr-alg", TEXT, encr_alg),
+	F("encr-keysize", TEXT, encr_keysize),
+	F("integ-alg", TEXT, integ_alg),
+	F("prf-alg", TEXT, prf_alg),
+	F("dh-group", TEXT, ke),
+	F("established", NUMBER, age),
+#undef F
+};
+
+static const struct field child_fields[] = {
+#define F(key, kind, member) FIELD(gateway_child_sa, key, kind, member)
+	F("uniqueid", NUMBER, uniqueid),
+	F("state", TEXT, state),
+	F("mode", TEXT, mode),
+	F("protocol", TEXT, protocol),
+	F("encap", FLAG, encap),
+	F("spi-in", TEXT, spi_in),
+	F("spi-out", TEXT, spi_out),
+	F("encr-alg", TEXT, encr_alg),
+	F("encr-keysize", TEXT, encr_keysize),
+	F("integ-alg", TEXT, integ_alg),
+	F("esn", FLAG, esn),
+	F("bytes-in", NUMBER, in.bytes),
+	F("packets-in", NUMBER, in.packets),
+	F("use-in", NUMBER, in.idle),
+	F("bytes-out", NUMBER, out.bytes),
+	F("packets-out", NUMBER, out.packets),
+	F("use-out", NUMBER, out.idle),
+	F("mtu", NUMBER, mtu),
+	F("path-mtu", NUMBER, path_mtu),
+	F("path-mtu-age", NUMBER, path_mtu_age),
+	F("install-time", NUMBER, age),
+#undef F
+};
+
+static const struct field ended_fields[] = {
+#define F(key, kind, member) FIELD(gateway_ended, key, kind, member)
+	F("peer", TEXT, peer),
+	F("packets-in", NUMBER, in.packets),
+	F("bytes-in", NUMBER, in.bytes),
+	F("packets-out", NUMBER, out.packets),
+	F("bytes-out", NUMBER, out.bytes),
+	F("use-in", NUMBER, in.idle),
+	F("use-out", NUMBER, out.idle),
+#undef F
+};
+
+/* What is no number leaves what is there. alone: a message of this element and no other */
+static void take(struct gateway *gw, void *object, const struct field *f, const struct vici_element *e,
+		 const struct vici_message *alone)
 {
-	t->packets = vici_get_u64(m, keys[0], 0);
-	t->bytes = vici_get_u64(m, keys[1], 0);
-	t->idle = vici_get_u64(m, keys[2], GATEWAY_NEVER);
+	void *at = (char *)object + f->offset;
+
+	if (f->kind == TEXT)
+		*(const char **)at = gateway_text(gw, e->value, e->len, TEXT_ONE_LINE);
+	else if (f->kind == NUMBER)
+		*(uint64_t *)at = vici_get_u64(alone, e->name, *(uint64_t *)at);
+	else
+		*(bool *)at = vici_get_bool(alone, e->name, false);
+}
+
+/* In one pass over the section: there may be tens of thousands of them, with as many keys as there are fields. */
+static void load_fields(struct gateway *gw, void *object, const struct vici_message *m, const struct field *fields, size_t count)
+{
+	struct vici_cursor c = vici_iterate(m);
+	struct vici_message alone;
+	struct vici_element e;
+	size_t next = 0;
+
+	for (alone.data = c.pos; vici_next(&c, &e); alone.data = c.pos) {
+		alone.len = c.pos - alone.data;
+		for (size_t i = 0; e.type == VICI_KEY_VALUE && i < count; i++) {
+			const struct field *f = &fields[(next + i) % count];
+
+			if (strcmp(f->key, e.name))
+				continue;
+			take(gw, object, f, &e, &alone);
+			next += i + 1;
+			break;
+		}
+	}
 }
 
 /* The section is named after the SA, not the child: "net-7". Its key `name` says which child. */
@@ -28,23 +134,10 @@ static void load_child_sa(struct gateway *gw, struct gateway_conn *conn, const s
 	if (!child || !sa)
 		return;
 	sa->ike = ike;
-	sa->uniqueid = vici_get_u64(m, "uniqueid", 0);
-	sa->state = gateway_text_of(gw, m, "state", "");
-	sa->mode = gateway_text_of(gw, m, "mode", "");
-	sa->protocol = gateway_text_of(gw, m, "protocol", "ESP");
-	sa->encap = vici_get_bool(m, "encap", false);
-	sa->esn = vici_get_bool(m, "esn", false);
-	sa->spi_in = gateway_text_of(gw, m, "spi-in", "");
-	sa->spi_out = gateway_text_of(gw, m, "spi-out", "");
-	sa->encr_alg = gateway_text_of(gw, m, "encr-alg", "");
-	sa->encr_keysize = gateway_text_of(gw, m, "encr-keysize", "");
-	sa->integ_alg = gateway_text_of(gw, m, "integ-alg", "");
-	load_traffic(&sa->in, m, in);
-	load_traffic(&sa->out, m, out);
-	sa->mtu = vici_get_u64(m, "mtu", 0);
-	sa->path_mtu = vici_get_u64(m, "path-mtu", 0);
-	sa->path_mtu_age = vici_get_u64(m, "path-mtu-age", GATEWAY_NEVER);
-	sa->age = vici_get_u64(m, "install-time", GATEWAY_NEVER);
+	sa->state = sa->mode = sa->spi_in = sa->spi_out = sa->encr_alg = sa->encr_keysize = sa->integ_alg = "";
+	sa->protocol = "ESP";
+	sa->in.idle = sa->out.idle = sa->path_mtu_age = sa->age = GATEWAY_NEVER;
+	load_fields(gw, sa, m, child_fields, COUNT(child_fields));
 	sa->local_ts = gateway_list_of(gw, m, "local-ts");
 	sa->remote_ts = gateway_list_of(gw, m, "remote-ts");
 	*(child->sas ? child->sas_end : &child->sas) = sa;
@@ -53,27 +146,12 @@ static void load_child_sa(struct gateway *gw, struct gateway_conn *conn, const s
 
 static void load_ike_sa(struct gateway *gw, struct gateway_ike_sa *ike, const struct vici_message *m)
 {
-	ike->uniqueid = vici_get_u64(m, "uniqueid", 0);
-	ike->version = gateway_text_of(gw, m, "version", "2");
-	ike->state = gateway_text_of(gw, m, "state", "");
-	ike->initiator = vici_get_bool(m, "initiator", false);
-	ike->nat_local = vici_get_bool(m, "nat-local", false);
-	ike->nat_remote = vici_get_bool(m, "nat-remote", false);
-	ike->nat_fake = vici_get_bool(m, "nat-fake", false);
-	ike->local_host = gateway_text_of(gw, m, "local-host", "%any");
-	ike->local_port = gateway_text_of(gw, m, "local-port", "");
-	ike->local_id = gateway_text_of(gw, m, "local-id", "%any");
-	ike->remote_host = gateway_text_of(gw, m, "remote-host", "%any");
-	ike->remote_port = gateway_text_of(gw, m, "remote-port", "");
-	ike->remote_id = gateway_text_of(gw, m, "remote-id", "%any");
-	ike->spi_i = gateway_text_of(gw, m, "initiator-spi", "");
-	ike->spi_r = gateway_text_of(gw, m, "responder-spi", "");
-	ike->encr_alg = gateway_text_of(gw, m, "encr-alg", "");
-	ike->encr_keysize = gateway_text_of(gw, m, "encr-keysize", "");
-	ike->integ_alg = gateway_text_of(gw, m, "integ-alg", "");
-	ike->prf_alg = gateway_text_of(gw, m, "prf-alg", "");
-	ike->ke = gateway_text_of(gw, m, "dh-group", "");
-	ike->age = vici_get_u64(m, "established", GATEWAY_NEVER);
+	ike->version = "2";
+	ike->local_host = ike->local_id = ike->remote_host = ike->remote_id = "%any";
+	ike->state = ike->local_port = ike->remote_port = ike->spi_i = ike->spi_r = "";
+	ike->encr_alg = ike->encr_keysize = ike->integ_alg = ike->prf_alg = ike->ke = "";
+	ike->age = GATEWAY_NEVER;
+	load_fields(gw, ike, m, ike_fields, COUNT(ike_fields));
 }
 
 static void load_listed(struct gateway *gw, const struct vici_message *msg)
@@ -112,9 +190,9 @@ static void load_total(struct gateway *gw, const struct vici_message *m)
 
 	if (!ended)
 		return;
-	ended->peer = gateway_text_of(gw, m, "peer", "");
-	load_traffic(&ended->in, m, in);
-	load_traffic(&ended->out, m, out);
+	ended->peer = "";
+	ended->in.idle = ended->out.idle = GATEWAY_NEVER;
+	load_fields(gw, ended, m, ended_fields, COUNT(ended_fields));
 	ended->next = child->ended;
 	child->ended = ended;
 }

@@ -374,13 +374,28 @@ bool vici_next(struct vici_cursor *c, struct vici_element *e)
 	}
 }
 
-static bool find(const struct vici_message *msg, enum vici_element_type type, const char *name, struct vici_element *e)
+static bool is_called(const struct token *t, uint8_t type, const char *name, size_t len)
 {
-	struct vici_cursor c = vici_iterate(msg);
+	return t->type == type && t->name_len == len && !memcmp(t->name, name, len);
+}
 
-	while (vici_next(&c, e))
-		if (e->type == type && !strcmp(e->name, name))
-			return true;
+/* What it passes over is not copied: there may be tens of thousands of messages with many keys each. */
+static bool find(const struct vici_message *msg, uint8_t type, const char *name, struct vici_element *e)
+{
+	struct vici_cursor c = vici_iterate(msg), here;
+	const size_t len = strlen(name);
+	struct vici_message body;
+	struct token t;
+
+	while (c.pos != c.end) {
+		here = c;
+		if (!take_token(&c, &t))
+			return false;
+		if (is_called(&t, type, name, len))
+			return vici_next(&here, e);
+		if ((t.type == WIRE_SECTION_START || t.type == WIRE_LIST_START) && !take_body(&c, t.type, &body))
+			return false;
+	}
 	return false;
 }
 
@@ -388,7 +403,7 @@ bool vici_find_section(const struct vici_message *msg, const char *name, struct 
 {
 	struct vici_element e;
 
-	if (!find(msg, VICI_SECTION, name, &e))
+	if (!find(msg, WIRE_SECTION_START, name, &e))
 		return false;
 	*section = e.body;
 	return true;
@@ -398,7 +413,7 @@ bool vici_find_list(const struct vici_message *msg, const char *name, struct vic
 {
 	struct vici_element e;
 
-	if (!find(msg, VICI_LIST, name, &e))
+	if (!find(msg, WIRE_LIST_START, name, &e))
 		return false;
 	*list = e.body;
 	return true;
@@ -406,7 +421,7 @@ bool vici_find_list(const struct vici_message *msg, const char *name, struct vic
 
 bool vici_find_value(const struct vici_message *msg, const char *key, struct vici_element *e)
 {
-	return find(msg, VICI_KEY_VALUE, key, e);
+	return find(msg, WIRE_KEY_VALUE, key, e);
 }
 
 bool vici_has(const struct vici_message *msg, const char *key)

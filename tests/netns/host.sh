@@ -44,6 +44,14 @@ check "TCP from gateway A, whose kernel sends super-packets with partial checksu
 check "an ICMP error would have part of a protected packet in clear: it is stopped" nobody_says
 ga ip route add $B_NET via $B_OUTSIDE src $A_INSIDE
 check "from the inside address it takes the tunnel" hops_run_out
+# What is opened follows the routes, and the default route leads outside: as docs/man/xswan-dp.8 says to do about it.
+inside_link_fails()
+{
+	ga ip route add blackhole $A_NET metric 9999 && ga ip link set lan down && wait_for 3 fails ga ip route get $CLIENT
+}
+
+need "the inside link fails" inside_link_fails
+check "what is opened for hosts there reaches nobody" fails pings server $CLIENT 3
 capture_end wire
 check "none of it was in clear" plaintext_free wire
 check_end

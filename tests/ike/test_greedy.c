@@ -2,6 +2,7 @@
 /* What a peer that has authenticated can make us have: as much as peers need, and nothing that is lost sight of. */
 #define SLOTS 2048
 #include "../../user/ike/child_create.h"
+#include "../../user/ike/dh.h"
 #include "../../user/ike/engine_state.h"
 #include "../../user/ike/fragment.h"
 #include "../../user/ike/ike_sa.h"
@@ -94,6 +95,52 @@ static void rekeys_without_end(void **state)
 	world_free(w);
 }
 
+/* In the place of the IKE SA; the peer's SPI is `spi`. True: there is one. */
+static bool ask_ike(struct world *w, struct ike_sa *sa, uint64_t spi)
+{
+	static const uint8_t nonce[NONCE_LEN] = { 1 };
+	uint8_t public[DH_PUBLIC_MAX];
+	struct message m;
+	struct dh *dh;
+
+	assert_int_equal(dh_new(&dh, DH_CURVE25519), 0);
+	assert_int_equal(dh_public(dh, public), 0);
+	begin(sa, &m);
+	chain_begin(&m.chain, PAYLOAD_TYPE_SA);
+	suite_write(&m.w, PROTOCOL_IKE, spi, &sa->suite);
+	chain_end(&m.chain);
+	chain_begin(&m.chain, PAYLOAD_TYPE_NONCE);
+	writer_bytes(&m.w, nonce, sizeof(nonce));
+	chain_end(&m.chain);
+	chain_begin(&m.chain, PAYLOAD_TYPE_KE);
+	writer_u16(&m.w, DH_CURVE25519);
+	writer_u16(&m.w, 0);
+	writer_bytes(&m.w, public, dh_public_len(DH_CURVE25519));
+	chain_end(&m.chain);
+	dh_free(dh);
+	return exchange(w, sa, &m) == PAYLOAD_TYPE_SA;
+}
+
+/* The same with IKE SAs, each of which the peer uses for nothing but the next. */
+static void ike_rekeys_without_end(void **state)
+{
+	struct world *w = world_new();
+	struct ike_sa *newest;
+	int made = 0;
+
+	bring_up(w);
+	w->cut = true;
+	while (made < 1000 && ask_ike(w, w->b.e->sas, 1000 + made))
+		made++;
+	assert_in_range(made, 1, 4);
+	assert_int_equal(list_sas(&w->b).count, made + 1);
+	newest = w->b.e->sas;
+	world_run(w, 200 * SEC); /* what was to be deleted has been given up */
+	assert_int_equal(list_sas(&w->b).count, 1);
+	assert_true(ask_ike(w, newest, 5000));
+	world_free(w);
+}
+
 /* Of two IKE SAs in the place of one, that which is one too many, and the peer's to delete. */
 static struct ike_sa *find_redundant(struct side *s)
 {
@@ -132,6 +179,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rekeys_without_end),
+		cmocka_unit_test(ike_rekeys_without_end),
 		cmocka_unit_test(use_of_what_is_redundant),
 	};
 

@@ -120,6 +120,7 @@ void ike_rekey_succeed(struct ike_sa *old, struct ike_sa *sa)
 {
 	old->rekey->inherited = true;
 	sa->replaces = NULL;
+	sa->replaced = old->uniqueid;
 	sa->phase = PHASE_ESTABLISHED;
 	sa->authenticated = true;
 	mobike_take_over(sa, old);

@@ -12,6 +12,7 @@
 #include "exchange.h"
 #include "explain.h"
 #include "ike_init.h"
+#include "ike_sa_index.h"
 #include "lifetime.h"
 #include "reauth.h"
 #include "renew.h"
@@ -211,11 +212,20 @@ void rekey_ike_timeout(struct ike_sa *sa)
 
 /* ---- the peer's ---- */
 
+/* It has taken the place of one that the peer has yet to delete: one after the other, or there would be thousands. */
+static bool is_last_unfinished(const struct ike_sa *sa)
+{
+	const struct ike_sa *old = sa->replaced ? ike_sa_by_id(sa->engine, sa->replaced) : NULL;
+
+	return old && ike_sa_in(old, PHASE_ESTABLISHED);
+}
+
 static uint16_t admit(const struct ike_sa *sa)
 {
 	const struct ike_rekey *r = sa->rekey;
 
-	if (!ike_sa_in(sa, PHASE_ESTABLISHED) || child_exchange_under_way(sa) || (r && (r->theirs || r->inherited)))
+	if (!ike_sa_in(sa, PHASE_ESTABLISHED) || child_exchange_under_way(sa) || (r && (r->theirs || r->inherited)) ||
+	    is_last_unfinished(sa))
 		return NOTIFY_TEMPORARY_FAILURE;
 	return 0;
 }

@@ -121,6 +121,7 @@ struct ike_sa {
 	uint64_t expires_at; /* HALF_OPEN and LINGER */
 	struct ike_rekey *rekey; /* what is to take its place; NULL: nothing */
 	struct ike_sa *replaces; /* whose place it is to take, until it has it; NULL: nobody's */
+	uint32_t replaced; /* uniqueid of the one whose place it has taken; 0: none */
 	uint64_t rekey_due_at, reauth_due_at, over_at; /* lifetime.h */
 	uint64_t reauth_end_at; /* the latest moment for that */
 	uint64_t rekey_delay, act_at; /* the next wait; when the peer should have deleted it */

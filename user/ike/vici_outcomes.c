@@ -39,7 +39,7 @@ static void put_times(struct vici_builder *b, const struct handshake_times *t, b
 
 static void put_handshakes(struct vici_builder *b, const struct handshakes *h)
 {
-	char number[8];
+	char number[16];
 
 	vici_begin_section(b, "handshakes");
 	for (int i = 0; i < 2 * HANDSHAKE_AUTHS; i++) {

@@ -18,6 +18,8 @@
 #define RING 256u
 #define CLEAR 1u /* tunnels, and their slots: what is too large is sealed and then cut; */
 #define SET 2u /* with DF outside, so it is cut before */
+#define FIRST6 5u /* over IPv6 */
+#define SECOND6 6u
 #define MTU 1300u
 #define PATH_MTU 1360u
 
@@ -75,6 +77,10 @@ static void add_sa_with(uint32_t slot, uint8_t header, uint32_t dummy_rate)
 	m.slot = m.sa.tunnel = slot;
 	m.sa.uid = slot;
 	m.sa.header = header;
+	if (slot == FIRST6 || slot == SECOND6) {
+		m.sa.family = 6;
+		m.sa.spi = htonl(SPI + slot);
+	}
 	m.dummy_rate = dummy_rate;
 	assert_int_equal(sa_table_add(t.dp.sas, &m, why, sizeof(why)), 0);
 	t.tunnels[slot] = (struct xswan_tunnel){
@@ -233,6 +239,33 @@ static void test_sent(void **state)
 	receive(SET, 9000, 0);
 	finish();
 	assert_int_equal(t.rings[1].tx_producer, 1 + 2 + 3 + 8);
+	complete(1);
+	all_are_back();
+}
+
+/* Of the fragment in this descriptor. */
+static uint32_t fragment_id(uint32_t n)
+{
+	const uint8_t *ip = frame_data(t.w, t.rings[1].desc[n].addr) + ETH_HLEN;
+
+	assert_int_equal(((const struct wire_ip6 *)ip)->next, IPPROTO_FRAGMENT);
+	return ((const struct wire_fragment *)(ip + WIRE_IP6_LEN))->id;
+}
+
+/* Two SAs between the same addresses count alike, and their parts must not be put together (RFC 8200 section 4.5). */
+static void test_fragment_ids(void **state)
+{
+	add_sa(FIRST6, 0);
+	add_sa(SECOND6, 0);
+	receive(FIRST6, 1350, 0);
+	receive(SECOND6, 1350, 0);
+	receive(SECOND6, 1350, 0);
+	finish();
+	assert_int_equal(t.rings[1].tx_producer, 6);
+	for (uint32_t n = 0; n < 6; n += 2)
+		assert_int_equal(fragment_id(n), fragment_id(n + 1));
+	assert_int_not_equal(fragment_id(0), fragment_id(2));
+	assert_int_not_equal(fragment_id(2), fragment_id(4));
 	complete(1);
 	all_are_back();
 }
@@ -525,6 +558,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_sent, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fragment_ids, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_runs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_room_behind_a_full_frame, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_big, setup, teardown),

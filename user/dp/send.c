@@ -92,7 +92,8 @@ static void send_whole(struct worker *w, struct esp_packet *p, const struct next
  */
 static bool send_fragments(struct worker *w, struct esp_packet *p, const struct nexthop *hop, uint32_t mtu)
 {
-	const uint32_t count = fragment_outer_count(p->data, p->len, mtu), id = (uint32_t)p->seq;
+	/* SAs between the same addresses count alike: by the SPI their parts differ, and nobody off the path foretells them */
+	const uint32_t count = fragment_outer_count(p->data, p->len, mtu), id = (uint32_t)p->seq ^ esp_sa_config(p->sa)->spi;
 
 	if (!count || worker_buffers(w, ETH_HLEN + mtu) < count)
 		return false;

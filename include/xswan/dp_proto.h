@@ -3,7 +3,7 @@
  * xswan-ike -> xswan-dp over the SOCK_SEQPACKET socket /run/xswan/<instance>/dp.
  *
  * One request per record, one reply per request, in order; all fields in host
- * byte order unless named __be. This is the only way a key ever travels. Both
+ * byte order unless named __be. This is the only way a key ever travels (back, only as GET_KEY says). Both
  * ends wipe their copy of a record that held one. xswan-dp checks every length
  * and range and answers -errno in `error` with a sentence in `text`; a record it
  * cannot parse at all ends the connection.
@@ -50,6 +50,7 @@ enum xswan_dp_op {
 	XSWAN_DP_STRAY, /* struct xswan_dp_stray: from xswan-dp, without a request */
 	XSWAN_DP_GET_MAPS, /* struct xswan_dp_get_maps; descriptors come with the reply */
 	XSWAN_DP_CAPTURE, /* struct xswan_dp_capture: root's, not the controller's; a descriptor comes with the reply */
+	XSWAN_DP_GET_KEY, /* struct xswan_dp_get_key: of one who captures, and asked for keys with it */
 };
 
 enum xswan_dp_dir {
@@ -100,7 +101,15 @@ struct xswan_dp_get_maps {
 struct xswan_dp_capture {
 	struct xswan_dp_header h;
 	__u32 snaplen; /* bytes of each packet; 0: all */
-	__u32 reserved;
+	__u32 keys; /* 1: GET_KEY will follow; refused unless the operator has allowed it (dataplane.capture_keys) */
+};
+
+/* The one way back of a key. The answer is struct xswan_dp_key, or, with an error, the reply in it alone. */
+struct xswan_dp_get_key {
+	struct xswan_dp_header h;
+	__u32 dir;
+	__u32 slot;
+	__u64 uid;
 };
 
 /* Traffic selector (RFC 7296 section 3.13.1); ports in host order. */
@@ -212,6 +221,13 @@ struct xswan_dp_reply {
 	char text[XSWAN_DP_TEXT_MAX]; /* what was wrong; empty without error */
 };
 
+struct xswan_dp_key {
+	struct xswan_dp_reply reply;
+	__u32 alg; /* enum xswan_alg */
+	__u32 len;
+	__u8 key[XSWAN_DP_KEY_MAX]; /* as in xswan_dp_sa_add */
+};
+
 XSWAN_ASSERT_SIZE(struct xswan_dp_hello, 16);
 XSWAN_ASSERT_SIZE(struct xswan_dp_capture, 16);
 XSWAN_ASSERT_SIZE(struct xswan_ts, 40);
@@ -222,5 +238,7 @@ XSWAN_ASSERT_SIZE(struct xswan_dp_moved, 64);
 XSWAN_ASSERT_SIZE(struct xswan_dp_stray, 88);
 XSWAN_ASSERT_SIZE(struct xswan_dp_sa_move, 64);
 XSWAN_ASSERT_SIZE(struct xswan_dp_reply, 160);
+XSWAN_ASSERT_SIZE(struct xswan_dp_get_key, 24);
+XSWAN_ASSERT_SIZE(struct xswan_dp_key, 272);
 
 #endif

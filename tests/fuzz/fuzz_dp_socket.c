@@ -37,7 +37,8 @@ static void start(void)
 							      .sas = sa_table_new(crypto_backend_find(NULL), in, out),
 							      .stat_map_id = 1,
 							      .maps = maps,
-							      .capture = &capture });
+							      .capture = &capture,
+							      .keys = kept_keys_new() });
 	if (!base || !in || !out || !control)
 		abort();
 	atexit(end);
@@ -46,7 +47,7 @@ static void start(void)
 static void take_answers(int fd)
 {
 	union {
-		struct xswan_dp_reply reply;
+		struct xswan_dp_reply reply; /* a key's record begins with one, too */
 		uint8_t bytes[4096];
 	} r;
 	ssize_t len;

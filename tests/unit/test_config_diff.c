@@ -385,6 +385,7 @@ static void settings(void **state)
 		{ "#", "dataplane", "frames = 4096", "dataplane.frames", "16384", "4096", GATEWAY_RESTART_DP },
 		{ "#", "dataplane", "tunnel = tun7", "dataplane.tunnel", "xsw0", "tun7", GATEWAY_RESTART_DP },
 		{ "#", "dataplane", "fragment = after", "dataplane.fragment", "before", "after", GATEWAY_RESTART_DP },
+		{ "#", "dataplane", "capture_keys = yes", "dataplane.capture_keys", "no", "yes", GATEWAY_RESTART_DP },
 		{ "#", "dataplane", "tcp_mss = off", "dataplane.tcp_mss", "auto", "off", GATEWAY_RESTART_DP },
 		{ "#", "ike", "init_rate = 0", "ike.init_rate", "5000", "0", GATEWAY_RESTART_DP },
 		{ "#", "ike", "init_rate_prefix = 0", "ike.init_rate_prefix", "200", "0", GATEWAY_RESTART_DP },

@@ -31,6 +31,7 @@ static struct fixture {
 	int maps[XSWAN_DP_MAP_COUNT];
 	struct account account;
 	struct capture_slot capture;
+	struct kept_keys *keys;
 	int fd;
 } f;
 
@@ -46,6 +47,7 @@ static int set_up(void **state)
 
 	memset(&f, 0, sizeof(f));
 	f.capture.rings = 2;
+	f.keys = kept_keys_new();
 	f.account = (struct account){ .uid = 54321, .gid = getegid() };
 	strcpy(f.dir, "/tmp/xswan-control-XXXXXX");
 	assert_non_null(mkdtemp(f.dir));
@@ -59,7 +61,8 @@ static int set_up(void **state)
 								  .stat_map_id = 4711,
 								  .maps = f.maps,
 								  .controller = &f.account,
-								  .capture = &f.capture });
+								  .capture = &f.capture,
+								  .keys = f.keys });
 	assert_non_null(f.control);
 	f.fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	strcpy(addr.sun_path, f.path);
@@ -76,6 +79,7 @@ static int tear_down(void **state)
 	control_free(f.control);
 	assert_int_equal(access(f.path, F_OK), -1); /* it cleans up behind itself */
 	sa_table_free(f.sas);
+	kept_keys_free(f.keys);
 	event_base_free(f.base);
 	rmdir(f.dir);
 	return 0;
@@ -527,6 +531,79 @@ static void test_capture(void **state)
 	close(second);
 }
 
+static struct xswan_dp_key ask_key(uint32_t slot, uint64_t uid)
+{
+	const struct xswan_dp_get_key request = { .h.op = XSWAN_DP_GET_KEY, .dir = XSWAN_DP_IN, .slot = slot, .uid = uid };
+	struct xswan_dp_key key = { 0 };
+	ssize_t len;
+
+	assert_int_equal(send(f.fd, &request, sizeof(request), MSG_NOSIGNAL), sizeof(request));
+	spin();
+	len = recv(f.fd, &key, sizeof(key), MSG_DONTWAIT);
+	assert_int_equal(len, key.reply.error ? sizeof(key.reply) : sizeof(key));
+	return key;
+}
+
+/* Of SAs that are there, to who has asked for them with a capture, in a dataplane that keeps any. */
+static void test_keys(void **state)
+{
+	struct xswan_dp_capture request = { .h.op = XSWAN_DP_CAPTURE, .keys = 1 };
+	struct xswan_dp_sa_remove gone = { .h.op = XSWAN_DP_SA_REMOVE, .dir = XSWAN_DP_IN, .slot = 7, .uid = 1234 };
+	struct xswan_dp_sa_add m = sa_add(XSWAN_DP_IN, 7, 1234);
+	struct xswan_dp_key key;
+
+	if (geteuid()) {
+		skip();
+		return;
+	}
+	memset(m.key, 0xab, m.key_len);
+	assert_int_equal(ask(&m, sizeof(m)).error, 0);
+	assert_int_equal(ask_key(7, 1234).reply.error, -EPERM);
+	request.keys = 0;
+	assert_int_equal(ask(&request, sizeof(request)).error, 0);
+	assert_int_equal(ask_key(7, 1234).reply.error, -EPERM);
+	close(f.fd);
+	f.fd = connect_one_more();
+	request.keys = 1;
+	assert_int_equal(ask(&request, sizeof(request)).error, 0);
+	key = ask_key(7, 1234);
+	assert_int_equal(key.reply.error, 0);
+	assert_int_equal(key.alg, XSWAN_ALG_AES_GCM_16_256);
+	assert_int_equal(key.len, 36);
+	assert_memory_equal(key.key, m.key, 36);
+	assert_int_equal(key.key[36], 0);
+	assert_int_equal(ask_key(7, 1235).reply.error, -ENOENT);
+	assert_int_equal(ask_key(8, 1234).reply.error, -ENOENT);
+	assert_int_equal(ask_key(XSWAN_SA_SLOTS, 1234).reply.error, -ENOENT);
+	gone.uid = 1;
+	assert_int_equal(ask(&gone, sizeof(gone)).error, -ENOENT);
+	assert_int_equal(ask_key(7, 1234).reply.error, 0);
+	gone.uid = 1234;
+	assert_int_equal(ask(&gone, sizeof(gone)).error, 0);
+	assert_int_equal(ask_key(7, 1234).reply.error, -ENOENT);
+}
+
+static void test_keys_refused(void **state)
+{
+	const struct xswan_dp_capture request = { .h.op = XSWAN_DP_CAPTURE, .keys = 1 };
+	const struct xswan_dp_sa_add m = sa_add(XSWAN_DP_IN, 7, 1234);
+	struct xswan_dp_reply reply;
+
+	control_free(f.control);
+	close(f.fd);
+	f.control = control_new(f.base, &(struct control_config){ .path = f.path,
+								  .sas = f.sas,
+								  .maps = f.maps,
+								  .capture = &f.capture });
+	f.fd = connect_one_more();
+	assert_int_equal(ask(&m, sizeof(m)).error, 0);
+	reply = ask(&request, sizeof(request));
+	assert_int_equal(reply.error, -EPERM);
+	assert_non_null(strstr(reply.text, geteuid() ? "root alone" : "capture_keys = yes"));
+	assert_null(f.capture.now);
+	assert_int_equal(ask_key(7, 1234).reply.error, -EPERM);
+}
+
 /* The controller's user may connect, and gets none. */
 static void test_capture_refused(void **state)
 {
@@ -561,6 +638,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_mode, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_capture, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_capture_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_keys, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_keys_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_add_and_remove, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_window_floor, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_expired, set_up, tear_down),

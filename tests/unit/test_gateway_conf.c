@@ -71,7 +71,7 @@ static void everything(void **state)
 		 " lan {\n  device = a-name-of-15-ch\n  role = inside\n  backend = vnet\n  offloads = keep\n }\n wan2 {\n  device = eth0.7\n  role = "
 		 "outside\n }\n eth9 {\n  role = inside\n }\n}\n"
 		 "dataplane {\n attach = external\n crypto = openssl\n workers = 64\n cpus = 2-5,1\n frames = 1048576\n tunnel = "
-		 "tunnel123456\n fragment = after\n tcp_mss = 1200\n}\n"
+		 "tunnel123456\n fragment = after\n capture_keys = yes\n tcp_mss = 1200\n}\n"
 		 "ike {\n user = a_name_of_32_characters_all_told\n half_open_limit = 65535\n cookie_threshold = 1\n init_rate = 1000000\n init_rate_prefix = 0\n init_rate_peer = 7\n path_mtu_floor = 1000\n fragment_size = 576\n retransmit_tries = 7\n retransmit_timeout = 250ms\n keep_alive = 1m\n}\n"
 		 "log {\n level = debug\n}\n",
 		 why) < 0)
@@ -95,6 +95,7 @@ static void everything(void **state)
 	assert_int_equal(c.frames, 1048576);
 	assert_string_equal(c.tunnel, "tunnel123456");
 	assert_true(c.fragment_after);
+	assert_true(c.capture_keys);
 	assert_int_equal(c.tcp_mss, 1200);
 	assert_int_equal(c.path_mtu_floor, 1000);
 	assert_string_equal(c.user, "a_name_of_32_characters_all_told");

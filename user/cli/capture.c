@@ -6,13 +6,11 @@
 #include "capture.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +18,7 @@
 
 #include "../lib/pinned.h"
 #include "../lib/privileges.h"
+#include "capture_file.h"
 #include "pcapng.h"
 
 #define WAIT_MS 2
@@ -102,6 +101,8 @@ static int follow(struct capturer *c, const char *where)
 			break;
 		if (now - looked > 1000000000u) {
 			capture_select(c);
+			if (capture_keys_look(&c->keys, &c->source, c->cli->err))
+				return CLI_FAILED;
 			looked = now;
 		}
 		if (drain(c, false))
@@ -160,6 +161,7 @@ static int report(const struct capturer *c)
 /* Nothing is copied any more; what has been is written. */
 static int finish(struct capturer *c, const char *where)
 {
+	(void)capture_keys_look(&c->keys, &c->source, c->cli->err);
 	memset(c->source.shared->interface, 0, sizeof(c->source.shared->interface));
 	while (drain(c, true))
 		;
@@ -196,8 +198,8 @@ static int open_tunnels(struct capturer *c)
 static int open_source(struct capturer *c)
 {
 	char path[INSTANCE_PATH], why[INSTANCE_PATH + 96];
-	int err = capture_source_open(&c->source, instance_run_path(c->cli->instance, "dp", path), c->cli->snaplen, why,
-				      sizeof(why));
+	int err = capture_source_open(&c->source, instance_run_path(c->cli->instance, "dp", path), c->cli->snaplen,
+				      c->cli->esp_keys, why, sizeof(why));
 
 	if (!err)
 		return CLI_OK;
@@ -205,22 +207,9 @@ static int open_source(struct capturer *c)
 	return err == -ENOENT || err == -ECONNREFUSED || err == -ETIMEDOUT ? CLI_UNREACHABLE : CLI_FAILED;
 }
 
-/* Of a file that is made or overwritten nobody else can read it; a pipe or a device stays what it is. */
-static int open_file(const char *path)
-{
-	const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	struct stat st;
-
-	if (fd >= 0 && (fstat(fd, &st) || (S_ISREG(st.st_mode) && fchmod(fd, 0600)))) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
 static int open_out(struct capturer *c, const char *where)
 {
-	const int fd = c->cli->output ? open_file(where) : dup(fileno(c->cli->out));
+	const int fd = c->cli->output ? capture_file_open(where) : dup(fileno(c->cli->out));
 
 	c->out = fd < 0 ? NULL : fdopen(fd, "w");
 	if (c->out && !setvbuf(c->out, NULL, _IOFBF, BUFFER))
@@ -229,6 +218,15 @@ static int open_out(struct capturer *c, const char *where)
 	if (!c->out && fd >= 0)
 		close(fd);
 	return CLI_FAILED;
+}
+
+static int open_keys(struct capturer *c)
+{
+	int err = c->cli->esp_keys ? capture_keys_open(&c->keys, c->cli->instance, c->cli->esp_keys) : 0;
+
+	if (err)
+		fprintf(c->cli->err, "xswan: %s: %s\n", c->cli->esp_keys, strerror(-err));
+	return err ? CLI_FAILED : CLI_OK;
 }
 
 static int begin(struct capturer *c, const char *where)
@@ -247,6 +245,8 @@ static int begin(struct capturer *c, const char *where)
 			XSWAN_CAPTURE_INTERFACES - 1);
 		return CLI_FAILED;
 	}
+	if (capture_keys_look(&c->keys, &c->source, c->cli->err))
+		return CLI_FAILED;
 	if (!flush(c, where)) /* whoever reads it sees that it has begun */
 		return CLI_FAILED;
 	if (!c->cli->json)
@@ -262,6 +262,7 @@ static int run(struct capturer *c, const char *operand, const char *where)
 	exit = exit ? exit : capture_resolve(c, operand);
 	exit = exit ? exit : open_source(c);
 	exit = exit ? exit : open_out(c, where);
+	exit = exit ? exit : open_keys(c);
 	exit = exit ? exit : begin(c, where);
 	if (exit)
 		return exit;
@@ -273,6 +274,7 @@ static int run(struct capturer *c, const char *operand, const char *where)
 
 static void close_all(struct capturer *c)
 {
+	capture_keys_close(&c->keys);
 	capture_source_close(&c->source);
 	if (c->out)
 		fclose(c->out);
@@ -314,7 +316,7 @@ int cli_capture(struct cli *cli, const char *operand)
 	if (!c)
 		return CLI_FAILED;
 	c->cli = cli;
-	c->tunnel_fd = c->source.fd = -1;
+	c->tunnel_fd = c->source.fd = c->keys.file = c->keys.fd[0] = c->keys.fd[1] = -1;
 	(void)privileges_protect_memory(); /* no core dump: there is plaintext in this process */
 	exit = run(c, operand, cli->output ? cli->output : "standard output");
 	close_all(c);

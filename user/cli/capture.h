@@ -3,6 +3,7 @@
 #ifndef XSWAN_CLI_CAPTURE_H
 #define XSWAN_CLI_CAPTURE_H
 
+#include "capture_keys.h"
 #include "capture_source.h"
 #include "cli.h"
 
@@ -18,6 +19,7 @@ struct capturer {
 	uint32_t tunnel_count;
 	char what[XSWAN_NAME_LEN]; /* a connection, or CONN/CHILD */
 	struct capture_source source;
+	struct capture_keys keys;
 	FILE *out;
 	struct capture_interface interfaces[XSWAN_CAPTURE_INTERFACES]; /* from 1 on; in the file from 0 on */
 	uint32_t count; /* of them */

@@ -34,9 +34,9 @@ static int connect_to(struct capture_source *s, const char *path, char *why, siz
 }
 
 /* The descriptor that comes with the answer, or -errno. */
-static int ask(const struct capture_source *s, uint32_t snaplen, char *why, size_t why_size)
+static int ask(const struct capture_source *s, uint32_t snaplen, bool keys, char *why, size_t why_size)
 {
-	const struct xswan_dp_capture request = { .h.op = XSWAN_DP_CAPTURE, .snaplen = snaplen };
+	const struct xswan_dp_capture request = { .h.op = XSWAN_DP_CAPTURE, .snaplen = snaplen, .keys = keys };
 	struct xswan_dp_reply reply;
 	union {
 		struct cmsghdr header;
@@ -95,14 +95,15 @@ static int map(struct capture_source *s, int fd, char *why, size_t why_size)
 	return -EPROTO;
 }
 
-int capture_source_open(struct capture_source *s, const char *path, uint32_t snaplen, char *why, size_t why_size)
+int capture_source_open(struct capture_source *s, const char *path, uint32_t snaplen, bool keys, char *why,
+			size_t why_size)
 {
 	int err, fd;
 
 	*s = (struct capture_source){ .fd = -1 };
 	err = connect_to(s, path, why, why_size);
 	if (!err) {
-		fd = ask(s, snaplen, why, why_size);
+		fd = ask(s, snaplen, keys, why, why_size);
 		err = fd < 0 ? fd : map(s, fd, why, why_size);
 		if (fd >= 0)
 			close(fd);
@@ -180,6 +181,21 @@ const struct xswan_capture_record *capture_source_next(struct capture_source *s)
 void capture_source_drop(struct capture_source *s, const struct xswan_capture_record *record)
 {
 	advance(ring_of(s, s->at), record);
+}
+
+int capture_source_key(const struct capture_source *s, uint32_t dir, uint32_t slot, uint64_t uid, struct xswan_dp_key *key)
+{
+	const struct xswan_dp_get_key request = { .h.op = XSWAN_DP_GET_KEY, .dir = dir, .slot = slot, .uid = uid };
+	ssize_t len;
+
+	if (send(s->fd, &request, sizeof(request), MSG_NOSIGNAL) != sizeof(request))
+		return -errno;
+	len = recv(s->fd, key, sizeof(*key), 0);
+	if (len < 0)
+		return -errno;
+	if (len == sizeof(key->reply) && key->reply.error < 0)
+		return key->reply.error;
+	return len == sizeof(*key) && !key->reply.error && key->len <= sizeof(key->key) ? 0 : -EPROTO;
 }
 
 uint64_t capture_source_lost(const struct capture_source *s, uint32_t interface)

@@ -136,6 +136,7 @@ int cli_run(struct cli *cli, int argc, char **argv)
 		{ 'c', "confirm", OPTION_NUMBER, "SECONDS", &cli->confirm, 86400,
 		  "back to what was before, unless confirmed in time" },
 		{ 'o', "output", OPTION_TEXT, "FILE", &cli->output, 0, "not to standard output" },
+		{ 0, "esp-keys", OPTION_TEXT, "FILE", &cli->esp_keys, 0, "keys of the SAs, for Wireshark" },
 		{ 0, "count", OPTION_NUMBER, "NUMBER", &cli->count, 1000000000, "end after so many packets" },
 		{ 0, "seconds", OPTION_NUMBER, "NUMBER", &cli->seconds, 86400, "end after so long" },
 		{ 0, "snaplen", OPTION_NUMBER, "BYTES", &cli->snaplen, 65535, "so much of each packet; else all" },

@@ -25,7 +25,7 @@ struct cli {
 	unsigned int confirm; /* seconds; of apply; 0: at once and for good */
 	unsigned int lines; /* of log; or CLI_UNSET */
 	const char *since, *level; /* of log; or NULL */
-	const char *output; /* of capture; NULL: out */
+	const char *output, *esp_keys; /* of capture; NULL: out; none */
 	unsigned int count, seconds, snaplen; /* of capture; or CLI_UNSET */
 	FILE *out, *err;
 	const char *root; /* before the paths in /proc and /sys that doctor reads; NULL but in tests */

@@ -81,6 +81,9 @@ const struct command commands[] = {
 	  "Written to standard output, or with -o to a file that root alone can read, until interrupted, or until\n"
 	  "--count or --seconds is over; --snaplen cuts packets. What comes too fast is counted, and said at the end.\n"
 	  "\n"
+	  "With --esp-keys also the keys of the SAs, in a file of Wireshark's (esp_sa), if xswan.conf has\n"
+	  "capture_keys = yes: who has it reads all that these SAs have carried, and will.\n"
+	  "\n"
 	  "With --json, which takes -o, the figures at the end are one object. Needs root.\n"
 	  "\n"
 	  "  xswan capture net | tcpdump -nr -\n"
@@ -184,6 +187,7 @@ static const struct {
 	{ "timeout", " up restart down " },
 	{ "confirm", " apply " },
 	{ "output", " capture " },
+	{ "esp-keys", " capture " },
 	{ "count", " capture " },
 	{ "seconds", " capture " },
 	{ "snaplen", " capture " },

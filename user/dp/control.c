@@ -23,7 +23,7 @@ struct client {
 	int fd;
 	uint64_t greeted; /* HELLO: the how manieth of all; 0: not yet */
 	struct ucred peer;
-	bool captures;
+	bool captures, keys;
 };
 
 struct control {
@@ -36,6 +36,8 @@ struct control {
 	int maps[XSWAN_DP_MAP_COUNT];
 	uid_t controller;
 	struct capture_slot *capture;
+	struct kept_keys *keys;
+	const struct xswan_tunnel *tunnels;
 	uint64_t epoch;
 	uint64_t greetings;
 	struct client clients[CLIENTS];
@@ -49,6 +51,7 @@ union request {
 	struct xswan_dp_sa_move move;
 	struct xswan_dp_get_maps get_maps;
 	struct xswan_dp_capture capture;
+	struct xswan_dp_get_key get_key;
 	uint8_t bytes[sizeof(struct xswan_dp_sa_add) + 1]; /* one more: a longer record shows */
 };
 
@@ -58,7 +61,7 @@ static void client_close(struct client *c)
 		capture_end(c->control->capture);
 		log_info("process %d captures no more", (int)c->peer.pid);
 	}
-	c->captures = false;
+	c->captures = c->keys = false;
 	if (c->event)
 		event_free(c->event);
 	if (c->fd >= 0)
@@ -126,19 +129,76 @@ static int check_length(const union request *r, size_t len, size_t want, char *w
 /* *fd: the memory's, to be sent and closed. */
 static int capture(struct client *client, const struct xswan_dp_capture *m, int *fd, char *why, size_t why_size)
 {
+	struct control *c = client->control;
+
 	if (client->peer.uid) {
 		snprintf(why, why_size, "what tunnels carry is shown to root alone");
 		return -EPERM;
 	}
-	*fd = capture_begin(client->control->capture, m->snaplen, why, why_size);
+	if (m->keys && !c->keys) {
+		snprintf(why, why_size, "keys are not handed out: dataplane.capture_keys = yes in xswan.conf would allow it");
+		return -EPERM;
+	}
+	*fd = capture_begin(c->capture, m->snaplen, why, why_size);
 	if (*fd < 0)
 		return *fd;
 	client->captures = true;
+	client->keys = m->keys;
 	log_info("process %d captures what tunnels carry", (int)client->peer.pid);
 	return 0;
 }
 
-static int serve(struct client *client, const union request *r, size_t len, int *fd, char *why, size_t why_size)
+static const char *name_of(const struct control *c, uint32_t dir, uint32_t slot)
+{
+	const struct esp_sa *sa = dir == XSWAN_DP_IN ? sa_table_in(c->sas, slot) : sa_table_out(c->sas, slot);
+	const uint32_t tunnel = sa ? esp_sa_config(sa)->tunnel : XSWAN_TUNNELS;
+
+	return c->tunnels && tunnel < XSWAN_TUNNELS ? c->tunnels[tunnel].name : "?";
+}
+
+/* Each one is said: who reads the log learns that what this SA carries, or has carried, is nobody's secret any more. */
+static int get_key(const struct client *client, const struct xswan_dp_get_key *m, struct xswan_dp_key *key, char *why,
+		   size_t why_size)
+{
+	int err;
+
+	if (!client->keys) {
+		snprintf(why, why_size, "no key was asked for with a capture");
+		return -EPERM;
+	}
+	err = kept_keys_find(client->control->keys, m, key, why, why_size);
+	if (!err)
+		log_warn("%.63s: the key of its %s SA is handed out to process %d of root", name_of(client->control, m->dir, m->slot),
+			 m->dir == XSWAN_DP_IN ? "inbound" : "outbound", (int)client->peer.pid);
+	return err;
+}
+
+static int add(struct control *c, const struct xswan_dp_sa_add *m, char *why, size_t why_size)
+{
+	int err = sa_table_add(c->sas, m, why, why_size);
+
+	if (!err && c->keys)
+		kept_keys_add(c->keys, m);
+	return err;
+}
+
+static int remove_sa(struct control *c, const struct xswan_dp_sa_remove *m, char *why, size_t why_size)
+{
+	int err = sa_table_remove(c->sas, m, why, why_size);
+
+	if (!err && c->keys)
+		kept_keys_remove(c->keys, m);
+	return err;
+}
+
+/* What goes back: the reply, perhaps with a descriptor, or with a key. */
+struct answer {
+	struct xswan_dp_key record; /* begins with the reply; to be wiped */
+	size_t len;
+	int fd; /* -1: none; ours */
+};
+
+static int serve(struct client *client, const union request *r, size_t len, struct answer *a, char *why, size_t why_size)
 {
 	struct control *c = client->control;
 	int err;
@@ -154,10 +214,10 @@ static int serve(struct client *client, const union request *r, size_t len, int 
 		return err;
 	case XSWAN_DP_SA_ADD:
 		err = check_length(r, len, sizeof(r->add), why, why_size);
-		return err ? err : sa_table_add(c->sas, &r->add, why, why_size);
+		return err ? err : add(c, &r->add, why, why_size);
 	case XSWAN_DP_SA_REMOVE:
 		err = check_length(r, len, sizeof(r->remove), why, why_size);
-		return err ? err : sa_table_remove(c->sas, &r->remove, why, why_size);
+		return err ? err : remove_sa(c, &r->remove, why, why_size);
 	case XSWAN_DP_SA_MOVE:
 		err = check_length(r, len, sizeof(r->move), why, why_size);
 		return err ? err : sa_table_move(c->sas, &r->move, why, why_size);
@@ -165,7 +225,13 @@ static int serve(struct client *client, const union request *r, size_t len, int 
 		return check_length(r, len, sizeof(r->get_maps), why, why_size);
 	case XSWAN_DP_CAPTURE:
 		err = check_length(r, len, sizeof(r->capture), why, why_size);
-		return err ? err : capture(client, &r->capture, fd, why, why_size);
+		return err ? err : capture(client, &r->capture, &a->fd, why, why_size);
+	case XSWAN_DP_GET_KEY:
+		err = check_length(r, len, sizeof(r->get_key), why, why_size);
+		err = err ? err : get_key(client, &r->get_key, &a->record, why, why_size);
+		if (!err)
+			a->len = sizeof(a->record);
+		return err;
 	default:
 		snprintf(why, why_size, "unknown request %u", r->h.op);
 		return -EOPNOTSUPP;
@@ -173,7 +239,7 @@ static int serve(struct client *client, const union request *r, size_t len, int 
 }
 
 /* With descriptors, if there are any. */
-static bool send_reply(const struct client *client, const struct xswan_dp_reply *reply, const int *fds, size_t count)
+static bool send_reply(const struct client *client, const struct answer *a, const int *fds, size_t count)
 {
 	union {
 		struct cmsghdr header;
@@ -181,7 +247,7 @@ static bool send_reply(const struct client *client, const struct xswan_dp_reply 
 	} control = { .header = { .cmsg_len = CMSG_LEN(count * sizeof(*fds)),
 				  .cmsg_level = SOL_SOCKET,
 				  .cmsg_type = SCM_RIGHTS } };
-	struct iovec iov = { (void *)reply, sizeof(*reply) };
+	struct iovec iov = { (void *)&a->record, a->len };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 	if (count) {
@@ -189,18 +255,19 @@ static bool send_reply(const struct client *client, const struct xswan_dp_reply 
 		m.msg_control = &control;
 		m.msg_controllen = CMSG_SPACE(count * sizeof(*fds));
 	}
-	return sendmsg(client->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(*reply);
+	return sendmsg(client->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)a->len;
 }
 
-static bool answer(const struct client *client, const struct xswan_dp_reply *reply, int fd)
+static bool answer(const struct client *client, const struct answer *a)
 {
+	const struct xswan_dp_reply *reply = &a->record.reply;
 	bool sent;
 
 	if (reply->h.op == XSWAN_DP_GET_MAPS && !reply->error)
-		return send_reply(client, reply, client->control->maps, XSWAN_DP_MAP_COUNT);
-	sent = send_reply(client, reply, &fd, fd >= 0);
-	if (fd >= 0)
-		close(fd);
+		return send_reply(client, a, client->control->maps, XSWAN_DP_MAP_COUNT);
+	sent = send_reply(client, a, &a->fd, a->fd >= 0);
+	if (a->fd >= 0)
+		close(a->fd);
 	return sent;
 }
 
@@ -208,10 +275,10 @@ static void on_request(evutil_socket_t fd, short what, void *arg)
 {
 	struct client *client = arg;
 	struct control *c = client->control;
-	struct xswan_dp_reply reply = { .version = XSWAN_DP_VERSION };
+	struct answer a = { .record.reply.version = XSWAN_DP_VERSION, .len = sizeof(a.record.reply), .fd = -1 };
+	struct xswan_dp_reply *reply = &a.record.reply;
 	union request r;
 	ssize_t len = recv(fd, &r, sizeof(r), MSG_DONTWAIT);
-	int passed = -1;
 
 	if (len < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -221,19 +288,20 @@ static void on_request(evutil_socket_t fd, short what, void *arg)
 		client_leave(client);
 		goto out;
 	}
-	reply.h = r.h;
-	reply.error = serve(client, &r, len, &passed, reply.text, sizeof(reply.text));
-	reply.epoch = c->epoch;
-	reply.stat_map_id = c->stat_map_id;
-	reply.sa_count = sa_table_count(c->sas);
-	if (reply.error)
-		log_warn("request %u of process %d refused: %s", r.h.op, (int)client->peer.pid, reply.text);
-	if (!answer(client, &reply, passed))
+	reply->h = r.h;
+	reply->error = serve(client, &r, len, &a, reply->text, sizeof(reply->text));
+	reply->epoch = c->epoch;
+	reply->stat_map_id = c->stat_map_id;
+	reply->sa_count = sa_table_count(c->sas);
+	if (reply->error)
+		log_warn("request %u of process %d refused: %s", r.h.op, (int)client->peer.pid, reply->text);
+	if (!answer(client, &a))
 		client_leave(client);
-	else if (r.h.op == XSWAN_DP_HELLO && !reply.error)
+	else if (r.h.op == XSWAN_DP_HELLO && !reply->error)
 		greet(client);
 out:
 	explicit_bzero(&r, sizeof(r));
+	explicit_bzero(&a, sizeof(a));
 }
 
 static bool peer_allowed(const struct control *c, int fd, struct ucred *peer)
@@ -316,6 +384,8 @@ struct control *control_new(struct event_base *base, const struct control_config
 	c->sas = config->sas;
 	c->stat_map_id = config->stat_map_id;
 	c->capture = config->capture;
+	c->keys = config->keys;
+	c->tunnels = config->tunnels;
 	memcpy(c->maps, config->maps, sizeof(c->maps));
 	for (int i = 0; i < CLIENTS; i++)
 		c->clients[i] = (struct client){ .control = c, .fd = -1 };

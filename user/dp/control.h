@@ -8,6 +8,7 @@
 
 #include "../lib/account.h"
 #include "capture.h"
+#include "kept_keys.h"
 #include "sa_table.h"
 
 struct control;
@@ -19,6 +20,8 @@ struct control_config {
 	const int *maps; /* XSWAN_DP_MAP_COUNT descriptors; copied, and they stay the caller's */
 	const struct account *controller; /* besides root, who may connect; NULL: nobody */
 	struct capture_slot *capture; /* for root alone: whoever parses what strangers send does not get plaintext */
+	struct kept_keys *keys; /* what may be handed out to root, too; NULL: nothing is kept */
+	const struct xswan_tunnel *tunnels; /* the map, for names in the log; NULL: none */
 };
 
 /* Listens on path, mode 0600, or 0660 with the controller's group. NULL and errno on error. */

@@ -10,6 +10,7 @@
 #include "../lib/instance.h"
 #include "../lib/log.h"
 #include "attach.h"
+#include "kept_keys.h"
 #include "locals.h"
 #include "offloads.h"
 #include "report.h"
@@ -178,6 +179,12 @@ int dataplane_open(struct dataplane *dp, const struct gateway_conf *conf, const 
 	dp->sas = sa_table_new(dp->crypto, dp->programs.stat_in, dp->programs.stat_out);
 	if (!dp->sas)
 		return -ENOMEM;
+	if (conf->capture_keys) {
+		dp->kept_keys = kept_keys_new();
+		if (!dp->kept_keys)
+			return -ENOMEM;
+		log_warn("dataplane.capture_keys = yes: root may ask for the keys of SAs (xswan capture --esp-keys)");
+	}
 	sa_table_set_drops(dp->sas, dp->programs.drops_in, dp->programs.drops_out);
 	if (dp->owner_count > 1)
 		sa_table_set_min_window(dp->sas, min_u32(2 * RING_SIZE * dp->owner_count, XSWAN_REPLAY_MAX));
@@ -227,6 +234,7 @@ void dataplane_stop(struct dataplane *dp)
 			xsk_umem__delete(dp->xsk_umem[i]);
 	free(dp->ports);
 	sa_table_free(dp->sas);
+	kept_keys_free(dp->kept_keys);
 	programs_unload(&dp->programs);
 	umem_unmap(&dp->umem);
 	*dp = (struct dataplane){ 0 };

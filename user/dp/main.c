@@ -153,6 +153,8 @@ static int loop(struct service *s)
 		.maps = s->dp->programs.controller_fds,
 		.controller = has_controller ? &controller : NULL,
 		.capture = &s->dp->capture,
+		.keys = s->dp->kept_keys,
+		.tunnels = s->dp->programs.tunnels,
 	};
 	struct control *control = control_new(s->base, &config);
 	int err = -ENOMEM;

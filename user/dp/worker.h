@@ -37,6 +37,7 @@ struct dataplane {
 	struct sa_table *sas;
 	struct assist *assist;
 	struct capture_slot capture;
+	struct kept_keys *kept_keys; /* NULL: none are kept */
 	const struct crypto_backend *crypto;
 	struct worker **workers;
 	uint32_t worker_count;

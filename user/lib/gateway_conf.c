@@ -47,6 +47,12 @@ static const struct choice backends[] = {
 	{ NULL, 0 },
 };
 
+static const struct choice no_yes[] = {
+	{ "no", false },
+	{ "yes", true },
+	{ NULL, 0 },
+};
+
 static const struct choice fragment[] = {
 	{ "before", false },
 	{ "after", true },
@@ -244,6 +250,7 @@ static void load_dataplane(struct gateway_conf *conf, struct section *s, struct 
 	const struct choice *attach = choose(s, "attach", attach_modes, p);
 	const struct choice *backend = choose(s, "crypto", crypto, p);
 	const struct choice *order = choose(s, "fragment", fragment, p);
+	const struct choice *keys = choose(s, "capture_keys", no_yes, p);
 	uint64_t frames = conf->frames;
 
 	if (attach)
@@ -256,6 +263,8 @@ static void load_dataplane(struct gateway_conf *conf, struct section *s, struct 
 	load_tcp_mss(conf, s, p);
 	if (order)
 		conf->fragment_after = order->value;
+	if (keys)
+		conf->capture_keys = keys->value;
 	if (section_get_number(s, "frames", FRAMES_MIN, FRAMES_MAX, &frames, p) < 0)
 		return;
 	if (frames & (frames - 1))

@@ -22,6 +22,7 @@
  *       frames = 16384       # UMEM frames of 4096 bytes, shared by all interfaces
  *       tunnel = xsw0        # the host's interface into the tunnels
  *       fragment = before    # sealing: before, after
+ *       capture_keys = no    # may root have the keys of SAs, by xswan capture --esp-keys?
  *       tcp_mss = auto       # of SYNs that pass: auto, what fits; off; or no more than a number of bytes
  *   }
  *   ike {
@@ -89,6 +90,7 @@ struct gateway_conf {
 	uint32_t frames; /* power of two */
 	char tunnel[IFNAMSIZ];
 	bool fragment_after;
+	bool capture_keys;
 	uint16_t tcp_mss; /* 0: off; GATEWAY_MSS_AUTO */
 	uint32_t retransmit_tries;
 	uint64_t retransmit_timeout; /* microseconds */

@@ -89,6 +89,7 @@ const struct field gateway_conf_keys[] = {
 	{ "dataplane.frames", GATEWAY_RESTART_DP, NUMBER(frames) },
 	{ "dataplane.tunnel", GATEWAY_RESTART_DP, TEXT(tunnel) },
 	{ "dataplane.fragment", GATEWAY_RESTART_DP, WORD(fragment_after, fragment_words) },
+	{ "dataplane.capture_keys", GATEWAY_RESTART_DP, WORD(capture_keys, field_yes_no) },
 	{ "dataplane.tcp_mss", GATEWAY_RESTART_DP, WORD(tcp_mss, mss_words) },
 	{ "ike.init_rate", GATEWAY_RESTART_DP, NUMBER(init_rate) },
 	{ "ike.init_rate_prefix", GATEWAY_RESTART_DP, NUMBER(init_rate_prefix) },

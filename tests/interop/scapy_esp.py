@@ -5,9 +5,9 @@
 Needs tests/tools/esp_tool in the build folder ($BUILD, or build); prints TAP. Every case goes through both
 cipher back-ends, as far as this CPU has them.
 
-Limits of scapy 2.5 that the cases work around: it computes the length of the UDP header
+Limits of scapy, above all 2.5, that the cases work around: it computes the length of the UDP header
 before it adds ESP to it; it cannot infer the high half of an extended sequence number,
-which is therefore given to it; it leaves that half out of an HMAC over ESP (RFC 4303 section
+which is therefore given to it; 2.5 leaves that half out of an HMAC over ESP (RFC 4303 section
 2.2.1); and it has no AES-GMAC, which is put together here (RFC 4543 section 3.3).
 """
 
@@ -107,13 +107,19 @@ class Tool:
         return self.process.wait()
 
 
+def has_high_half(algo):
+    """Does scapy itself take it into an HMAC over ESP?"""
+    one, other = (raw(algo.sign(ESP(spi=SPI, seq=1, data=bytes(16)), bytes(64), True, high)) for high in (0, 1))
+    return one != other
+
+
 def association(alg, key, udp, esn, seq):
     sa = SecurityAssociation(
         ESP, spi=SPI, crypt_algo=alg.crypt, crypt_key=key[:alg.crypt_len], auth_algo=alg.auth,
         auth_key=key[alg.crypt_len:], esn_en=esn, esn=seq >> 32,
         tunnel_header=IP(src="192.0.2.1", dst="192.0.2.2", ttl=64),
         nat_t_header=UDP(sport=4500, dport=4500) if udp else None)
-    if esn and alg.auth_len:
+    if esn and alg.auth_len and not has_high_half(sa.auth_algo):
         sa.auth_algo = copy.copy(sa.auth_algo)
         plain_mac = sa.auth_algo.new_mac
         sa.auth_algo.new_mac = lambda k: ExtendedMac(plain_mac(k), seq >> 32)

@@ -36,6 +36,7 @@ const struct doctor_check doctor_checks[] = {
 	{ "esp-hash", "interfaces", doctor_esp_hash },
 	{ "mtu", "interfaces", doctor_mtu },
 	{ "ports", "host", doctor_ports },
+	{ "firewall", "host", doctor_firewall },
 	{ "kernel-ipsec", "host", doctor_kernel_ipsec },
 	{ "forwarding", "host", doctor_forwarding },
 	{ "forwarding6", "host", doctor_forwarding6 },

@@ -141,10 +141,15 @@ void doctor_forwarding6(struct doctor *d);
 void doctor_rp_filter(struct doctor *d);
 void doctor_redirects(struct doctor *d);
 
+/* doctor_firewall.c */
+void doctor_firewall(struct doctor *d);
+
 /* doctor_path.c */
 void doctor_mtu(struct doctor *d);
 void doctor_path_mtu(struct doctor *d);
 void doctor_nat(struct doctor *d);
+
+/* doctor_routes.c */
 void doctor_route_peer(struct doctor *d);
 void doctor_route_remote(struct doctor *d);
 

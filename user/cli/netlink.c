@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <libmnl/libmnl.h>
 #include <linux/genetlink.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -13,11 +12,10 @@
 
 #define BUFFER 32768 /* of answers to a dump */
 
-/* Asks, and gives each message of the answer to fn until it ends. */
-static int ask(int bus, struct nlmsghdr *nlh, mnl_cb_t fn, void *ctx)
+int netlink_ask(int bus, struct nlmsghdr *nlh, mnl_cb_t fn, void *ctx)
 {
 	struct mnl_socket *nl = mnl_socket_open2(bus, SOCK_CLOEXEC);
-	static char buf[BUFFER];
+	char buf[BUFFER];
 	ssize_t len = 0;
 	int more = 1, err = 0;
 
@@ -67,7 +65,7 @@ int netlink_route(const struct addr *to, struct netlink_route *route)
 	rtm->rtm_dst_len = to->family == 4 ? 32 : 128;
 	mnl_attr_put(nlh, RTA_DST, addr_len(to), to->ip);
 	*route = (struct netlink_route){ 0 };
-	return ask(NETLINK_ROUTE, nlh, on_route, route);
+	return netlink_ask(NETLINK_ROUTE, nlh, on_route, route);
 }
 
 /* ---- interfaces ---- */
@@ -98,7 +96,7 @@ int netlink_lower(int ifindex, int *lower)
 	nlh->nlmsg_type = RTM_GETLINK;
 	ifm = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifm));
 	ifm->ifi_index = *lower = ifindex;
-	return ask(NETLINK_ROUTE, nlh, on_link, lower);
+	return netlink_ask(NETLINK_ROUTE, nlh, on_link, lower);
 }
 
 /* ---- generic netlink: the family of network devices ---- */
@@ -146,13 +144,13 @@ int netlink_xdp_features(int ifindex, uint64_t *features)
 	int err;
 
 	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, "netdev");
-	err = ask(NETLINK_GENERIC, nlh, on_family, &family);
+	err = netlink_ask(NETLINK_GENERIC, nlh, on_family, &family);
 	if (err || !family)
 		return err ? err : -EOPNOTSUPP;
 	nlh = generic_message(buf, family, NETDEV_DEV_GET);
 	mnl_attr_put_u32(nlh, NETDEV_IFINDEX, (uint32_t)ifindex);
 	*features = 0;
-	return ask(NETLINK_GENERIC, nlh, on_device, features);
+	return netlink_ask(NETLINK_GENERIC, nlh, on_device, features);
 }
 
 /* ---- the kernel's own IPsec ---- */
@@ -181,7 +179,7 @@ static int dump_xfrm(uint16_t type, size_t body, mnl_cb_t fn, unsigned int *coun
 	nlh->nlmsg_flags = NLM_F_DUMP;
 	mnl_nlmsg_put_extra_header(nlh, body);
 	*count = 0;
-	return ask(NETLINK_XFRM, nlh, fn, count);
+	return netlink_ask(NETLINK_XFRM, nlh, fn, count);
 }
 
 int netlink_count_xfrm(unsigned int *states, unsigned int *policies)

@@ -6,7 +6,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <libmnl/libmnl.h>
+
 #include "../lib/addr.h"
+
+/* Asks on a bus (NETLINK_ROUTE, …), and gives each message of the answer to fn until it ends; fn may ask, too. */
+int netlink_ask(int bus, struct nlmsghdr *nlh, mnl_cb_t fn, void *ctx);
 
 struct netlink_route {
 	int ifindex;

@@ -64,6 +64,7 @@ page_after()
 {
 	case $1 in
 	*"ping -c 3"*) check "what it says of netfilter" past_netfilter ;;
+	*"disable --now xswan-ike"*) check "… and it says nothing that sounds like an error" fails grep -Ei 'libbpf|error' "$STATE/page/output" ;;
 	esac
 }
 page docs/from-strongswan.md

@@ -67,10 +67,16 @@ machine_start()
 	wait_for 30 booted "$1"
 }
 
+# leader NAME: the process id of its systemd
+leader()
+{
+	pgrep -P "$(pid_of "$1")"
+}
+
 # on NAME COMMAND…, as root there
 on()
 {
-	nsenter --target "$(pgrep -P "$(pid_of "$1")")" --mount --pid --cgroup --uts --net --root --wd -- \
+	nsenter --target "$(leader "$1")" --mount --pid --cgroup --uts --net --root --wd -- \
 		env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "${@:2}"
 }
 
@@ -85,7 +91,7 @@ machines_off()
 
 	for name in "${MACHINES[@]}"; do
 		[ "$tap_failed" = 0 ] || on "$name" journalctl --no-pager -n 60 -u 'xswan-*' | sed "s/^/#   $name: /"
-		! pid=$(pgrep -P "$(pid_of "$name")") || kill -KILL "$pid"
+		! pid=$(leader "$name") || kill -KILL "$pid"
 	done
 }
 MACHINES=()

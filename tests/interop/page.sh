@@ -57,15 +57,34 @@ told()
 	[ -z "${3:-}" ] || grep -Fq -- "$3" "$1.before" || { echo "the paragraph before does not name $3" && return 1; }
 }
 
+# As the real one, between machines, whose roots are the descriptors 5 and 6.
+# shellcheck disable=SC2317  # called in a machine
+scp()
+{
+	local path paths=()
+
+	for path; do
+		case $path in
+		[ab]:/*) path=${path/a:/\/proc\/self\/fd\/5} path=${path/b:/\/proc\/self\/fd\/6} ;;
+		a:*) path=/proc/self/fd/5/root/${path#a:} ;;
+		b:*) path=/proc/self/fd/6/root/${path#b:} ;;
+		esac
+		paths+=("$path")
+	done
+	cp "${paths[@]}"
+}
+
 # commands_run BLOCK WHO [fails]
 commands_run()
 {
-	local who
+	local who commands
 
 	told "$1" "$2" || return
 	: >"$STATE/page/output"
+	commands=$(declare -f scp && cat "$1.body")
+	exec 5<"/proc/$(leader a)/root" 6<"/proc/$(leader b)/root"
 	for who in ${2//,/ }; do
-		as "$who" bash -euo pipefail -c "cd; $(cat "$1.body")" >>"$STATE/page/output" 2>&1 </dev/null || {
+		as "$who" bash -euo pipefail -c "cd; $commands" >>"$STATE/page/output" 2>&1 </dev/null || {
 			[ "${3:-}" = fails ] && continue
 			cat "$STATE/page/output"
 			return 1
@@ -89,7 +108,7 @@ file_written()
 # Numbers, times and counters are any.
 shape()
 {
-	sed -E 's/\x1b\[[0-9;]*m//g; s/\b[0-9a-f]{8,16}(_[ir])?\b/#/g; s/[0-9]+(\.[0-9]+)?/#/g; s/# ?[kMG]?B\b/# B/g; s/\b#(ms|s|m|h|d)\b( #(s|m|h)\b)?/#s/g; s/[[:space:]]+/ /g; s/^ | $//g'
+	sed -E 's/\x1b\[[0-9;]*m//g; s/\b[0-9A-Fa-f]{8,16}(_[ir])?\b/#/g; s/[0-9]+(\.[0-9]+)?/#/g; s/# ?[kMG]?B\b/# B/g; s/\b#(ms|s|m|h|d)\b( #(s|m|h)\b)?/#s/g; s/[[:space:]]+/ /g; s/^ | $//g'
 }
 
 # said BLOCK: each line, in this order
@@ -119,10 +138,10 @@ found()
 	return 1
 }
 
-# Its first line that is no comment.
+# Its first line that says something.
 title()
 {
-	grep -v '^ *#' "$1.body" | head -n 1
+	grep -Ev '^ *#|^…$' "$1.body" | head -n 1
 }
 
 block()
@@ -145,13 +164,14 @@ block()
 	esac
 }
 
-# page FILE. After each block page_after is told its title, if there is such a function.
+# page FILE. With PAGE_UNTIL up to a block that begins like that. After each block page_after is told its title, if there is such a function.
 page()
 {
 	local fence
 
 	need "$1 has blocks, and each ends" page_split "$TOP/$1"
 	for fence in "$STATE"/page/*.fence; do
+		[ -z "${PAGE_UNTIL:-}" ] || ! title "${fence%.fence}" | grep -q "^$PAGE_UNTIL" || return 0
 		block "${fence%.fence}"
 		! declare -F page_after >/dev/null || page_after "$(title "${fence%.fence}")"
 	done

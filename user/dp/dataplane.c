@@ -364,8 +364,10 @@ bool dataplane_refresh(struct dataplane *dp)
 
 int dataplane_detach(const struct gateway_conf *conf, const char *instance, char *why, size_t why_size)
 {
-	int err = attach_remove_all(instance);
+	int err;
 
+	programs_hush();
+	err = attach_remove_all(instance);
 	offloads_restore(instance);
 	if (!err)
 		err = tunnel_if_remove(conf->tunnel);

@@ -178,13 +178,18 @@ static int find_descriptors(struct programs *p, char *why, size_t why_size)
 	return map_arrays(p, why, why_size);
 }
 
+void programs_hush(void)
+{
+	libbpf_set_print(print_libbpf);
+}
+
 int programs_load(struct programs *p, const char *instance, const struct port *ports, int port_count,
 		  enum attach_mode attach, bool jumbo, char *why, size_t why_size)
 {
 	char pin_dir[INSTANCE_PATH];
 	int err;
 
-	libbpf_set_print(print_libbpf);
+	programs_hush();
 	*p = (struct programs){ .instance = instance, .nexthop_fd = -1 };
 	err = make_pin_dir(instance, pin_dir, why, why_size);
 	if (!err)

@@ -41,6 +41,7 @@ struct programs {
 int programs_load(struct programs *p, const char *instance, const struct port *ports, int port_count,
 		  enum attach_mode attach, bool jumbo, char *why, size_t why_size);
 void programs_unload(struct programs *p); /* detaches nothing */
+void programs_hush(void); /* what libbpf says of attempts in vain goes to the debug log; programs_load does that, too */
 
 /* Writes the port's entry in the ports map. host_ifindex: of xswN. 0 or -errno with a sentence in why. */
 int programs_set_port(struct programs *p, const struct port *port, int host_ifindex, char *why, size_t why_size);

@@ -104,6 +104,18 @@ refused()
 	[ "$(refused_keys | wc -l)" -gt 30 ] && equal "$(diff <(refused_in_page) <(refused_keys))" ""
 }
 
+certificate_reasons()
+{
+	local word words
+
+	words=$(sed '1,/^## What goes wrong/d' "$TOP/docs/certificates.md" | sed -n 's/^| `\([a-z_]*\)` |.*/\1/p')
+	[ "$(echo "$words" | wc -l)" -gt 5 ] || return
+	for word in $words; do
+		names "$TOP/user/ike/reason.h" | grep -qx "$word" || { echo "$word is no reason" && return 1; }
+	done
+}
+
+# Other pages and files, in backquotes or as links.
 links()
 {
 	local page name
@@ -132,6 +144,7 @@ check "each metric is in its page, and no other" metrics_are_explained
 check "reasons for failures" are_known "A tunnel does not come up" "$TOP/user/ike/reason.h"
 check "reasons for drops" are_known "It is up, and nothing passes" "$TOP/include/xswan/drops.h"
 check "every drop that somebody can do something about is there" every_drop
+check "reasons for refused certificates" certificate_reasons
 check "keys of xswan.conf" gateway_keys
 check "strongSwan's keys that are refused, and no others, are said to be" refused
 check "pages that pages name exist" links

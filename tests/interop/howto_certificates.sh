@@ -24,6 +24,17 @@ unlost()
 	}
 }
 
+# Number of the IKE SA that is up: another one has authenticated anew.
+ike_number()
+{
+	on a xswan --json status | jq -r '[.connections[].ike_sas[].id] | max'
+}
+
+anew()
+{
+	compare "$(ike_number)" -gt "$before"
+}
+
 authenticated()
 {
 	on a swanctl --list-sas --uri unix:///run/xswan/default/vici | tee /dev/stderr | grep -q "remote 'b.example.com'"
@@ -39,8 +50,14 @@ page_after()
 {
 	case $1 in
 	"ping -c 5"*) check "the peer is who its certificate says" authenticated ;;
-	"xswan certs") start pings client ping -n -i 0.05 -W 2 "$SERVER" ;;
-	"swanctl --rekey"*) check "no packet was lost while it was renewed" unlost ;;
+	"xswan certs")
+		before=$(ike_number)
+		start pings client ping -n -i 0.01 -W 2 "$SERVER"
+		;;
+	"swanctl --rekey"*)
+		check "it is in use" wait_for 5 anew
+		check "no packet was lost while it was renewed" unlost
+		;;
 	"xswan --timeout 5 restart b") check "it is refused" refused ;;
 	esac
 }

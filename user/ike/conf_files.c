@@ -33,7 +33,10 @@ struct conf_files {
 	struct table by_path;
 	struct conf_file *files;
 	struct conf_directory *directories;
+	size_t secure; /* bytes in OpenSSL's secure heap */
 };
+
+#define SECURE_MAX (256u << 10) /* the heap is small, and for what is computed with, first of all */
 
 struct conf_files *conf_files_new(void)
 {
@@ -94,12 +97,17 @@ static const char *kind_of(mode_t mode)
 	return S_ISSOCK(mode) ? "a socket, not a file" : "a device, not a file";
 }
 
-/* The secure heap is small, and there may be thousands of keys: what it has no room for is wiped all the same. */
-static uint8_t *allocate(enum conf_file_kind kind, size_t size)
+/* There may be thousands of keys: what has no room in the secure heap is locked like all memory, and wiped all the same. */
+static uint8_t *allocate(struct conf_files *f, enum conf_file_kind kind, size_t size)
 {
-	uint8_t *data = kind != CONF_FILE_PUBLIC ? OPENSSL_secure_malloc(size) : NULL;
+	uint8_t *data = NULL;
 
-	return data ? data : OPENSSL_malloc(size);
+	if (kind != CONF_FILE_PUBLIC && f->secure + size <= SECURE_MAX)
+		data = OPENSSL_secure_malloc(size);
+	if (!data)
+		return OPENSSL_malloc(size);
+	f->secure += size;
+	return data;
 }
 
 static int read_all(int fd, uint8_t *data, size_t len)
@@ -119,7 +127,8 @@ static int read_all(int fd, uint8_t *data, size_t len)
 	return 0;
 }
 
-static int read_open(int fd, struct conf_file *file, enum conf_file_kind kind, size_t max, char *why, size_t why_size)
+static int read_open(struct conf_files *f, int fd, struct conf_file *file, enum conf_file_kind kind, size_t max, char *why,
+		     size_t why_size)
 {
 	struct stat st;
 
@@ -139,7 +148,7 @@ static int read_open(int fd, struct conf_file *file, enum conf_file_kind kind, s
 		return -EPERM;
 	}
 	file->len = (size_t)st.st_size;
-	file->data = allocate(kind, file->len + 1);
+	file->data = allocate(f, kind, file->len + 1);
 	return file->data ? read_all(fd, file->data, file->len) : -ENOMEM;
 }
 
@@ -156,15 +165,16 @@ static void explain(const char *path, int err, char *why, size_t why_size)
 }
 
 /* O_NONBLOCK: a FIFO that nobody writes to would be waited for. */
-static int read_path(const char *path, struct conf_file *file, enum conf_file_kind kind, size_t max, char *why,
+static int read_path(struct conf_files *f, struct conf_file *file, enum conf_file_kind kind, size_t max, char *why,
 		     size_t why_size)
 {
+	const char *path = file->path;
 	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	int err = fd < 0 ? -errno : 0;
 
 	*why = '\0';
 	if (!err)
-		err = read_open(fd, file, kind, max, why, why_size);
+		err = read_open(f, fd, file, kind, max, why, why_size);
 	if (fd >= 0)
 		close(fd);
 	if (err == -ENXIO) /* a socket */
@@ -205,7 +215,7 @@ int conf_files_read(struct conf_files *f, const char *path, enum conf_file_kind 
 			snprintf(why, why_size, "out of memory");
 			return -ENOMEM;
 		}
-		err = read_path(path, file, kind, max, why, why_size);
+		err = read_path(f, file, kind, max, why, why_size);
 		if (err) {
 			free_file(file);
 			return err;

@@ -19,7 +19,7 @@ HEX=0x$(printf 'sixteen octets, or more' | od -An -tx1 | tr -d ' \n')
 BASE64=0s$(printf 'sixteen octets, or more, too' | base64)
 
 # each has the child of its name, for its own network behind gateway A: 10.1.N.0/24
-CONNS=(rsa ecdsa encrypted bundle hex base64 quoted)
+CONNS=(rsa ecdsa encrypted bundle container hex base64 quoted)
 net_of()
 {
 	local i
@@ -41,6 +41,8 @@ fill_directories()
 		openssl ec -in "$PKI/ecdsa.key" -outform DER -out "$ETC/ecdsa/ecdsa.der" &&
 		openssl pkcs8 -topk8 -v2 aes-256-cbc -in "$PKI/encrypted.key" -passout "pass:$PASSPHRASE" -out "$ETC/pkcs8/encrypted.key" &&
 		cp "$PKI/bundle.key" "$ETC/private/" &&
+		openssl pkcs12 -export -in "$PKI/container.pem" -inkey "$PKI/container.key" -passout "pass:of the container" \
+			-out "$ETC/pkcs12/container.p12" &&
 		openssl x509 -in "$PKI/b-p256.pem" -pubkey -noout >"$ETC/pubkey/b.pem"
 }
 
@@ -50,7 +52,7 @@ certified()
 	cat <<-END
 		    $1 : gateway {
 		        local {
-		            certs = $2
+		            ${2:+certs = $2}
 		            id = $1.example.com
 		        }
 		        remote {
@@ -120,6 +122,7 @@ write_conf()
 		certified ecdsa ecdsa.crt
 		certified encrypted encrypted.pem
 		certified bundle bundle.pem
+		certified container ""
 		echo '}'
 	} >"$ETC/conf.d/more/certificates.connections"
 	{
@@ -134,6 +137,10 @@ write_conf()
 		    pkcs8-gateway {
 		        file = encrypted.key
 		        secret = "${PASSPHRASE//\"/\\\"}"
+		    }
+		    pkcs12-gateway {
+		        file = container.p12
+		        secret = "of the container"
 		    }
 		    ike-hex {
 		        id-a = hex.example.com
@@ -265,7 +272,7 @@ loaded_by_swanctl()
 
 	out=$(in_place env STRONGSWAN_CONF="$STATE/strongswan.conf" swanctl --load-all --noprompt --uri "unix://$STATE/a/vici" 2>&1)
 	echo "$out"
-	grep -q 'successfully loaded 7 connections' <<<"$out" && fails grep -qi 'failed' <<<"$out"
+	grep -q 'successfully loaded 8 connections' <<<"$out" && fails grep -qi 'failed' <<<"$out"
 }
 
 strongswan_goes()
@@ -330,7 +337,7 @@ checked()
 	in_place "$BUILD/xswan" check /etc/swanctl >"$STATE/check" 2>&1
 	status=$?
 	cat "$STATE/check"
-	[ $status = 0 ] && grep -q '^connections: 7, errors: 0' "$STATE/check" &&
+	[ $status = 0 ] && grep -q '^connections: 8, errors: 0' "$STATE/check" &&
 		grep -q '^warning: /etc/swanctl/pubkey/b.pem: not used: a key alone has no end' "$STATE/check" &&
 		grep -q "^bundle: 'bundle.example.com' (pubkey).*sends /etc/swanctl/x509/bundle.pem" "$STATE/check"
 }
@@ -379,7 +386,7 @@ others_refused()
 
 need "topology" topology_up
 need "addresses" addresses
-need "certificates" python3 "$(dirname "$0")/pki.py" "$PKI" rsa:rsa:root ecdsa:p384:root encrypted:rsa:root bundle:p256:im
+need "certificates" python3 "$(dirname "$0")/pki.py" "$PKI" rsa:rsa:root ecdsa:p384:root encrypted:rsa:root bundle:p256:im container:p256:root
 need "configuration of the gateways" eval 'gateway_conf a && gateway_conf b'
 need "/etc/swanctl of gateway A" make_directory
 need "the peer's" peer_conf

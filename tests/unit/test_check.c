@@ -169,7 +169,7 @@ static void every_secret(void **state)
 {
 	static const char *const sections[][2] = {
 		{ "eap-x", "there is no EAP" },	 { "ntlm", "there is no EAP" },		    { "xauth-x", "there is no XAuth" },
-		{ "ppk", "post-quantum" },	 { "pkcs12-x", "PKCS#12 is not read" },	    { "token", "PKCS#11 tokens" },
+		{ "ppk", "post-quantum" },	 { "token", "PKCS#11 tokens" },
 		{ "bliss-x", "spoken by nobody" }, { "nonsense", "pre-shared keys are in sections ike" },
 	};
 	char text[1024], words[256];
@@ -271,11 +271,11 @@ static void certificates(void **state)
 	check_at(timegm(&tm) - 1, false);
 	says("warning: x509/gw.pem: 'C=CH, CN=gw' is valid from ");
 
-	files_mkdir("pkcs12");
-	files_put("pkcs12/gw.p12", "whatever");
+	files_mkdir("pubkey");
+	files_put("pubkey/gw.pub", "whatever");
 	assert_int_equal(chmod(files_in("private/other.pem"), 0604), 0);
 	assert_int_equal(check_now(conf), 0);
-	says("warning: pkcs12/gw.p12: not used: PKCS#12 is not read: ");
+	says("warning: pubkey/gw.pub: not used: a key alone has no end and no name: ");
 	says("warning: private/other.pem: mode 0604: everybody who gets into its directory can read it: chmod o= ");
 
 	files_delete("private/other.pem");

@@ -12,6 +12,8 @@
 
 #include <errno.h>
 
+#include <openssl/pkcs12.h>
+
 #include "../../user/ike/cert.h"
 #include "../../user/ike/config_diff.h"
 #include "../../user/ike/config_load.h"
@@ -234,6 +236,71 @@ static void passphrases(void **state)
 	pki_free(&pki);
 }
 
+static void put_container(const char *name, const struct pki_cert *cert, const struct pki_cert *issuer, const char *phrase)
+{
+	STACK_OF(X509) *others = sk_X509_new_null();
+	PKCS12 *p12;
+	unsigned char *der = NULL;
+	int len;
+
+	sk_X509_push(others, issuer->x509);
+	p12 = PKCS12_create(phrase, "gw", cert->key, cert->x509, others, 0, 0, 0, 0, 0);
+	assert_non_null(p12);
+	len = i2d_PKCS12(p12, &der);
+	assert_true(len > 0);
+	files_put_bytes(name, der, (size_t)len);
+	OPENSSL_free(der);
+	PKCS12_free(p12);
+	sk_X509_free(others);
+}
+
+static int load_container(struct config **cfg, const char *secrets)
+{
+	char text[1024];
+	int err;
+
+	snprintf(text, sizeof(text), "connections {\n a {\n  local {\n   id = gw.example\n  }\n  remote {\n  }\n  children {\n   net {\n   }\n"
+				     "  }\n }\n}\nsecrets {\n%s}\n", secrets);
+	files_put("swanctl.conf", text);
+	err = config_load(cfg, files_dir, NULL, why, sizeof(why));
+	files_relative(why);
+	return err;
+}
+
+/* Key and certificates in one file: what is in it of CAs is no more trusted than what a peer sends. */
+static void containers(void **state)
+{
+	struct pki pki = { 0 };
+	struct pki_cert *ca = pki_issue(&pki, &(struct pki_spec){ .subject = "CN=ca", .ca = true });
+	struct pki_cert *gw = pki_issue(&pki, &(struct pki_spec){ .subject = "CN=gw", .names = "DNS:gw.example", .issuer = ca });
+	static const char right[] = " pkcs12-1 {\n  file = gw.p12\n  secret = geheim\n }\n";
+	static const char wrong[] = " pkcs12-1 {\n  file = gw.p12\n  secret = falsch\n }\n";
+	struct config *cfg;
+
+	files_mkdir("pkcs12");
+	put_container("pkcs12/gw.p12", gw, ca, "geheim");
+	if (load_container(&cfg, right))
+		fail_msg("%s", why);
+	assert_int_equal(cfg->conns->local_auth.cert_count, 1);
+	assert_non_null(cfg->conns->local_auth.certs[0]->key);
+	assert_non_null(strstr(cfg->conns->local_auth.certs[0]->file, "pkcs12/gw.p12"));
+	for (const struct cert *c = cfg->credentials->certs; c; c = c->next)
+		assert_int_equal(c->role, CERT_END);
+	assert_int_equal(sk_X509_num(cfg->credentials->anchors), 0);
+	config_unref(cfg);
+	assert_int_equal(load_container(&cfg, wrong), -EINVAL);
+	assert_string_equal(why, "pkcs12/gw.p12: encrypted, and not with this secret (and 2 more problems)");
+	assert_int_equal(load_container(&cfg, ""), -EINVAL);
+	assert_non_null(strstr(why, "pkcs12/gw.p12: encrypted: write secrets { pkcs12-1 { file = gw.p12, secret = ... } }"));
+	files_put("pkcs12/gw.p12", "no container");
+	assert_int_equal(load_container(&cfg, right), -EINVAL);
+	assert_non_null(strstr(why, "pkcs12/gw.p12: not PKCS#12, or damaged"));
+	put_container("pkcs12/gw.p12", gw, ca, "");
+	assert_int_equal(load_container(&cfg, ""), 0);
+	config_unref(cfg);
+	pki_free(&pki);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +309,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(changed, begin, end),
 		cmocka_unit_test_setup_teardown(as_it_was_taken, begin, end),
 		cmocka_unit_test_setup_teardown(passphrases, begin, end),
+		cmocka_unit_test_setup_teardown(containers, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,6 +69,9 @@ int credentials_add_crls(struct credentials *c, struct span content, const char 
  */
 int credentials_add_key(struct credentials *c, struct span content, struct span *passphrase, const char *file, char *why,
 			size_t why_size) __attribute__((warn_unused_result));
+/* Both of a PKCS#12 file: its key, and all its certificates as ends and intermediates. As above. */
+int credentials_add_pkcs12(struct credentials *c, struct span content, const struct span *passphrase, const char *file,
+			   char *why, size_t why_size) __attribute__((warn_unused_result));
 /*
  * SHA-1 of a private key's public half, the bits of its SubjectPublicKeyInfo: how strongSwan names keys. 0, -EBADMSG: it is
  * no key, or encrypted; -EKEYREJECTED: one of a kind that is not supported.

@@ -21,6 +21,7 @@
 
 static const char *const key_dirs[] = { "private", "rsa", "ecdsa", "pkcs8" };
 #define KEY_DIRS (sizeof(key_dirs) / sizeof(key_dirs[0]))
+#define CONTAINERS "pkcs12"
 
 /* What a client names is read as it is now. */
 static int read_file(struct loading *l, enum conf_file_kind kind, const char *path, struct span *content, char *why,
@@ -83,7 +84,7 @@ static bool is_key_section(const struct section *s)
 		if (is_of(s, key_dirs[i], strlen(key_dirs[i])))
 			return true;
 	}
-	return false;
+	return is_of(s, CONTAINERS, strlen(CONTAINERS));
 }
 
 /* The section of secrets that is about this file: one of the directory's kind, as strongSwan wants it, else of any. */
@@ -118,22 +119,45 @@ static int find_passphrase(struct loading *l, const char *path, struct span *pas
 	return config_read_secret(l, k, passphrase, p);
 }
 
-static void load_key(struct loading *l, const char *path, struct problems *p)
+/* A key, or PKCS#12, which has its certificate, too. */
+static int add_encrypted(struct loading *l, bool container, const char *path, struct span *passphrase, char *why,
+			 size_t why_size)
 {
-	struct span content, passphrase;
+	struct span content;
+	int ret = read_file(l, CONF_FILE_KEY, path, &content, why, why_size);
+
+	if (ret)
+		return ret;
+	if (container)
+		return credentials_add_pkcs12(l->cfg->credentials, content, passphrase, path, why, why_size);
+	return credentials_add_key(l->cfg->credentials, content, passphrase, path, why, why_size);
+}
+
+static void load_encrypted(struct loading *l, bool container, const char *path, struct problems *p)
+{
+	struct span passphrase;
 	char why[WHY_TEXT];
-	int has = find_passphrase(l, path, &passphrase, p),
-	    ret = read_file(l, CONF_FILE_KEY, path, &content, why, sizeof(why));
+	const int has = find_passphrase(l, path, &passphrase, p);
+	int ret;
 
 	if (has == -EINVAL)
 		return;
-	if (!ret)
-		ret = credentials_add_key(l->cfg->credentials, content, !has ? &passphrase : NULL, path, why, sizeof(why));
+	ret = add_encrypted(l, container, path, !has ? &passphrase : NULL, why, sizeof(why));
 	if (ret == -ENOKEY && has)
-		problem_text(p, "%s: %s: write secrets { private-1 { file = %s, secret = ... } }, each on a line of its own",
-			     path, why, strrchr(path, '/') + 1);
+		problem_text(p, "%s: %s: write secrets { %s-1 { file = %s, secret = ... } }, each on a line of its own", path, why,
+			     container ? CONTAINERS : "private", strrchr(path, '/') + 1);
 	else if (ret)
 		problem_text(p, "%s: %s", path, why);
+}
+
+static void load_key(struct loading *l, const char *path, struct problems *p)
+{
+	load_encrypted(l, false, path, p);
+}
+
+static void load_container(struct loading *l, const char *path, struct problems *p)
+{
+	load_encrypted(l, true, path, p);
 }
 
 /* A passphrase that no key has asked for is looked at all the same. */
@@ -201,7 +225,6 @@ static void load_directory(struct loading *l, const char *name,
 static const struct idle_dir {
 	const char *name, *why;
 } idle_dirs[] = {
-	{ "pkcs12", "PKCS#12 is not read: openssl pkcs12 -in FILE -nokeys -out x509/NAME.pem, and -nocerts -out private/NAME.key" },
 	{ "pubkey", "a key alone has no end and no name: only certificates are used" },
 	{ "x509ocsp", "xswan asks no OCSP responder: revocation lists are in x509crl" },
 	{ "x509aa", "there are no attribute certificates" },
@@ -264,6 +287,7 @@ void config_load_credentials(struct loading *l, struct problems *p)
 	load_directory(l, "x509crl", load_list, p);
 	for (size_t i = 0; i < KEY_DIRS; i++)
 		load_directory(l, key_dirs[i], load_key, p);
+	load_directory(l, CONTAINERS, load_container, p);
 	check_key_sections(l, p);
 	for (const struct loaded_blob *b = l->loaded ? l->loaded->blobs : NULL; b; b = b->next)
 		add_loaded(l, b, p);

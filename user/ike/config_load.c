@@ -92,7 +92,6 @@ static const char *why_no_secret(const struct section *s)
 		{ "ntlm", "there is no EAP" },
 		{ "xauth", "there is no XAuth, which is of IKEv1" },
 		{ "ppk", "there are no post-quantum preshared keys (RFC 8784) yet" },
-		{ "pkcs12", "PKCS#12 is not read: put the certificate into x509, the key into private" },
 		{ "token", "xswan has no use for PKCS#11 tokens: keys are files in private" },
 		{ "bliss", "this algorithm is spoken by nobody any more" },
 	};

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -215,9 +216,41 @@ static void changes_no_answer(void **state)
 	assert_true(found > 1000 && shunts > 1000); /* it was about something */
 }
 
+/* The gateway that all of ours are for is in every secret: finding the one for a pair takes no walk through all of them. */
+static void one_end_is_in_all(void **state)
+{
+	enum { SECRETS = 10000 };
+	struct config *cfg = calloc(1, sizeof(*cfg));
+	struct conf_secret **secret = &cfg->secrets;
+	struct identity gateway, site;
+	clock_t begun;
+	char name[32];
+
+	cfg->refs = 1;
+	assert_int_equal(identity_parse(&gateway, "gateway.example.com"), 0);
+	for (int i = 0; i < SECRETS; i++, secret = &(*secret)->next) {
+		snprintf(name, sizeof(name), "site%d.example.com", i);
+		*secret = calloc(1, sizeof(**secret));
+		(*secret)->name = strdup(name);
+		assert_int_equal(identity_parse(&(*secret)->ids[0], name), 0);
+		(*secret)->ids[1] = gateway;
+		(*secret)->id_count = 2;
+	}
+	config_index(cfg);
+	begun = clock();
+	for (int i = 0; i < SECRETS; i++) {
+		snprintf(name, sizeof(name), "site%d.example.com", i);
+		assert_int_equal(identity_parse(&site, name), 0);
+		assert_string_equal(config_find_psk(cfg, &site, &gateway)->name, name);
+		assert_string_equal(config_find_psk(cfg, &gateway, &site)->name, name);
+	}
+	assert_true(clock() - begun < CLOCKS_PER_SEC / 2); /* it takes a fiftieth of that; with a walk, some seconds */
+	config_unref(cfg);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(changes_no_answer) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(changes_no_answer), cmocka_unit_test(one_end_is_in_all) };
 
 	return cmocka_run_group_tests_name("config index", tests, NULL, NULL);
 }

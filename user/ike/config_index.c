@@ -350,6 +350,30 @@ static void consider(struct best_secret *best, const struct conf_secret *s)
 	best->score = score;
 }
 
+static bool names_both(const struct conf_secret *s, const struct identity *local, const struct identity *remote)
+{
+	return owns(s, local) == 2 && owns(s, remote) == 2;
+}
+
+/*
+ * The first that names both, than which none is better: it is the first such of either's, and with whoever has few of them soon
+ * found. One of the two may be in every secret that there is: the gateway that thousands of ours are for.
+ */
+static const struct conf_secret *find_for_both(const struct config_index *index, const struct identity *local,
+					       const struct identity *remote)
+{
+	const struct table_entry *ours = table_find(&index->by_owner, identity_key(local));
+	const struct table_entry *peers = table_find(&index->by_owner, identity_key(remote));
+
+	for (; ours && peers; ours = table_next(ours), peers = table_next(peers)) {
+		if (names_both(named_of(ours)->secret, local, remote))
+			return named_of(ours)->secret;
+		if (names_both(named_of(peers)->secret, local, remote))
+			return named_of(peers)->secret;
+	}
+	return NULL;
+}
+
 /*
  * One that names the peer is better than all that do not. Of those that name us alone, and nobody else by a pattern, one
  * is as good as the other.
@@ -359,8 +383,11 @@ const struct conf_secret *config_find_psk(const struct config *cfg, const struct
 {
 	const struct config_index *index = cfg->index;
 	struct best_secret best = { .local = local, .remote = remote };
+	const struct conf_secret *both = index ? find_for_both(index, local, remote) : NULL;
 	const struct table_entry *entry;
 
+	if (both)
+		return both;
 	for (const struct conf_secret *s = index ? NULL : cfg->secrets; s; s = s->next)
 		consider(&best, s);
 	entry = index ? table_find(&index->by_owner, identity_key(remote)) : NULL;

@@ -177,4 +177,17 @@ check "progress on a terminal" eval 'on_terminal up net --timeout 2 | grep -q "w
 check "and nowhere else" eval '! xswan a up net --timeout 2 2>&1 | grep "waiting for"'
 check "colour where it is asked for" eval 'xswan a status --color=always | grep -q $'"'\\033'"
 check "and never in a pipe by itself" eval '! xswan a status | grep -q $'"'\\033'"
+# Who follows learns that there is nothing more to follow.
+followed_to_the_end()
+{
+	local pid
+
+	"$BUILD/xswan" -i "$RUN_ID-a" log --follow >"$STATE/out" 2>"$STATE/err" &
+	pid=$!
+	wait_for 3 test -s "$STATE/out" && stop a-ike
+	wait $pid
+	equal $? 3 && grep "xswan-ike closed the connection" "$STATE/err"
+}
+
+check "log --follow, and xswan-ike ends" followed_to_the_end
 check_end

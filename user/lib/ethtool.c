@@ -34,25 +34,30 @@ int ethtool_request(const char *device, void *request)
 
 static int read_names(const char *device, struct ethtool_features *f)
 {
-	struct {
+	union { /* with room for what the structure ends with, here and below */
 		struct ethtool_sset_info info;
-		uint32_t count;
-	} set = { .info = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ull << ETH_SS_FEATURES } };
+		uint8_t room[sizeof(struct ethtool_sset_info) + sizeof(uint32_t)];
+	} set = { .room = { 0 } };
 	struct ethtool_gstrings *strings;
-	int err = ethtool_request(device, &set);
+	uint32_t count;
+	int err;
 
+	set.info.cmd = ETHTOOL_GSSET_INFO;
+	set.info.sset_mask = 1ull << ETH_SS_FEATURES;
+	err = ethtool_request(device, &set);
 	if (err)
 		return err;
-	if (!set.info.sset_mask || set.count > ETHTOOL_FEATURES_MAX)
+	count = set.info.data[0];
+	if (!set.info.sset_mask || count > ETHTOOL_FEATURES_MAX)
 		return -EOPNOTSUPP;
-	strings = calloc(1, sizeof(*strings) + (size_t)set.count * ETH_GSTRING_LEN);
+	strings = calloc(1, sizeof(*strings) + (size_t)count * ETH_GSTRING_LEN);
 	if (!strings)
 		return -ENOMEM;
 	*strings =
-		(struct ethtool_gstrings){ .cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_FEATURES, .len = set.count };
+		(struct ethtool_gstrings){ .cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_FEATURES, .len = count };
 	err = ethtool_request(device, strings);
 	if (!err) {
-		f->count = strings->len < set.count ? strings->len : set.count;
+		f->count = strings->len < count ? strings->len : count;
 		memcpy(f->name, strings->data, (size_t)f->count * ETH_GSTRING_LEN);
 	}
 	free(strings);
@@ -61,13 +66,16 @@ static int read_names(const char *device, struct ethtool_features *f)
 
 static int read_state(const char *device, struct ethtool_features *f)
 {
-	struct {
+	union {
 		struct ethtool_gfeatures head;
-		struct ethtool_get_features_block block[ETHTOOL_BLOCKS];
-	} get = { .head = { .cmd = ETHTOOL_GFEATURES, .size = (f->count + 31) / 32 } };
-	int err = ethtool_request(device, &get);
+		uint8_t room[sizeof(struct ethtool_gfeatures) + sizeof(f->state)];
+	} get = { .room = { 0 } };
+	int err;
 
-	memcpy(f->state, get.block, sizeof(get.block));
+	get.head.cmd = ETHTOOL_GFEATURES;
+	get.head.size = (f->count + 31) / 32;
+	err = ethtool_request(device, &get);
+	memcpy(f->state, get.room + sizeof(get.head), sizeof(f->state));
 	return err;
 }
 
@@ -100,12 +108,14 @@ bool ethtool_feature_changeable(const struct ethtool_features *f, int number)
 
 int ethtool_feature_set(const char *device, const struct ethtool_features *f, int number, bool on)
 {
-	struct {
+	union {
 		struct ethtool_sfeatures head;
-		struct ethtool_set_features_block block[ETHTOOL_BLOCKS];
-	} set = { .head = { .cmd = ETHTOOL_SFEATURES, .size = (f->count + 31) / 32 } };
+		uint8_t room[sizeof(struct ethtool_sfeatures) + ETHTOOL_BLOCKS * sizeof(struct ethtool_set_features_block)];
+	} set = { .room = { 0 } };
 	const uint32_t bit = 1u << number % 32;
 
-	set.block[number / 32] = (struct ethtool_set_features_block){ .valid = bit, .requested = on ? bit : 0 };
+	set.head.cmd = ETHTOOL_SFEATURES;
+	set.head.size = (f->count + 31) / 32;
+	set.head.features[number / 32] = (struct ethtool_set_features_block){ .valid = bit, .requested = on ? bit : 0 };
 	return ethtool_request(device, &set);
 }

@@ -98,7 +98,9 @@ static const char *name_idle_key(const struct loading *l, char *out, size_t size
 
 	while (k && k->used)
 		k = k->next;
-	snprintf(out, size, k ? "; %s is there, and belongs to another" : "", k ? k->file : "");
+	*out = '\0';
+	if (k)
+		snprintf(out, size, "; %s is there, and belongs to another", k->file);
 	return out;
 }
 

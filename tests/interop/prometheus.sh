@@ -5,67 +5,11 @@
 # dashboard, and of a tunnel that comes up, carries traffic, and goes.
 set -u
 . "$(dirname "$0")/../netns/setup.sh"
+. "$TOP/tests/interop/prometheus/common.sh"
 
-monitoring=$TOP/docs/monitoring
 command -v promtool >/dev/null && command -v prometheus >/dev/null || {
 	echo "1..0 # SKIP prometheus is not installed"
 	exit 0
-}
-
-http()
-{
-	ga python3 -c 'import sys, urllib.request as u
-r = u.Request("http://" + sys.argv[1], headers={"Accept": sys.argv[2]})
-sys.stdout.write(u.urlopen(r, timeout=5).read().decode())' "$1" "${2:-*/*}" 2>/dev/null
-}
-
-exporter_answers()
-{
-	http 127.0.0.1:9812/readyz
-}
-
-exporter_start()
-{
-	start exporter ga "$BUILD/xswan-exporter" -i "$RUN_ID-a" && wait_for 5 exporter_answers
-}
-
-# query EXPRESSION: prints what Prometheus answers, an array of series
-query()
-{
-	ga python3 -c 'import sys, urllib.parse, urllib.request as u
-q = "http://127.0.0.1:9090/api/v1/query?" + urllib.parse.urlencode({"query": sys.argv[1]})
-sys.stdout.write(u.urlopen(q, timeout=5).read().decode())' "$1" | jq -ce 'select(.status == "success") | .data.result'
-}
-
-# says EXPRESSION: it has a value, and that is not 0
-says()
-{
-	query "$1" | jq -e 'length > 0 and all(.[]; .value[1] != "0")'
-}
-
-prometheus_ready()
-{
-	http 127.0.0.1:9090/-/ready
-}
-
-prometheus_start()
-{
-	mkdir -p "$STATE/prometheus"
-	cp "$monitoring/xswan.rules.yml" "$STATE/prometheus/"
-	cat >"$STATE/prometheus/prometheus.yml" <<-END
-		global:
-		  scrape_interval: 1s
-		  evaluation_interval: 1s
-		rule_files:
-		  - xswan.rules.yml
-		scrape_configs:
-		  - job_name: xswan
-		    static_configs:
-		      - targets: ['127.0.0.1:9812']
-	END
-	start prometheus ga prometheus --config.file="$STATE/prometheus/prometheus.yml" --web.listen-address=127.0.0.1:9090 \
-		--storage.tsdb.path="$STATE/prometheus/data"
-	wait_for 15 prometheus_ready
 }
 
 rules_tested()
@@ -125,23 +69,14 @@ dashboard_answered()
 	done < <(dashboard_queries)
 }
 
-# A certification authority and its revocation list, and a connection that the other gateway does not take.
-more_to_see()
+howto_answered()
 {
-	mkdir -p "$STATE"/{pki,a/x509ca,a/x509crl} && python3 "$here/../interop/pki.py" "$STATE/pki" &&
-		cp "$STATE/pki/root.pem" "$STATE/a/x509ca/" && cp "$STATE/pki/crl.pem" "$STATE/a/x509crl/" || return
-	cat >"$STATE/a/conf.d/broken.conf" <<-END
-		connections {
-		    broken {
-		        remote_addrs = $B_OUTSIDE
-		        proposals = aes128-sha256-ecp384
-		        local { auth = psk }
-		        remote { auth = psk }
-		        children { other { remote_ts = 10.77.0.0/16 } }
-		    }
-		}
-	END
-	xswan a apply && ! xswan a up other
+	local expression
+
+	[ "$(howto text "Queries for every day" | wc -l)" -gt 5 ] || return
+	howto text "Queries for every day" | while read -r expression; do
+		query "$expression" >/dev/null || { echo "not a query: $expression" && return 1; }
+	done
 }
 
 need "topology" topology_up
@@ -176,6 +111,7 @@ check "a connection that fails, and a certificate" more_to_see
 check "why it fails" wait_for 10 says 'xswan_connection_failures_total{conn="broken",reason="peer_refused"} == 1'
 check "until when the certificate is valid" says 'xswan_certificate_expiry_timestamp_seconds{role="ca"} - time() > 80 * 86400'
 check "each query of the dashboard is answered" eval 'wait_for 15 dashboard_answered || dashboard_answered'
+check "and each of the how-to" howto_answered
 check "a tunnel that is taken down" xswan a down site
 check "is 0 again" wait_for 10 eval 'query "xswan_child_up{conn=\"site\"} == 0" | jq -e "length == 1"'
 check "its packets stay counted" says 'xswan_child_packets_total{conn="site",direction="out"} >= 60'

@@ -138,8 +138,31 @@ checks_told()
 	[ -n "$name" ]
 }
 
+metrics_of_the_howto()
+{
+	equal "$(comm -23 <(metrics "$TOP/docs/monitoring.md") <(metrics "$TOP"/user/exporter/*.c))" ""
+}
+
+alerts_are_explained()
+{
+	equal "$(grep -oE '^\| `.*' "$TOP/docs/monitoring.md" | cut -d'|' -f2 | grep -o 'Xswan[A-Za-z]*' | sort)" \
+		"$(sed -n 's/.*- alert: *//p' "$TOP/docs/monitoring/xswan.rules.yml" | sort)"
+}
+
+pictures_exist()
+{
+	local picture
+
+	for picture in $(sed -n 's/^!\[.*\](\(.*\))$/\1/p' "$TOP/docs/monitoring.md"); do
+		[ -s "$TOP/docs/$picture" ] || { echo "there is no $picture" && return 1; }
+	done
+}
+
 check "doctor's checks are in its page" checks_told
 check "commands that pages name exist" all_commands
+check "metrics in the how-to are exported" metrics_of_the_howto
+check "each alert is in the how-to, and no other" alerts_are_explained
+check "its pictures are there" pictures_exist
 check "each metric is in its page, and no other" metrics_are_explained
 check "reasons for failures" are_known "A tunnel does not come up" "$TOP/user/ike/reason.h"
 check "reasons for drops" are_known "It is up, and nothing passes" "$TOP/include/xswan/drops.h"

@@ -46,7 +46,7 @@ boot()
 		mount -t overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" overlay "$1/root" && cd "$1/root" || exit
 	mount -t proc proc proc && mount -t sysfs sysfs sys && mount --rbind /dev dev && mount -t tmpfs tmpfs run &&
 		mount -t cgroup2 cgroup2 sys/fs/cgroup && mount -t bpf bpf sys/fs/bpf &&
-		cp "$2"/*.deb root || exit
+		cp "$2"/*.deb root && mount --make-rshared . || exit # shared, for credentials come by a mount made elsewhere
 	rm -rf usr/sbin/policy-rc.d etc/xswan etc/systemd/system/*.wants
 	ln -sf /lib/systemd/system/multi-user.target etc/systemd/system/default.target
 	for unit in "${@:3}"; do

@@ -33,8 +33,10 @@ enabled_and_quiet()
 	done
 }
 
+# With the secret as a credential that systemd keeps.
 configured()
 {
+	sed -i 's/secret = .*/secret_credential = site-b/' "$STATE/a/swanctl.conf"
 	tar -C "$STATE/a" -c . | machine tar -C /etc/xswan -x --no-same-owner && machine chgrp -R xswan /etc/xswan &&
 		machine chmod -R u=rwX,g=rX,o= /etc/xswan
 }
@@ -167,7 +169,7 @@ check "/etc/xswan is for root and the daemon" equal "$(machine stat -c '%a %U:%G
 check "systemd finds nothing wrong with the units" machine systemd-analyze verify xswan-dp.service xswan-ike.service xswan-exporter.service
 need "configuration" eval 'START=start gateway_conf a && gateway_conf b && configured'
 # so that watching does not take half a minute
-machine sh -c 'mkdir -p /run/systemd/system/xswan-ike.service.d && printf "[Service]\nWatchdogSec=3\n" >/run/systemd/system/xswan-ike.service.d/test.conf && systemctl daemon-reload'
+machine sh -c 'mkdir -p /run/systemd/system/xswan-ike.service.d && printf "[Service]\nWatchdogSec=3\nSetCredential=site-b:%s\n" "$1" >/run/systemd/system/xswan-ike.service.d/test.conf && systemctl daemon-reload' - "$PSK"
 need "the gateway starts" machine systemctl start xswan-dp.service xswan-ike.service xswan-exporter.service
 check "units are active" all_active
 check "they say what runs: dataplane" status_of xswan-dp.service 'instance default, workers: [1-9]'

@@ -16,13 +16,20 @@ static struct world *up(const char *esp)
 	return w;
 }
 
-/* The old one carries on, and nothing is left over. */
+static int reserved(const struct world *w)
+{
+	return sink_reserved(&w->a) + sink_reserved(&w->b);
+}
+
+/* The old one carries on, and nothing is left over, but for moments in which it is tried again. */
 static void still_up(struct world *w, uint32_t spi)
 {
 	world_run(w, 5 * SEC);
+	for (int i = 0; reserved(w) && i < 5; i++)
+		world_run(w, 100 * MS);
 	assert_true(agree(w));
 	assert_int_equal(only_sa(&w->a)->spi_in, spi);
-	assert_int_equal(sink_reserved(&w->a) + sink_reserved(&w->b), 0);
+	assert_int_equal(reserved(w), 0);
 	assert_int_equal(count_events(&w->a, IKE_EVENT_FAILED), 0); /* nobody had asked for it */
 	world_free(w);
 }

@@ -11,7 +11,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -19,26 +18,12 @@
 #include "../lib/pinned.h"
 #include "../lib/privileges.h"
 #include "capture_file.h"
+#include "interrupt.h"
 #include "pcapng.h"
 
 #define WAIT_MS 2
 #define BUFFER (1u << 20)
 #define PORTION 1024u /* packets */
-
-static volatile sig_atomic_t stopped;
-
-static void on_signal(int signal)
-{
-	stopped = 1;
-}
-
-static uint64_t nanoseconds(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
 
 /* ---- packets ---- */
 
@@ -92,11 +77,11 @@ static bool flush(struct capturer *c, const char *where)
 
 static int follow(struct capturer *c, const char *where)
 {
-	const uint64_t begun = nanoseconds(CLOCK_BOOTTIME);
+	const uint64_t begun = clock_nanoseconds(CLOCK_BOOTTIME);
 	uint64_t now, looked = begun;
 
-	while (!stopped && !enough(c)) {
-		now = nanoseconds(CLOCK_BOOTTIME);
+	while (!interrupted() && !enough(c)) {
+		now = clock_nanoseconds(CLOCK_BOOTTIME);
 		if (c->cli->seconds && now - begun >= c->cli->seconds * 1000000000ull)
 			break;
 		if (now - looked > 1000000000u) {
@@ -121,7 +106,7 @@ static int follow(struct capturer *c, const char *where)
 
 static void add_statistics(struct capturer *c)
 {
-	struct pcapng_statistics s = { .begin = c->begun, .end = nanoseconds(CLOCK_BOOTTIME) + c->wall };
+	struct pcapng_statistics s = { .begin = c->begun, .end = clock_nanoseconds(CLOCK_BOOTTIME) + c->wall };
 
 	for (uint32_t i = 1; i <= c->count; i++) {
 		s.dropped = capture_source_lost(&c->source, i);
@@ -231,14 +216,12 @@ static int open_keys(struct capturer *c)
 
 static int begin(struct capturer *c, const char *where)
 {
-	const struct sigaction action = { .sa_handler = on_signal }, ignore = { .sa_handler = SIG_IGN };
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 
-	stopped = 0;
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	interrupt_begin();
 	sigaction(SIGPIPE, &ignore, NULL);
-	c->begun = nanoseconds(CLOCK_REALTIME);
-	c->wall = c->begun - nanoseconds(CLOCK_BOOTTIME);
+	c->begun = clock_nanoseconds(CLOCK_REALTIME);
+	c->wall = c->begun - clock_nanoseconds(CLOCK_BOOTTIME);
 	pcapng_begin(c->out, "xswan " XSWAN_VERSION);
 	if (capture_select(c)) {
 		fprintf(c->cli->err, "xswan: %s has more than %u children: capture one, CONN/CHILD\n", c->what,

@@ -199,7 +199,8 @@ int cli_up(struct cli *cli, const char *operand)
 	return err;
 }
 
-int cli_restart(struct cli *cli, const char *operand)
+/* A vici command for IKE SAs and Child SAs by their names, which answers when it is done. */
+static int run_control(struct cli *cli, const char *operand, const char *command, const char *done)
 {
 	const char *slash = strchr(operand, '/');
 	struct vici_builder args = { 0 };
@@ -210,12 +211,22 @@ int cli_restart(struct cli *cli, const char *operand)
 	if (!reach(cli, &client, &err))
 		return err;
 	put_names(&args, operand, slash);
-	err = control(cli, &client, "xswan-restart", operand, &args);
-	snprintf(text, sizeof(text), "%s is up", operand);
+	err = control(cli, &client, command, operand, &args);
+	snprintf(text, sizeof(text), "%s is %s", operand, done);
 	err = report(cli, &client, err, text);
 	vici_builder_free(&args);
 	vici_client_close(&client);
 	return err;
+}
+
+int cli_restart(struct cli *cli, const char *operand)
+{
+	return run_control(cli, operand, "xswan-restart", "up");
+}
+
+int cli_down(struct cli *cli, const char *operand)
+{
+	return run_control(cli, operand, "terminate", "down");
 }
 
 /* The answer comes when it has begun; the peer has not been heard yet. */
@@ -253,25 +264,6 @@ int cli_confirm(struct cli *cli, const char *operand)
 	if (!err)
 		err = vici_client_check(&client, &reply);
 	err = report(cli, &client, err, "confirmed: the configuration stays");
-	vici_client_close(&client);
-	return err;
-}
-
-int cli_down(struct cli *cli, const char *operand)
-{
-	const char *slash = strchr(operand, '/');
-	struct vici_builder args = { 0 };
-	struct vici_client client;
-	char text[600];
-	int err;
-
-	if (!reach(cli, &client, &err))
-		return err;
-	put_names(&args, operand, slash);
-	err = control(cli, &client, "terminate", operand, &args);
-	snprintf(text, sizeof(text), "%s is down", operand);
-	err = report(cli, &client, err, text);
-	vici_builder_free(&args);
 	vici_client_close(&client);
 	return err;
 }

@@ -9,16 +9,15 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../lib/pinned.h"
 #include "../lib/trace_filter.h"
 #include "cli.h"
+#include "interrupt.h"
 
 #define LEASE 3u /* seconds */
 #define POLL_MS 10
@@ -40,21 +39,6 @@ struct tracer {
 	struct xswan_trace_event *events;
 	size_t count;
 };
-
-static volatile sig_atomic_t stopped;
-
-static void on_signal(int signal)
-{
-	stopped = 1;
-}
-
-static uint64_t nanoseconds(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
 
 /* ---- events ---- */
 
@@ -226,18 +210,14 @@ static int fail(struct tracer *t, int err)
 
 static void prolong(struct tracer *t)
 {
-	__atomic_store_n(&t->trace->until, nanoseconds(CLOCK_BOOTTIME) + LEASE * 1000000000ull, __ATOMIC_RELEASE);
+	__atomic_store_n(&t->trace->until, clock_nanoseconds(CLOCK_BOOTTIME) + LEASE * 1000000000ull, __ATOMIC_RELEASE);
 }
 
 static void begin(struct tracer *t, const struct xswan_trace_op *ops)
 {
-	const struct sigaction action = { .sa_handler = on_signal };
-
-	stopped = 0;
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	t->start = nanoseconds(CLOCK_BOOTTIME);
-	t->wall = nanoseconds(CLOCK_REALTIME) / 1e9 - t->start / 1e9;
+	interrupt_begin();
+	t->start = clock_nanoseconds(CLOCK_BOOTTIME);
+	t->wall = clock_nanoseconds(CLOCK_REALTIME) / 1e9 - t->start / 1e9;
 	__atomic_store_n(&t->trace->until, 0, __ATOMIC_RELEASE);
 	memcpy(t->trace->op, ops, sizeof(t->trace->op));
 	__atomic_store_n(&t->trace->lost, 0, __ATOMIC_RELAXED);
@@ -252,7 +232,7 @@ static void follow(struct tracer *t)
 {
 	uint64_t prolonged = t->start, now;
 
-	while (!stopped) {
+	while (!interrupted()) {
 		ring_buffer__poll(t->ring, POLL_MS);
 		for (uint32_t i = 0; i < XSWAN_WORKERS && (i + 1) * XSWAN_TRACE_SLOTS <= t->worker_events; i++)
 			read_worker(t, i);
@@ -262,7 +242,7 @@ static void follow(struct tracer *t)
 		if (t->count && fflush(t->cli->out))
 			return; /* nobody reads it */
 		t->count = 0;
-		now = nanoseconds(CLOCK_BOOTTIME);
+		now = clock_nanoseconds(CLOCK_BOOTTIME);
 		if (now - prolonged > 1000000000u) {
 			prolong(t);
 			show_lost(t);

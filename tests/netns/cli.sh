@@ -70,7 +70,7 @@ check "completion: every command" eval 'equal "$(offered "" | sort)" "$("$BUILD/
 check "completion: every option, and of each command its own" every_option
 check "completion: values of options" eval 'equal "$(offered log --level "" | tr "\n" " ")" "error warning info debug " && offered --color = al | grep -qx always &&
 	offered -i "$RUN_ID" | grep -qx -- "$RUN_ID-b"'
-check "completion: connections" eval '[ "$(offered down "")" = site ] && [ "$(offered log --lines 5 "")" = site ] && ! offered down site "" | grep .'
+check "completion: connections" eval 'equal "$(offered down "" | tr "\n" " ")" "site site/net " && [ "$(offered log --lines 5 "")" = site ] && ! offered down site "" | grep .'
 check "completion: children" eval 'offered up site/ | grep -qx site/net'
 check "completion: files" eval 'offered capture net -o "$STATE/a-dp.l" | grep -qx "$STATE/a-dp.log"'
 check_end

@@ -83,6 +83,7 @@ static const struct by_argument {
 	{ SCMP_ACT_ALLOW, CALL(ioctl), EQ(1, FIONREAD) },
 	{ SCMP_ACT_ALLOW, CALL(ioctl), EQ(1, FIONBIO) },
 	{ SCMP_ACT_ALLOW, CALL(ioctl), EQ(1, SIOCGIFFLAGS) }, /* which addresses are of use (user/ike/addresses.c) */
+	{ SCMP_ACT_ALLOW, CALL(ioctl), EQ(1, SIOCGIFMTU) }, /* what a route takes (user/ike/route_mtu.c) */
 	{ SCMP_ACT_ALLOW, CALL(ioctl), EQ(1, SIOCGIFNAME) }, /* if_indextoname() */
 	{ SCMP_ACT_ALLOW, CALL(ioctl), EQ(1, SIOCGIFINDEX) }, /* if_nametoindex() */
 	{ SCMP_ACT_ALLOW, CALL(prctl), EQ(0, PR_SET_NAME) },

@@ -3,9 +3,9 @@
  * `xswan capture`: copies of inner packets, in memory that xswan-dp and the one who captures share.
  *
  * XSWAN_DP_CAPTURE (dp_proto.h) makes it, a memfd whose size is sealed; its descriptor comes with the reply, to root alone.
- * It is not a map, since it holds plaintext: it has no name that anybody could open, and nothing of it is left when the
- * connection on which it was asked for ends, whatever ends it. As long as there is none, a worker looks at one pointer for
- * each batch.
+ * It is not a map, since it holds plaintext: it has no name that anybody could open, nothing more is written once the
+ * connection on which it was asked for ends, whatever ends it, and nothing of it is left once that process has let go of
+ * it, too. As long as there is none, a worker looks at one pointer for each batch.
  *
  *   struct xswan_capture | struct xswan_capture_ring, its bytes | the next worker's …
  *

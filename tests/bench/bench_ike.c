@@ -263,6 +263,8 @@ static struct conf_conn *make_conn(int which, unsigned int number)
 	conn->origin = need(strdup("swanctl.conf:1"));
 	child->name = need(strdup("net"));
 	child->tunnel = number + 1;
+	if (tunnel_name(ends[which].maps.tunnels.map[child->tunnel].name, conn->name, child->name))
+		die("tunnel %u", number);
 	child->replay_window = 1024;
 	conn->dpd_delay = 30;
 	set_identity(initiator ? &conn->remote_id : &conn->local_id, NAME_RESPONDER, 0);

@@ -182,11 +182,12 @@ followed_to_the_end()
 {
 	local pid
 
+	rm -f "$STATE/out"
 	"$BUILD/xswan" -i "$RUN_ID-a" log --follow >"$STATE/out" 2>"$STATE/err" &
 	pid=$!
 	wait_for 3 test -s "$STATE/out" && stop a-ike
 	wait $pid
-	equal $? 3 && grep "xswan-ike closed the connection" "$STATE/err"
+	equal $? 3 && cat "$STATE/err" && grep -q "xswan-ike closed the connection" "$STATE/err"
 }
 
 check "log --follow, and xswan-ike ends" followed_to_the_end

@@ -42,6 +42,8 @@ static void write_packet(struct capturer *c, const struct xswan_capture_record *
 
 	snprintf(comment, sizeof(comment), "spi 0x%08x seq %" PRIu64, ntohl(record->spi), (uint64_t)record->seq);
 	pcapng_add_packet(c->out, &packet);
+	if (ferror(c->out) && !c->write_error)
+		c->write_error = errno ? errno : EIO;
 	c->interfaces[record->interface].packets++;
 	c->packets++;
 }
@@ -66,19 +68,24 @@ static uint32_t drain(struct capturer *c, bool all)
 	return count;
 }
 
-static bool flush(struct capturer *c, const char *where)
+/* 0; CLI_FAILED, said once; -EPIPE: nobody reads any more, which is an end like others. */
+static int flush(struct capturer *c, const char *where)
 {
-	if (!fflush(c->out))
-		return true;
-	if (errno != EPIPE) /* nobody reads any more: an end like others */
-		fprintf(c->cli->err, "xswan: %s: %s\n", where, strerror(errno));
-	return false;
+	if (!c->write_error && fflush(c->out))
+		c->write_error = errno;
+	if (!c->write_error || c->write_error == EPIPE)
+		return -c->write_error;
+	if (!c->told)
+		fprintf(c->cli->err, "xswan: %s: %s\n", where, strerror(c->write_error));
+	c->told = true;
+	return CLI_FAILED;
 }
 
 static int follow(struct capturer *c, const char *where)
 {
 	const uint64_t begun = clock_nanoseconds(CLOCK_BOOTTIME);
 	uint64_t now, looked = begun;
+	int err;
 
 	while (!interrupted() && !enough(c)) {
 		now = clock_nanoseconds(CLOCK_BOOTTIME);
@@ -90,10 +97,11 @@ static int follow(struct capturer *c, const char *where)
 				return CLI_FAILED;
 			looked = now;
 		}
-		if (drain(c, false))
+		if (drain(c, false) && !c->write_error)
 			continue;
-		if (!flush(c, where))
-			return errno == EPIPE ? CLI_OK : CLI_FAILED;
+		err = flush(c, where);
+		if (err)
+			return err == -EPIPE ? CLI_OK : err;
 		if (!capture_source_wait(&c->source, WAIT_MS)) {
 			fprintf(c->cli->err, "xswan: xswan-dp has ended, and the capture with it\n");
 			return CLI_FAILED;
@@ -151,9 +159,7 @@ static int finish(struct capturer *c, const char *where)
 	while (drain(c, true))
 		;
 	add_statistics(c);
-	if (flush(c, where))
-		return CLI_OK;
-	return errno == EPIPE ? CLI_OK : CLI_FAILED;
+	return flush(c, where) == CLI_FAILED ? CLI_FAILED : CLI_OK;
 }
 
 /* ---- set-up ---- */
@@ -230,7 +236,7 @@ static int begin(struct capturer *c, const char *where)
 	}
 	if (capture_keys_look(&c->keys, &c->source, c->cli->err))
 		return CLI_FAILED;
-	if (!flush(c, where)) /* whoever reads it sees that it has begun */
+	if (flush(c, where)) /* whoever reads it sees that it has begun */
 		return CLI_FAILED;
 	if (!c->cli->json)
 		fprintf(c->cli->err, "capturing what %s carries; end it with Ctrl-C%s\n", c->what,
@@ -275,6 +281,10 @@ static int check(struct cli *cli, const char *operand)
 	cli->snaplen = cli->snaplen == CLI_UNSET ? 0 : cli->snaplen;
 	if (!cli->output && cli->json) {
 		fprintf(cli->err, "xswan: standard output is for packets: capture takes --json with --output FILE\n");
+		return CLI_USAGE;
+	}
+	if (cli->output && cli->esp_keys && !strcmp(cli->output, cli->esp_keys)) {
+		fprintf(cli->err, "xswan: packets and keys cannot both go to %s\n", cli->output);
 		return CLI_USAGE;
 	}
 	if (!cli->output && cli->terminal) {

@@ -24,6 +24,8 @@ struct capturer {
 	struct capture_interface interfaces[XSWAN_CAPTURE_INTERFACES]; /* from 1 on; in the file from 0 on */
 	uint32_t count; /* of them */
 	uint64_t begun, packets; /* CLOCK_REALTIME, nanoseconds; of all */
+	int write_error; /* errno; 0: all has been written so far */
+	bool told; /* that it failed */
 	uint64_t wall; /* CLOCK_REALTIME less CLOCK_BOOTTIME: when it is set meanwhile, packets keep their order */
 };
 

@@ -143,19 +143,31 @@ static int write_key(struct capture_keys *k, const struct capture_source *s, int
 	return err;
 }
 
+/* The controller takes LIVE away before it writes an entry, and gives it back last. What changes just now waits. */
+static bool copy_whole(const struct xswan_sa *at, struct xswan_sa *sa)
+{
+	if (!(__atomic_load_n(&at->flags, __ATOMIC_ACQUIRE) & XSWAN_SA_LIVE))
+		return false;
+	*sa = *at;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return sa->flags & XSWAN_SA_LIVE && __atomic_load_n(&at->flags, __ATOMIC_RELAXED) == sa->flags &&
+	       __atomic_load_n(&at->uid, __ATOMIC_RELAXED) == sa->uid;
+}
+
 static int look_at(struct capture_keys *k, const struct capture_source *s, int dir)
 {
 	int err = 0;
 
 	for (uint32_t slot = 1; slot < k->count[dir] && !err; slot++) {
-		const struct xswan_sa sa = k->sas[dir][slot];
+		struct xswan_sa sa;
 
-		if (!(sa.flags & XSWAN_SA_LIVE) || sa.uid == k->seen[dir][slot] || sa.tunnel >= XSWAN_TUNNELS ||
+		if (!copy_whole(&k->sas[dir][slot], &sa) || sa.uid == k->seen[dir][slot] || sa.tunnel >= XSWAN_TUNNELS ||
 		    !s->shared->interface[sa.tunnel])
 			continue;
-		k->seen[dir][slot] = sa.uid;
 		errno = 0;
 		err = write_key(k, s, dir, slot, &sa);
+		if (!err)
+			k->seen[dir][slot] = sa.uid;
 	}
 	return err;
 }

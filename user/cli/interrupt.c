@@ -13,7 +13,7 @@ static void on_signal(int signal)
 
 void interrupt_begin(void)
 {
-	const struct sigaction action = { .sa_handler = on_signal };
+	const struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART | SA_RESETHAND };
 
 	stopped = 0;
 	sigaction(SIGINT, &action, NULL);

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <time.h>
 
-void interrupt_begin(void); /* from now on SIGINT and SIGTERM end nothing, but are remembered */
+void interrupt_begin(void); /* from now on the first SIGINT and SIGTERM end nothing, nor a write, but are remembered */
 bool interrupted(void);
 
 uint64_t clock_nanoseconds(clockid_t clock);

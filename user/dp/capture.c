@@ -106,8 +106,10 @@ int capture_begin(struct capture_slot *slot, uint32_t snaplen, char *why, size_t
 		return -EBUSY;
 	}
 	c = aligned_alloc(_Alignof(struct capture), own);
-	if (!c)
+	if (!c) {
+		snprintf(why, why_size, "out of memory");
 		return -ENOMEM;
+	}
 	memset(c, 0, own);
 	c->size = sizeof(*c->shared) + slot->rings * stride;
 	c->snaplen = snaplen ? snaplen : UINT32_MAX;

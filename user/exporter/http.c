@@ -80,10 +80,11 @@ static void gather(struct exporter *x, struct metrics *m)
 	err = vici_client_open(&client, x->instance, x->vici_path, VICI_PATIENCE);
 	if (!err)
 		err = gateway_load(&m->gw, &client);
-	if (!err)
+	if (!err) {
 		err = gateway_load_outcomes(&m->gw, &client);
-	if (err == -EOPNOTSUPP) /* an older xswan-ike */
-		err = 0;
+		if (err == -EOPNOTSUPP) /* an older xswan-ike */
+			err = 0;
+	}
 	if (!err)
 		err = metrics_gather_certificates(m, &client);
 	if (err && !x->silent)

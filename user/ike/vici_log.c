@@ -73,7 +73,8 @@ static bool passes(const struct filter *f, const struct log_line *line)
 	return line->level <= f->level && line->time >= f->since && (!f->conn[0] || !strcmp(f->conn, line->conn));
 }
 
-static void tell(struct vici_request *req, const struct log_line *line)
+static void tell(struct vici_request *req, const struct log_line *line,
+		 void (*send)(struct vici_request *req, const char *event, const struct vici_builder *b))
 {
 	struct vici_builder b = { 0 };
 
@@ -84,7 +85,7 @@ static void tell(struct vici_request *req, const struct log_line *line)
 	if (line->uniqueid)
 		vici_putf(&b, "ike-id", "%u", line->uniqueid);
 	vici_put(&b, "msg", line->text);
-	vici_request_event(req, "xswan-log", &b);
+	send(req, "xswan-log", &b);
 	vici_builder_free(&b);
 }
 
@@ -110,7 +111,7 @@ void vici_log_line(struct vici_log *log, enum log_level level, const struct ike_
 	log->telling = true;
 	for (struct follower *f = log->followers; f; f = f->next)
 		if (passes(&f->filter, &line))
-			tell(f->req, &line);
+			tell(f->req, &line, vici_request_tell);
 	log->telling = false;
 }
 
@@ -142,7 +143,7 @@ static void tell_last(const struct vici_log *log, struct vici_request *req, cons
 		count += passes(f, &line);
 	for (uint64_t at = 0; log_ring_next(log->ring, &at, &line);)
 		if (passes(f, &line) && count-- <= lines)
-			tell(req, &line);
+			tell(req, &line, vici_request_event);
 }
 
 static void on_gone(void *arg, struct vici_request *req)

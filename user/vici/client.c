@@ -175,7 +175,7 @@ static int receive_ahead(struct vici_client *c, int64_t deadline)
 			c->ahead_len = n;
 			return 0;
 		}
-		if (n == 0)
+		if (n == 0 || errno == ECONNRESET)
 			return fail(c, -ECONNRESET, "xswan-ike closed the connection: see its log");
 		if (errno == EAGAIN) {
 			err = wait_for(c, POLLIN, deadline);

@@ -195,7 +195,7 @@ bool vici_request_alive(const struct vici_request *req)
 	return req->client && !req->client->closed;
 }
 
-void vici_request_event(struct vici_request *req, const char *event, const struct vici_builder *b)
+static void send_event(struct vici_request *req, const char *event, const struct vici_builder *b, bool asked)
 {
 	int index;
 
@@ -203,7 +203,17 @@ void vici_request_event(struct vici_request *req, const char *event, const struc
 		return;
 	index = event_index(req->client->server, event);
 	if (index >= 0 && req->client->registered[index])
-		client_send(req->client, VICI_EVENT, event, b, true);
+		client_send(req->client, VICI_EVENT, event, b, asked);
+}
+
+void vici_request_event(struct vici_request *req, const char *event, const struct vici_builder *b)
+{
+	send_event(req, event, b, true);
+}
+
+void vici_request_tell(struct vici_request *req, const char *event, const struct vici_builder *b)
+{
+	send_event(req, event, b, false);
 }
 
 /* A reply that cannot be sent must still end the command, or the client waits for ever. */

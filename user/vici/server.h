@@ -71,6 +71,8 @@ unsigned int vici_server_clients(const struct vici_server *server);
 const char *vici_request_command(const struct vici_request *req); /* its name in the table */
 /* An event to this request's client alone, when it registered for it (clients do before list-sas, initiate …). */
 void vici_request_event(struct vici_request *req, const char *event, const struct vici_builder *b);
+/* The same, with the room of what clients merely subscribe to: for what goes on without an end. */
+void vici_request_tell(struct vici_request *req, const char *event, const struct vici_builder *b);
 /* Ends a VICI_LATER request and frees it; an unfinished one holds its client up. reply NULL: an empty one. */
 void vici_request_finish(struct vici_request *req, const struct vici_builder *reply);
 bool vici_request_alive(const struct vici_request *req); /* false once the client has left */

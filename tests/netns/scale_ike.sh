@@ -57,12 +57,17 @@ progress()
 	return "${PIPESTATUS[0]}"
 }
 
+calculated()
+{
+	awk "BEGIN { print ($1) }"
+}
+
 # The second gateway first: the sites begin at once.
 come_up()
 {
 	local begin=$EPOCHREALTIME
 
-	ike_start b && printf '# the gateway has loaded its configuration after %s s\n' "$(bc <<<"$EPOCHREALTIME - $begin")" &&
+	ike_start b && printf '# the gateway has loaded its configuration after %s s\n' "$(calculated "$EPOCHREALTIME - $begin")" &&
 		ike_start a && progress a $((10 + TUNNELS / 100)) && progress b 5
 }
 
@@ -79,7 +84,7 @@ idle_cpu()
 	before=$(cpu "$1")
 	sleep "$IDLE_SECONDS"
 	after=$(cpu "$1")
-	bc <<<"scale = 2; ($after - $before) * 100 / $IDLE_SECONDS"
+	calculated "($after - $before) * 100 / $IDLE_SECONDS"
 }
 
 all_are_listed()
@@ -101,12 +106,12 @@ updated()
 	before=$(spis)
 	sed -i 's/dpd_delay = 30/dpd_delay = 60/' "$STATE/a/conf.d/sites.conf"
 	xswan a diff --json >"$STATE/diff.json"
-	bc <<<"$EPOCHREALTIME - $begin" >"$STATE/diff.seconds"
+	calculated "$EPOCHREALTIME - $begin" >"$STATE/diff.seconds"
 	jq -e --argjson n "$TUNNELS" '.changed == $n and ([.connections[] | select(.action == "update")] | length == $n)' \
 		"$STATE/diff.json" || return
 	begin=$EPOCHREALTIME
 	xswan a apply >"$STATE/apply.txt" || return
-	bc <<<"$EPOCHREALTIME - $begin" >"$STATE/apply.seconds"
+	calculated "$EPOCHREALTIME - $begin" >"$STATE/apply.seconds"
 	[ "$(spis)" = "$before" ] && xswan a diff
 }
 
@@ -173,7 +178,7 @@ not_disturbed()
 	scrape_on_and_on && scraped=$(udp_lost) || return
 	stop scraper
 	printf '# packets lost, %%: alone %s, while the gateway is scraped on and on %s\n' "$alone" "$scraped" >"$STATE/lost.txt"
-	[ "$(bc <<<"$scraped < $alone + 0.5")" = 1 ] || { cat "$STATE/lost.txt" && return 1; }
+	[ "$(calculated "$scraped < $alone + 0.5")" = 1 ] || { cat "$STATE/lost.txt" && return 1; }
 }
 
 need "topology" topology_up

@@ -112,10 +112,11 @@ static void modes(void **state)
 			assert_non_null(strstr(why, ": this is open to everybody on the machine: chmod o= secret"));
 		} else {
 			assert_int_equal(read_kind("secret", CONF_FILE_SECRET, &content), 0);
-			conf_files_forget(files, files_in("secret"));
+			conf_files_forget(files, files_in("secret"), CONF_FILE_SECRET);
 		}
 	}
 	is("secret", "geheim"); /* a key may lie in a directory that is closed */
+	assert_int_equal(read_kind("secret", CONF_FILE_SECRET, &content), -EPERM); /* and does not stand in for a secret */
 }
 
 static void as_it_was(void **state)
@@ -128,9 +129,11 @@ static void as_it_was(void **state)
 	is("file", "one");
 	files_delete("file");
 	is("file", "one");
-	assert_true(conf_files_find(files, files_in("file"), &content));
-	conf_files_forget(files, files_in("file"));
-	assert_false(conf_files_find(files, files_in("file"), &content));
+	assert_true(conf_files_find(files, files_in("file"), CONF_FILE_KEY, &content));
+	conf_files_forget(files, files_in("file"), CONF_FILE_PUBLIC);
+	is("file", "one"); /* another kind is another copy */
+	conf_files_forget(files, files_in("file"), CONF_FILE_KEY);
+	assert_false(conf_files_find(files, files_in("file"), CONF_FILE_KEY, &content));
 	refused("file", -ENOENT, "No such file or directory"); /* and that is not kept */
 	files_put("file", "a third");
 	is("file", "a third");

@@ -19,6 +19,7 @@ struct conf_file {
 	struct table_entry by_path;
 	struct conf_file *next;
 	char *path;
+	enum conf_file_kind kind;
 	uint8_t *data;
 	size_t len;
 };
@@ -189,14 +190,14 @@ static uint64_t path_key(const char *path)
 	return table_hash_text(0, path);
 }
 
-static struct conf_file *find(const struct conf_files *f, const char *path)
+static struct conf_file *find(const struct conf_files *f, const char *path, enum conf_file_kind kind)
 {
 	struct table_entry *e = table_find(&f->by_path, path_key(path));
 
 	for (; e; e = table_next(e)) {
 		struct conf_file *file = table_container(e, struct conf_file, by_path);
 
-		if (!strcmp(file->path, path))
+		if (file->kind == kind && !strcmp(file->path, path))
 			return file;
 	}
 	return NULL;
@@ -205,7 +206,7 @@ static struct conf_file *find(const struct conf_files *f, const char *path)
 int conf_files_read(struct conf_files *f, const char *path, enum conf_file_kind kind, size_t max, struct span *content,
 		    char *why, size_t why_size)
 {
-	struct conf_file *file = find(f, path);
+	struct conf_file *file = find(f, path, kind);
 	int err;
 
 	if (!file) {
@@ -215,6 +216,7 @@ int conf_files_read(struct conf_files *f, const char *path, enum conf_file_kind 
 			snprintf(why, why_size, "out of memory");
 			return -ENOMEM;
 		}
+		file->kind = kind;
 		err = read_path(f, file, kind, max, why, why_size);
 		if (err) {
 			free_file(file);
@@ -228,18 +230,18 @@ int conf_files_read(struct conf_files *f, const char *path, enum conf_file_kind 
 	return 0;
 }
 
-bool conf_files_find(const struct conf_files *f, const char *path, struct span *content)
+bool conf_files_find(const struct conf_files *f, const char *path, enum conf_file_kind kind, struct span *content)
 {
-	const struct conf_file *file = find(f, path);
+	const struct conf_file *file = find(f, path, kind);
 
 	if (file)
 		*content = (struct span){ file->data, file->len };
 	return file;
 }
 
-void conf_files_forget(struct conf_files *f, const char *path)
+void conf_files_forget(struct conf_files *f, const char *path, enum conf_file_kind kind)
 {
-	struct conf_file *file = find(f, path), **at = &f->files;
+	struct conf_file *file = find(f, path, kind), **at = &f->files;
 
 	if (!file)
 		return;

@@ -13,7 +13,10 @@
 
 struct conf_files;
 
-/* Keys and secrets are in OpenSSL's secure heap, as far as that reaches; a secret that everybody may read is none. */
+/*
+ * Keys and secrets are in OpenSSL's secure heap, as far as that reaches; a secret that everybody may read is none. A file that
+ * is asked for as two kinds is two: what one is for does not come from what the other has.
+ */
 enum conf_file_kind { CONF_FILE_PUBLIC, CONF_FILE_KEY, CONF_FILE_SECRET };
 
 struct conf_files *conf_files_new(void); /* NULL: out of memory */
@@ -25,9 +28,10 @@ void conf_files_free(struct conf_files *f); /* NULL is nothing; wipes all of it 
  */
 int conf_files_read(struct conf_files *f, const char *path, enum conf_file_kind kind, size_t max, struct span *content,
 		    char *why, size_t why_size) __attribute__((warn_unused_result));
-bool conf_files_find(const struct conf_files *f, const char *path, struct span *content); /* what has been read */
+bool conf_files_find(const struct conf_files *f, const char *path, enum conf_file_kind kind,
+		     struct span *content); /* what has been read */
 /* To be read again when it is asked for again. */
-void conf_files_forget(struct conf_files *f, const char *path);
+void conf_files_forget(struct conf_files *f, const char *path, enum conf_file_kind kind);
 
 /*
  * The names in a directory, sorted, without those that begin with a dot; f's, and ends with NULL. A directory that is

@@ -28,7 +28,7 @@ static int read_file(struct loading *l, enum conf_file_kind kind, const char *pa
 		     size_t why_size)
 {
 	if (l->by_client)
-		conf_files_forget(l->files, path);
+		conf_files_forget(l->files, path, kind);
 	return conf_files_read(l->files, path, kind, FILE_MAX, content, why, why_size);
 }
 

@@ -79,7 +79,7 @@ int unit_credential_find(const char *name, struct span *content, char *why, size
 			 name);
 		return -ENOENT;
 	}
-	if (!path_of(name, path) && conf_files_find(taken, path, content))
+	if (!path_of(name, path) && conf_files_find(taken, path, CONF_FILE_KEY, content))
 		return 0;
 	snprintf(why, why_size,
 		 "the unit had no such credential when it was started, or one of more than %u bytes: LoadCredential=%s:PATH, and "
